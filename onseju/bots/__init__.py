@@ -1,0 +1,1 @@
+"""Market maker and noise traders: plain users of the API."""

@@ -1,0 +1,1 @@
+"""2 Commands in, events out."""

@@ -1,0 +1,49 @@
+"""The bus ports: commands to the exchange, events away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from onseju.contract.commands import Command
+from onseju.contract.journal_records import EventBlock
+
+
+class BusyError(Exception):
+    """The exchange has as much waiting as it may have. Nothing was taken; try again shortly (503 `overloaded`)."""
+
+
+class StoppedError(Exception):
+    """The exchange has stopped (503 `exchange_stopped`). A command that was waiting may or may not have been taken."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A command to be sequenced (its seq and ts are 0), and the text that travels beside it: a client order id or a name."""
+
+    command: Command
+    text: str = ""
+
+
+class CommandBus(Protocol):
+    """Commands in."""
+
+    async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
+        """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
+
+        All or none of them are taken. Raises `BusyError` or `StoppedError`.
+        """
+        ...
+
+
+EventListener = Callable[[Sequence[EventBlock]], None]
+"""Takes durable event blocks, in the order of their numbers, none missing. Must not block and must not raise."""
+
+
+class EventBus(Protocol):
+    """Events out."""
+
+    def subscribe(self, listener: EventListener) -> None:
+        """Call `listener` with every batch of blocks from now on."""
+        ...

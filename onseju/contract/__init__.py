@@ -1,0 +1,1 @@
+"""The one vocabulary: commands, events, their canonical bytes, reasons, ids, money. Imports nothing of ours."""

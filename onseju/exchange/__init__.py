@@ -1,0 +1,1 @@
+"""3 The single writer: sequence, journal, apply, publish."""

@@ -1,0 +1,1 @@
+"""1 HTTP in: parse, authenticate, limit. Decides nothing about money or matching."""

@@ -1,0 +1,51 @@
+"""What the gateway's handlers work with: the other stages, as `app.py` wired them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from starlette.requests import HTTPConnection
+
+from onseju.gateway.principal import Principal
+
+if TYPE_CHECKING:
+    from onseju.bus.port import CommandBus
+    from onseju.identity.service import IdentityService
+    from onseju.journal.port import Journal
+    from onseju.market.market import Market
+    from onseju.projections.projector import Projector
+    from onseju.projections.queries import Queries
+    from onseju.push.ring import AccountRing
+    from onseju.settings import Settings
+
+
+class Gateway(msgspec.Struct, kw_only=True):
+    """The stages that handlers may use."""
+
+    settings: Settings
+    commands: CommandBus
+    journal: Journal
+    projector: Projector
+    queries: Queries
+    market: Market
+    ring: AccountRing
+    identity: IdentityService
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """The gateway that serves this connection."""
+    return cast("Gateway", connection.app.state.gateway)
+
+
+def principal_of(connection: HTTPConnection) -> Principal:
+    """The authenticated caller. Only for operations whose scope is not PUBLIC: the shell has checked it."""
+    return cast("Principal", connection.state.principal)
+
+
+def maybe_principal_of(connection: HTTPConnection) -> Principal | None:
+    """The caller of a public operation, where one was authenticated."""
+    return cast("Principal | None", getattr(connection.state, "principal", None))
+
+
+Json = dict[str, Any]

@@ -1,0 +1,154 @@
+"""Refusals as HTTP: RFC 9457 problem documents. The only place where a reason becomes a status code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from onseju.contract.reasons import Reason
+
+R = Reason
+
+RULE_REFUSAL = 422
+"""The status of every refusal by the market's rules: all reasons of the state machine that `STATUS` does not name."""
+
+STATUS: dict[Reason, int] = {
+    R.UNKNOWN_SYMBOL: 404,
+    R.UNKNOWN_ACCOUNT: 404,
+    R.ORDER_NOT_FOUND: 404,
+    R.ORDER_DONE: 409,
+    R.ACCOUNT_EXISTS: 409,
+    R.SYMBOL_EXISTS: 409,
+    R.CLIENT_ORDER_ID_REUSED: 409,
+    R.VENUE_NOT_OPEN: 503,
+    R.MALFORMED: 400,
+    R.SEQ_AHEAD: 400,
+    R.UNAUTHENTICATED: 401,
+    R.WRONG_PASSWORD: 401,
+    R.SESSION_ENDED: 401,
+    R.FORBIDDEN: 403,
+    R.CSRF_FAILED: 403,
+    R.SIGN_UP_CLOSED: 403,
+    R.NOT_FOUND: 404,
+    R.METHOD_NOT_ALLOWED: 405,
+    R.CONFLICT: 409,
+    R.NAME_TAKEN: 409,
+    R.BODY_TOO_LARGE: 413,
+    R.UNSUPPORTED_MEDIA_TYPE: 415,
+    R.UNKNOWN_HOST: 421,
+    R.RATE_LIMITED: 429,
+    R.STREAM_TOO_MANY: 429,
+    R.OVERLOADED: 503,
+    R.PROJECTION_BEHIND: 503,
+    R.EXCHANGE_STOPPED: 503,
+    R.INTERNAL: 500,
+}
+
+RETRYABLE = frozenset({R.RATE_LIMITED, R.STREAM_TOO_MANY, R.OVERLOADED, R.PROJECTION_BEHIND, R.EXCHANGE_STOPPED})
+"""Sending the same again later may succeed."""
+
+DEFAULT_RETRY_AFTER_S = 1
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    retryable: bool
+    errors: list[FieldError] = []
+    seq: int | None = None
+    order: Any = None
+    """The rejected order, where the refusal made one."""
+
+    def __post_init__(self) -> None:
+        if self.code != self.code.lower():
+            raise ValueError("codes are lower case")
+
+
+class Problem(Exception):  # it is the field's word, not an error in the program
+    """A refusal, raised anywhere in the gateway and turned into its document at the edge."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        *,
+        detail: str | None = None,
+        errors: list[FieldError] | None = None,
+        retry_after_s: int | None = None,
+        headers: dict[str, str] | None = None,
+        order: Any = None,
+        seq: int | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+        self.status = status or STATUS.get(reason, RULE_REFUSAL)
+        self.detail = detail
+        self.errors = errors or []
+        self.headers = dict(headers or {})
+        self.order = order
+        self.seq = seq
+        if retry_after_s is not None or self.status in (429, 503):
+            self.headers.setdefault("Retry-After", str(retry_after_s or DEFAULT_RETRY_AFTER_S))
+
+    def body(self, language: str, instance: str) -> ProblemBody:
+        """The document in `ko` or `en`; `instance` is the request's id."""
+        return ProblemBody(
+            type=f"/docs/problems#{self.reason.code}",
+            title=self.reason.code.replace("_", " "),
+            status=self.status,
+            code=self.reason.code,
+            detail=self.detail or self.reason.sentence(language),
+            instance=instance,
+            retryable=self.reason in RETRYABLE,
+            errors=self.errors,
+            seq=self.seq,
+            order=self.order,
+        )
+
+
+def language_of(connection: HTTPConnection) -> str:
+    """`ko` unless the client prefers English (`Accept-Language`). Korean is the product's first language."""
+    header = connection.headers.get("accept-language", "")
+    best, best_weight = "ko", 0.0
+    for part in header[:200].split(","):
+        tag, _, parameters = part.strip().partition(";")
+        primary = tag.split("-")[0].lower()
+        if primary not in ("ko", "en"):
+            continue
+        weight = 1.0
+        if parameters.strip().startswith("q="):
+            try:
+                weight = float(parameters.strip()[2:])
+            except ValueError:
+                weight = 0.0
+        if weight > best_weight:
+            best, best_weight = primary, weight
+    return best
+
+
+def problem_response(connection: HTTPConnection, problem: Problem) -> Response:
+    """The answer to a request that was refused."""
+    body = problem.body(language_of(connection), getattr(connection.state, "request_id", ""))
+    return Response(
+        msgspec.json.encode(body),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type="application/problem+json",
+    )

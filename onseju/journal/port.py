@@ -1,0 +1,55 @@
+"""The journal port: the durable log of commands (the truth) and of their events (derived, can be rebuilt)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from onseju.contract.journal_records import EventBlock, JournalRecord
+
+
+class JournalError(Exception):
+    """The journal cannot be used: damaged, locked by another process, or its disk failed. The text says which, and where."""
+
+
+class Journal(Protocol):
+    """One venue's log. One thread writes; any number of threads read."""
+
+    @property
+    def journal_id(self) -> str:
+        """J of the event ids: lower-case letters and digits, made once per journal, unchanged by a restart."""
+        ...
+
+    @property
+    def last_seq(self) -> int:
+        """The last durable command's number; 0 when there is none."""
+        ...
+
+    @property
+    def last_event_seq(self) -> int:
+        """The number of the last event block that readers can see; 0 when there is none. Never above `last_seq`."""
+        ...
+
+    def append(self, records: Sequence[JournalRecord]) -> None:
+        """Append commands whose numbers follow `last_seq`, and return once they are durable.
+
+        Raises `JournalError` when they may not be: then nothing more may be appended, and nothing of them acknowledged.
+        """
+        ...
+
+    def append_events(self, blocks: Sequence[EventBlock]) -> None:
+        """Append event blocks whose numbers follow `last_event_seq`, visible to readers on return. Blocks already durable
+        as commands only."""
+        ...
+
+    def read(self, after_seq: int = 0) -> Iterator[JournalRecord]:
+        """The commands after `after_seq`, through `last_seq` as it was at the call."""
+        ...
+
+    def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+        """The event blocks after `after_seq`, through `last_event_seq` as it was at the call."""
+        ...
+
+    def close(self) -> None:
+        """Flush, release the lock. Idempotent."""
+        ...

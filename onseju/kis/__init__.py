@@ -1,0 +1,1 @@
+"""KIS wire format: codec and local simulator."""

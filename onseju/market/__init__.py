@@ -1,0 +1,1 @@
+"""6 The public market: instruments, depth, trades, candles."""

@@ -1,0 +1,1 @@
+"""5 Events to tables in batches, and the queries on them."""

@@ -1,0 +1,1 @@
+"""4 SSE and WebSocket out of one ring."""

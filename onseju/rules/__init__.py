@@ -1,0 +1,1 @@
+"""Market rules as data: which commands set up a venue."""

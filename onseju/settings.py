@@ -1,0 +1,65 @@
+"""Settings: `onseju.toml`, `ONSEJU_…` in the environment, or options on the command line. Every bound has its unit in its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """What a host may set. The defaults are a demo on this machine alone."""
+
+    model_config = SettingsConfigDict(env_prefix="ONSEJU_", toml_file="onseju.toml", extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    data_dir: Path = Path("data")
+    venue: int = 1
+    rules: Literal["krx", "plain"] = "krx"
+    engine: Literal["reference"] = "reference"
+    bots: bool = True
+    seed: int = 1
+    sign_up: Literal["open", "closed"] = "open"
+    allow_plain_http: bool = False
+    allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
+    admin_key: SecretStr | None = None
+    """The bootstrap admin key, `KEY.SECRET`. Default: made at the first start, kept in `DATA_DIR/admin.key`."""
+
+    starting_cash: int = Field(100_000_000, ge=0)
+    """Play money of a new account, in the venue's smallest unit."""
+    starting_shares: int = Field(10, ge=0)
+    """Shares of each demo instrument that a new account gets, at the base price."""
+
+    fsync: bool = True
+    bus_capacity: int = Field(20_000, ge=1)
+    """Commands that may wait for the exchange; more are refused with 503."""
+    ring_events: int = Field(200_000, ge=1_000)
+    """Account events kept in memory for streams; older ones come from the event log."""
+    stream_buffer_bytes: int = Field(256 * 1024, ge=4096)
+    """Bytes that a stream's client may leave unread before it is cut off."""
+    max_streams: int = Field(12_000, ge=1)
+    max_streams_per_account: int = Field(20, ge=1)
+    order_rate_per_s: int = Field(200, ge=1)
+    """New orders and corrections a second and account, with a burst of five seconds' worth. Batches count each order."""
+    cancel_rate_per_s: int = Field(1000, ge=1)
+    query_rate_per_s: int = Field(100, ge=1)
+    login_rate_per_min: int = Field(20, ge=1)
+    """Sign-ups and log-ins a minute and address."""
+    min_seq_wait_s: float = Field(2.0, ge=0)
+    min_seq_waiters: int = Field(1000, ge=1)
+    session_hours: int = Field(24 * 7, ge=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
