@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import msgspec
-
-from onseju.contract.commands import Command
+from onseju.contract.commands import Request
 from onseju.contract.journal_records import EventBlock
 
 
@@ -17,13 +15,6 @@ class BusyError(Exception):
 
 class StoppedError(Exception):
     """The exchange has stopped (503 `exchange_stopped`). A command that was waiting may or may not have been taken."""
-
-
-class Request(msgspec.Struct, frozen=True):
-    """A command to be sequenced (its seq and ts are 0), and the text that travels beside it: a client order id or a name."""
-
-    command: Command
-    text: str = ""
 
 
 class CommandBus(Protocol):

@@ -77,6 +77,13 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     body_hash: bytes = NO_HASH
 
 
+class Request(msgspec.Struct, frozen=True):
+    """A command to be sequenced (its seq and ts are 0), and the text that travels beside it: a client order id or a name."""
+
+    command: Command
+    text: str = ""
+
+
 class NewOrder(Command, frozen=True, kw_only=True):
     """Enter an order. `limit_price` is 0 for a type without one, `stop_price` for a type without a stop."""
 
