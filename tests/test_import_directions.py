@@ -1,0 +1,71 @@
+"""The stages know each other only in the directions of docs/ARCHITECTURE.md; `app.py` alone knows them all."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "onseju"
+
+# stage → what of ours it may import. A module may be named where the whole stage is not meant.
+ALLOWED: dict[str, set[str]] = {
+    "contract": set(),
+    "matching": {"contract", "rules.ticks"},
+    "rules": {"contract"},
+    "journal": {"contract"},
+    "bus": {"contract"},
+    "exchange": {"contract", "bus", "journal.port", "matching.engine"},
+    "identity": {"contract"},
+    "projections": {"contract", "journal.port"},
+    "market": {"contract", "rules.ticks"},
+    "push": {"contract", "journal.port", "market", "gateway"},
+    "gateway": {"contract", "bus.port", "journal.port", "rules.ticks", "identity", "projections", "market", "push.ring", "settings"},
+    "kis": {"contract", "market"},
+    "bots": set(),
+    "scenarios": {"contract", "matching", "rules"},
+    "settings": set(),
+}
+KNOW_ALL = {"app", "cli", "__main__"}
+
+
+def stage_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of ours that a file imports, without the package's name, wherever the import stands in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            # `from onseju.rules import ticks` imports a module, `from onseju.rules.ticks import x` a name of one
+            found |= {name for name in names if (PACKAGE.parent / Path(*name.split("."))).with_suffix(".py").exists()}
+            found.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            raise AssertionError(f"{path}: relative import")
+    return {name.removeprefix("onseju.") for name in found if name.startswith("onseju.")}
+
+
+def test_every_stage_has_a_rule() -> None:
+    stages = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in modules()}
+    assert stages - KNOW_ALL == set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    own = stage_of(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+    if own in KNOW_ALL:
+        return
+    allowed = ALLOWED[own] | {own}
+    for name in imports_of(path):
+        parts = name.split(".")
+        prefixes = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+        assert prefixes & allowed, f"{path.relative_to(PACKAGE)} may not import onseju.{name}"
