@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from onseju.contract.reasons import Reason
+from onseju.contract.reasons import SENTENCES, Reason, Sentence
 
 R = Reason
 
@@ -53,12 +53,31 @@ RETRYABLE = frozenset({R.RATE_LIMITED, R.STREAM_TOO_MANY, R.OVERLOADED, R.PROJEC
 DEFAULT_RETRY_AFTER_S = 1
 
 
+FIELD_SENTENCES: dict[str, Sentence] = {
+    "unknown_field": Sentence("이 요청에 없는 항목입니다.", "This request has no such field."),
+    "not_allowed": Sentence("이 요청에는 쓸 수 없는 항목입니다.", "This field does not go with the others."),
+    "invalid_symbol": Sentence("종목 코드를 문자열로 입력해 주세요.", "The symbol must be a string like 005930."),
+    "invalid_client_order_id": Sentence(
+        "영문자, 숫자와 . _ : - 로 된 1~64자여야 합니다.", "It must be 1 to 64 letters, digits, or one of . _ : -"
+    ),
+    "invalid_count": Sentence("한 번에 1~1,000건을 보낼 수 있습니다.", "Send 1 to 1,000 at once."),
+}
+"""Sentences of the field codes that are not reasons."""
+
+
 class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a request."""
+    """What is wrong with one field of a request. Without a `detail`, the sentence of its code is filled in at the edge."""
 
     field: str
     code: str
-    detail: str
+    detail: str = ""
+
+    def localized(self, language: str) -> FieldError:
+        """The same with a sentence in `ko` or `en`."""
+        if self.detail:
+            return self
+        texts = FIELD_SENTENCES.get(self.code) or SENTENCES[Reason.__members__.get(self.code.upper(), R.MALFORMED)]
+        return FieldError(self.field, self.code, texts.ko if language == "ko" else texts.en)
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,7 +136,7 @@ class Problem(Exception):  # it is the field's word, not an error in the program
             detail=self.detail or self.reason.sentence(language),
             instance=instance,
             retryable=self.reason in RETRYABLE,
-            errors=self.errors,
+            errors=[error.localized(language) for error in self.errors],
             seq=self.seq,
             order=self.order,
         )
