@@ -1,0 +1,130 @@
+"""The wiring, in the order an order travels. The only file that knows all stages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from onseju.bus.inproc import InprocBus
+from onseju.exchange.exchange import Exchange
+from onseju.exchange.genesis import begin
+from onseju.exchange.scheduler import Scheduler
+from onseju.gateway import accounts, admin, keys, markets, orders, users
+from onseju.gateway.context import Gateway
+from onseju.gateway.shell import build_app
+from onseju.identity.service import IdentityService
+from onseju.journal.segments import SegmentJournal
+from onseju.market.market import Market
+from onseju.matching.reference import ReferenceEngine
+from onseju.projections.projector import Projector
+from onseju.projections.queries import Queries
+from onseju.push import events, sse, websocket
+from onseju.push.ring import AccountRing
+from onseju.rules import instruments, packs
+from onseju.settings import Settings
+
+OPERATIONS = (
+    orders.operations,
+    accounts.operations,
+    markets.operations,
+    events.operations,
+    sse.operations,
+    websocket.operations,
+    users.operations,
+    keys.operations,
+    admin.operations,
+)
+
+KST = ZoneInfo("Asia/Seoul")
+
+Progress = Callable[[str, int, int], None]
+"""Told while starting: what is being done, how much of it is done, how much there is."""
+
+
+class Venue:
+    """All stages of one venue in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.settings = settings.model_copy(update={"admin_key": SecretStr(admin_key(settings))})
+        self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
+        self.bus = InprocBus(capacity=settings.bus_capacity)
+        self.exchange = Exchange(ReferenceEngine(), self.journal, self.bus, venue=settings.venue)
+        self.market = Market(self.journal.journal_id)
+        self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
+        self.projector = Projector(self.journal, settings.data_dir / "projections.db")
+        self.queries = Queries(settings.data_dir / "projections.db")
+        self.identity = IdentityService.open(settings.data_dir / "identity.db")
+        self.bus.subscribe(self.market.listen)
+        self.bus.subscribe(self.ring.listen)
+        self.bus.subscribe(self.projector.listen)
+        self.gateway = Gateway(
+            settings=self.settings,
+            commands=self.bus,
+            journal=self.journal,
+            projector=self.projector,
+            queries=self.queries,
+            market=self.market,
+            ring=self.ring,
+            identity=self.identity,
+        )
+
+    def app(self) -> Starlette:
+        """The HTTP application on these stages."""
+        return build_app(self.gateway, OPERATIONS)
+
+    @contextlib.asynccontextmanager
+    async def running(self, progress: Progress | None = None) -> AsyncIterator[Venue]:
+        """Replay, begin, catch the projections up; inside, the venue takes commands; afterwards everything is closed."""
+        tell = progress or (lambda _what, _done, _all: None)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_))
+            tasks.append(asyncio.create_task(self.exchange.run(), name="exchange"))
+            await begin(self.bus, self.exchange, self._first_commands())
+            scheduler = Scheduler(self.bus, self.market.clock_day)
+            tasks.append(asyncio.create_task(scheduler.run(), name="scheduler"))
+            self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
+            self.projector.start()
+            yield self
+        finally:
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.projector.stop()
+            self.queries.close()
+            await self.identity.close()
+            self.journal.close()
+
+    def _first_commands(self) -> list:
+        today = int(datetime.now(KST).strftime("%Y%m%d"))
+        return packs.commands(self.settings.rules, today) + instruments.list_commands(self.settings.rules)
+
+
+def admin_key(settings: Settings) -> str:
+    """The bootstrap admin key: the setting, or `DATA_DIR/admin.key`, made at the first start (mode 0600)."""
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    path = settings.data_dir / "admin.key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text("ascii").strip()
+    key = f"ADMIN{secrets.token_hex(6).upper()}.{secrets.token_urlsafe(32)}"
+    _write_private(path, key + "\n")
+    return key
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

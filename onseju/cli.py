@@ -1,0 +1,215 @@
+"""The command line. `onseju --help` is the reference."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import httpx
+import typer
+import uvloop
+from pydantic import ValidationError
+from rich.console import Console
+
+from onseju import __version__
+from onseju.journal.port import JournalError
+from onseju.settings import Settings
+
+app = typer.Typer(
+    name="onseju",
+    help="온세주: a stock exchange that anyone can run.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+account_app = typer.Typer(help="Accounts for people and bots.", no_args_is_help=True)
+scenarios_app = typer.Typer(help="Facts about how a correct book behaves, played on an engine.", no_args_is_help=True)
+app.add_typer(account_app, name="account")
+app.add_typer(scenarios_app, name="scenarios")
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+Rules = Literal["krx", "plain"]
+EngineName = Literal["reference"]
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(__version__)
+
+
+@app.command()
+def up(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default 127.0.0.1: this machine only.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port. Default 8000; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the data lies. Default ./data.")] = None,
+    rules: Annotated[Rules | None, typer.Option(help="The market's rules, for a new venue. Default krx.")] = None,
+    engine: Annotated[EngineName | None, typer.Option(help="The matching engine. Default reference.")] = None,
+    bots: Annotated[bool | None, typer.Option("--bots/--no-bots", help="A market that lives. Default: bots.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes the bots' draws. Default 1.")] = None,
+    allow_plain_http: Annotated[
+        bool | None, typer.Option("--allow-plain-http", help="Let browsers log in over plain http from other machines.")
+    ] = None,
+) -> None:
+    """Start the exchange: everything in one command, nothing to install."""
+    from onseju.serve import CannotStartError, serve
+
+    settings = _settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        rules=rules,
+        engine=engine,
+        bots=bots,
+        seed=seed,
+        allow_plain_http=allow_plain_http,
+    )
+    try:
+        status = uvloop.run(serve(settings, console))
+    except (CannotStartError, JournalError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        status = 0
+    raise typer.Exit(status)
+
+
+@account_app.command("create")
+def account_create(
+    name: Annotated[str, typer.Argument(help="The user's name.")],
+    cash: Annotated[int | None, typer.Option(help="Cash to begin with. Default: what every new account gets.")] = None,
+    holding: Annotated[list[str] | None, typer.Option(help="SYMBOL=QTY, may be repeated.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Work on this data folder while the server is stopped.")] = None,
+    url: Annotated[str | None, typer.Option(help="Work through a running server.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Open an account and print its API key, which is shown only now.
+
+    Without --url and --data-dir it talks to the server on this machine.
+    """
+    body: dict[str, Any] = {"name": name, "holdings": _holdings(holding or [])}
+    if cash is not None:
+        body["cash"] = cash
+    settings = _settings(data_dir=data_dir)
+    if url is None and data_dir is not None:
+        answer = _offline(settings, body)
+    else:
+        answer = _online(url or f"http://{settings.host}:{settings.port}", settings, body)
+    if as_json:
+        sys.stdout.write(json.dumps(answer) + "\n")
+    else:
+        console.print(f"account {answer['account_id']} for {name}\nAPI key {answer['api_key']}  (shown only now)")
+
+
+def _holdings(pairs: list[str]) -> dict[str, int]:
+    holdings = {}
+    for pair in pairs:
+        symbol, _, qty = pair.partition("=")
+        if not qty.isdigit():
+            _fail(f"--holding {pair}: write SYMBOL=QTY, for example 005930=10")
+        holdings[symbol] = int(qty)
+    return holdings
+
+
+def _online(url: str, settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+            answer = client.post("/v1/admin/accounts", json=body, headers=_admin(settings))
+    except httpx.TransportError as error:
+        _fail(
+            f"No server answers at {url} ({error}). Start it with `onseju up`, name it with --url, "
+            "or work on a stopped one with --data-dir."
+        )
+    return _account(answer)
+
+
+def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
+    """The same call on the same stages, without a port."""
+    from onseju.app import Venue
+
+    async def create() -> httpx.Response:
+        venue = Venue(settings)
+        async with (
+            venue.running(),
+            httpx.AsyncClient(transport=httpx.ASGITransport(venue.app()), base_url="http://localhost") as client,
+        ):
+            return await client.post("/v1/admin/accounts", json=body, headers=_admin(venue.settings))
+
+    try:
+        return _account(asyncio.run(create()))
+    except JournalError as error:
+        _fail(f"{error} If the server is running, use --url instead of --data-dir.")
+
+
+def _admin(settings: Settings) -> dict[str, str]:
+    if settings.admin_key is not None:
+        key = settings.admin_key.get_secret_value()
+    else:
+        path = settings.data_dir / "admin.key"
+        try:
+            key = path.read_text("ascii").strip()
+        except OSError as error:
+            _fail(f"{path} cannot be read ({error.strerror}). Set ONSEJU_ADMIN_KEY, or run this where the data lies.")
+    return {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
+
+
+def _account(answer: httpx.Response) -> dict[str, Any]:
+    content: dict[str, Any] = answer.json()
+    if answer.status_code != 201:
+        _fail(f"Refused: {content.get('detail', answer.text)} ({content.get('code', answer.status_code)})")
+    return {"account_id": content["account_id"], "api_key": content["api_key"]}
+
+
+@scenarios_app.command("run")
+def scenarios_run(
+    file: Annotated[Path, typer.Argument(help="A JSON file of scenarios.", exists=True, dir_okay=False)],
+    engine: Annotated[Literal["reference", "server"], typer.Option(help="What to play them on.")] = "reference",
+) -> None:
+    """Play scenarios: a line for each, a diff for each that fails, a count; exit 1 if any failed."""
+    from onseju.scenarios.runner import main as run
+
+    raise typer.Exit(run(file, engine))
+
+
+@app.command()
+def replay(
+    journal: Annotated[
+        Path, typer.Argument(help="A journal's folder: DATA_DIR/journal.", exists=True, file_okay=False)
+    ],
+    engine: Annotated[EngineName, typer.Option(help="The engine to replay on.")] = "reference",
+) -> None:
+    """Replay a journal: print its events as JSON lines, then the state hash."""
+    from onseju.exchange.replay import replay as run
+
+    try:
+        raise typer.Exit(run(journal, engine, sys.stdout))
+    except JournalError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader, such as `head`, has seen enough
+        raise typer.Exit(0) from None
+
+
+def _settings(**options: Any) -> Settings:
+    """The settings, the options that were given put over them."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        _fail("The settings are not right.\n  " + "\n  ".join(lines))
+
+
+def _fail(text: str) -> NoReturn:
+    errors.print(text, markup=False, highlight=False)
+    raise typer.Exit(1)

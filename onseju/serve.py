@@ -1,0 +1,199 @@
+"""`onseju up`: start the stages, open the port, run the bots beside it, and stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from onseju.app import Venue
+from onseju.settings import Settings
+
+DEMO_NAME = "demo"
+DEMO_PASSWORD = "onseju-demo"  # noqa: S105  # printed at the start: it guards play money on this machine alone
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FILES_WANTED = 65_536
+"""Open files to ask the system for: each stream holds one."""
+
+
+class CannotStartError(Exception):
+    """The exchange cannot start; the text says why and what to do."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The bound port, before anything slow is done. Raises `CannotStartError` when another program has it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        sock.close()
+        raise CannotStartError(
+            f"Port {settings.port} of {settings.host} cannot be opened ({error.strerror}). "
+            f"Choose another: onseju up --port {settings.port + 1}"
+        ) from error
+    return sock
+
+
+def raise_file_limit() -> None:
+    """Ask for as many open files as the system gives without privilege."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def serve(settings: Settings, console: Console) -> int:
+    """Run until a signal or until the exchange stops by itself. Gives the exit status."""
+    raise_file_limit()
+    with contextlib.closing(listen(settings)) as sock:
+        port = sock.getsockname()[1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{port}"
+        venue = Venue(settings.model_copy(update={"port": port}))
+        with _progress(console) as tell:
+            async with venue.running(tell):
+                return await _serve_venue(venue, sock, url, console)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with an event for the moment when it has tried to start."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.tried = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.tried.set()
+
+
+async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Console) -> int:
+    config = uvicorn.Config(
+        venue.app(),
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=2 * 1024 * 1024,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
+    await server.tried.wait()
+    bots = await _start_bots(venue, url) if venue.settings.bots and server.started else None
+    demo = await _demo_user(venue) if venue.settings.host in LOOPBACK else None
+    if server.started:
+        _greet(console, venue, url, demo, bots is not None)
+    failed = asyncio.create_task(venue.exchange.wait_stopped(), name="watch the exchange")
+    try:
+        await asyncio.wait({serving, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if failed.done() and not serving.done():
+            console.print(f"[bold]The exchange has stopped:[/bold] {venue.exchange.stopped}")
+            server.should_exit = True
+            await serving
+            return 1
+        return 0
+    finally:
+        failed.cancel()
+        if bots is not None:
+            await _stop_bots(bots)
+
+
+async def _start_bots(venue: Venue, url: str) -> asyncio.subprocess.Process:
+    """The bots, in a process of their own. Their keys go through standard input, whose end also ends them."""
+    keys = await venue.bot_keys()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "onseju.bots",
+        "--url",
+        url,
+        "--seed",
+        str(venue.settings.seed),
+        stdin=asyncio.subprocess.PIPE,
+    )
+    if process.stdin is None:
+        raise CannotStartError("The bots' process has no standard input.")
+    process.stdin.write(json.dumps(keys).encode() + b"\n")
+    await process.stdin.drain()
+    return process
+
+
+async def _stop_bots(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), timeout=3)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _demo_user(venue: Venue) -> str | None:
+    """A log-in to begin with, on this machine alone."""
+    if venue.settings.sign_up != "open":
+        return None
+    await venue.ensure_user(DEMO_NAME, DEMO_PASSWORD)
+    return f"{DEMO_NAME} / {DEMO_PASSWORD}"
+
+
+def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: bool) -> None:
+    market = f"{len(venue.market.directory.all())} instruments, rules {venue.settings.rules}"
+    console.print(f"\n[bold]온세주 Onseju is open[/bold] at [bold]{url}[/bold]  (the API's documentation: {url}/docs)")
+    console.print(f"  market    {market}, {'bots trade (--no-bots turns them off)' if bots else 'no bots'}")
+    if demo:
+        console.print(f"  log in    {demo}")
+    console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}")
+    console.print(f"  data      {venue.settings.data_dir.resolve()}")
+    console.print("  stop      Ctrl-C; nothing acknowledged is lost\n")
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Bars for what takes long at the start; nothing is shown for what does not."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def tell(what: str, done: int, total: int) -> None:
+        if total == 0:
+            return
+        if not tasks:
+            bars.start()
+        if what not in tasks:
+            tasks[what] = bars.add_task(what, total=total)
+        bars.update(tasks[what], completed=done, total=total)
+        if done >= total:
+            bars.stop()
+
+    try:
+        yield tell
+    finally:
+        bars.stop()
