@@ -1,0 +1,59 @@
+"""The demo's instruments: ten that every Korean trader knows, with rounded base prices and listed shares of 2026."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from onseju.contract.commands import ListInstrument, Request
+from onseju.contract.words import Board, Security
+from onseju.rules.packs import KRX_FUNDS_TABLE, KRX_LIMIT_PPM, KRX_STOCKS_TABLE, PLAIN_TABLE, RulesName, rules_name
+
+
+class DemoInstrument(NamedTuple):
+    """An instrument to list: its Korean name, and the price in won at which the demo begins."""
+
+    symbol: str
+    name: str
+    base_price: int
+    board: Board
+    security: Security
+    listed_shares: int
+
+
+DEMO: tuple[DemoInstrument, ...] = (
+    DemoInstrument("005930", "삼성전자", 98_500, Board.KOSPI, Security.STOCK, 5_919_637_922),
+    DemoInstrument("000660", "SK하이닉스", 545_000, Board.KOSPI, Security.STOCK, 728_002_365),
+    DemoInstrument("373220", "LG에너지솔루션", 436_500, Board.KOSPI, Security.STOCK, 234_000_000),
+    DemoInstrument("005380", "현대차", 262_500, Board.KOSPI, Security.STOCK, 204_757_766),
+    DemoInstrument("035420", "NAVER", 248_000, Board.KOSPI, Security.STOCK, 156_852_638),
+    DemoInstrument("035720", "카카오", 59_400, Board.KOSPI, Security.STOCK, 442_281_000),
+    DemoInstrument("068270", "셀트리온", 183_700, Board.KOSPI, Security.STOCK, 230_965_000),
+    DemoInstrument("247540", "에코프로비엠", 147_300, Board.KOSDAQ, Security.STOCK, 97_801_344),
+    DemoInstrument("293490", "카카오게임즈", 15_480, Board.KOSDAQ, Security.STOCK, 82_900_000),
+    DemoInstrument("069500", "KODEX 200", 57_215, Board.KOSPI, Security.ETF, 148_000_000),
+)
+
+
+def list_commands(name: RulesName) -> list[Request]:
+    """What lists the demo's instruments under these rules; each request's text is the instrument's name."""
+    krx = rules_name(name) == "krx"
+    return [
+        Request(
+            ListInstrument(
+                symbol=demo.symbol.encode("ascii"),
+                base_price=demo.base_price,
+                listed_shares=demo.listed_shares,
+                limit_ppm=KRX_LIMIT_PPM if krx else 0,
+                tick_table=tick_table(demo.security) if krx else PLAIN_TABLE,
+                board=demo.board,
+                security=demo.security,
+            ),
+            demo.name,
+        )
+        for demo in DEMO
+    ]
+
+
+def tick_table(security: Security) -> int:
+    """The `krx` tick table of a kind of security."""
+    return KRX_FUNDS_TABLE if security in (Security.ETF, Security.ETN) else KRX_STOCKS_TABLE
