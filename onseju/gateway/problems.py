@@ -54,7 +54,7 @@ DEFAULT_RETRY_AFTER_S = 1
 
 
 FIELD_SENTENCES: dict[str, Sentence] = {
-    "unknown_field": Sentence("이 요청에 없는 항목입니다.", "This request has no such field."),
+    "unknown": Sentence("이 요청에 없는 항목입니다.", "This request has no such field."),
     "not_allowed": Sentence("이 요청에는 쓸 수 없는 항목입니다.", "This field does not go with the others."),
     "invalid_symbol": Sentence("종목 코드를 문자열로 입력해 주세요.", "The symbol must be a string like 005930."),
     "invalid_client_order_id": Sentence(

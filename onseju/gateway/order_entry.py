@@ -1,0 +1,213 @@
+"""Order entry without a transport: forms become commands, events become answers. HTTP and the WebSocket both call this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from onseju.bus.port import BusyError, StoppedError
+from onseju.contract import commands
+from onseju.contract.commands import Command, Request, encode_command
+from onseju.contract.events import RequestRejected, RequestRepeated
+from onseju.contract.ids import client_id_hash, hash128
+from onseju.contract.journal_records import EventBlock
+from onseju.contract.money import MAX_INPUT
+from onseju.contract.reasons import Reason
+from onseju.contract.words import OrderType, Side, TimeInForce
+from onseju.gateway.context import Gateway
+from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder
+from onseju.gateway.principal import Principal
+from onseju.gateway.problems import Problem
+from onseju.gateway.replies import Answer, answer_from
+from onseju.journal.port import Journal
+
+READ_ON = 64
+"""Blocks that are read over rather than opening the event log anew."""
+
+SIDES = {side.label: int(side) for side in Side}
+ORDER_TYPES = {order_type.label: int(order_type) for order_type in OrderType}
+TIMES_IN_FORCE = {time_in_force.label: int(time_in_force) for time_in_force in TimeInForce}
+
+
+async def new_order(gateway: Gateway, principal: Principal, form: NewOrder) -> Answer:
+    """Enter an order and wait for what became of it.
+
+    A refusal by the exchange is an `Answer` whose body is a `Problem`; what is refused before there is a command (no
+    such instrument, too much waiting, a stopped exchange) is raised as one. So for all functions here. Forms must come
+    from `order_forms.decode`, which checks them.
+    """
+    request = _new_order(gateway, _account(principal), form)
+    return await _one(gateway, request)
+
+
+async def new_orders(gateway: Gateway, principal: Principal, forms: Sequence[NewOrder | Problem]) -> list[Answer]:
+    """Enter orders, in order: one answer each. A form that is a problem already gets it back and stops no other."""
+    account = _account(principal)
+    answers: list[Answer | None] = []
+    requests: list[Request] = []
+    for form in forms:
+        try:
+            if isinstance(form, Problem):
+                raise form
+            requests.append(_new_order(gateway, account, form))
+            answers.append(None)
+        except Problem as problem:
+            answers.append(Answer(status=problem.status, body=problem, seq=0))
+    taken = iter(await _answers(gateway, await _ask(gateway, requests)) if requests else ())
+    return [next(taken) if answer is None else answer for answer in answers]
+
+
+async def correct(gateway: Gateway, principal: Principal, order_id: int, form: Correct) -> Answer:
+    """Correct (정정) an open order. With `qty`, that many of its open shares become a new order, which is the answer's."""
+    account = _account(principal)
+    _check_order_id(order_id)
+    flags = 0
+    for given, bit in (
+        (form.limit_price, commands.CORRECT_LIMIT_PRICE),
+        (form.leaves_qty, commands.CORRECT_LEAVES_QTY),
+        (form.type, commands.CORRECT_TYPE),
+        (form.qty, commands.CORRECT_PART),
+    ):
+        if given is not None:
+            flags |= bit
+    command = commands.CorrectOrder(
+        account=account,
+        actor=account,
+        flags=flags,
+        order_id=order_id,
+        limit_price=form.limit_price or 0,
+        leaves_qty=form.leaves_qty or 0,
+        part_qty=form.qty or 0,
+        order_type=ORDER_TYPES[form.type] if form.type is not None else 0,
+    )
+    return await _one(gateway, _identified(command, form.client_order_id))
+
+
+async def cancel(gateway: Gateway, principal: Principal, order_id: int, form: Cancel) -> Answer:
+    """Cancel an order's open shares, or `qty` of them."""
+    account = _account(principal)
+    _check_order_id(order_id)
+    command = commands.CancelOrder(account=account, actor=account, order_id=order_id, qty=form.qty or 0)
+    return await _one(gateway, _identified(command, form.client_order_id))
+
+
+async def cancel_all(gateway: Gateway, principal: Principal, form: CancelAll) -> Answer:
+    """Cancel the account's open orders, of one instrument or side where the form names it."""
+    account = _account(principal)
+    command = commands.CancelAll(
+        account=account,
+        actor=account,
+        instrument=0 if form.symbol is None else _instrument_id(gateway, form.symbol),
+        side=0 if form.side is None else SIDES[form.side],
+    )
+    return await _one(gateway, _identified(command, form.client_order_id))
+
+
+def _account(principal: Principal) -> int:
+    if principal.account_id == 0:
+        raise Problem(Reason.FORBIDDEN)  # the bootstrap key administers; it holds no account to trade with
+    return principal.account_id
+
+
+def _check_order_id(order_id: int) -> None:
+    if not 1 <= order_id <= MAX_INPUT:
+        raise Problem(Reason.ORDER_NOT_FOUND)
+
+
+def _instrument_id(gateway: Gateway, symbol: str) -> int:
+    instrument = gateway.market.directory.by_symbol(symbol)
+    if instrument is None:
+        raise Problem(Reason.UNKNOWN_SYMBOL)
+    return instrument.id
+
+
+def _new_order(gateway: Gateway, account: int, form: NewOrder) -> Request:
+    command = commands.NewOrder(
+        account=account,
+        actor=account,
+        instrument=_instrument_id(gateway, form.symbol),
+        qty=form.qty,
+        limit_price=form.limit_price or 0,
+        stop_price=form.stop_price or 0,
+        side=SIDES[form.side],
+        order_type=ORDER_TYPES[form.type],
+        time_in_force=TIMES_IN_FORCE[form.time_in_force],
+    )
+    return _identified(command, form.client_order_id)
+
+
+def _identified(command: Command, client_order_id: str | None) -> Request:
+    """The command under its client's id. The body's hash is that of the command itself, which holds the operation and
+    every field with its default: the order of JSON keys, white space and left-out defaults do not matter."""
+    if client_order_id is None:
+        return Request(command)
+    body_hash = hash128(encode_command(command))
+    command = msgspec.structs.replace(command, client_id=client_id_hash(client_order_id), body_hash=body_hash)
+    return Request(command, client_order_id)
+
+
+async def _one(gateway: Gateway, request: Request) -> Answer:
+    return (await _answers(gateway, await _ask(gateway, [request])))[0]
+
+
+async def _ask(gateway: Gateway, requests: Sequence[Request]) -> list[EventBlock]:
+    try:
+        return await gateway.commands.request(requests)
+    except BusyError:
+        raise Problem(Reason.OVERLOADED) from None
+    except StoppedError:
+        raise Problem(Reason.EXCHANGE_STOPPED) from None
+
+
+async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answer]:
+    """One answer for each block. A repeat gets the first answer again, rebuilt from the event log."""
+    repeats = {block.seq: original for block in blocks if (original := _original_seq(block))}
+    originals = await asyncio.to_thread(_read_blocks, gateway.journal, set(repeats.values())) if repeats else {}
+    symbol_of: Callable[[int], str] = gateway.market.directory.symbol_of
+    answers = []
+    for block in blocks:
+        replayed = block.seq in repeats
+        told = originals[repeats[block.seq]] if replayed else block
+        answer = answer_from(told, symbol_of, seq=block.seq, replayed=replayed)
+        first = told.events[0]
+        if isinstance(first, RequestRejected) and first.reason == Reason.ORDER_DONE:
+            answer = await _hide_others(gateway, first, answer)
+        answers.append(answer)
+    return answers
+
+
+def _original_seq(block: EventBlock) -> int:
+    first = block.events[0]
+    return first.original_seq if isinstance(first, RequestRepeated) and not first.reason else 0
+
+
+def _read_blocks(journal: Journal, seqs: Iterable[int]) -> dict[int, EventBlock]:
+    """These commands' blocks from the event log (blocking). Neighbours are read in one go."""
+    found: dict[int, EventBlock] = {}
+    blocks: Iterator[EventBlock] = iter(())
+    at = 0
+    for seq in sorted(seqs):
+        if at == 0 or seq - at > READ_ON:
+            blocks = journal.read_events(seq - 1)
+        block = next((block for block in blocks if block.seq == seq), None)
+        if block is None:
+            raise LookupError(f"the event log has no block of seq {seq}, though it is a repeat's original")
+        found[seq] = block
+        at = seq
+    return found
+
+
+async def _hide_others(gateway: Gateway, rejected: RequestRejected, answer: Answer) -> Answer:
+    """The same answer where the done order was the asker's own; else what an order that never was gets.
+
+    The exchange keeps no done orders, so only the read side knows whose it was; it must have caught up to be asked.
+    """
+    if not await gateway.projector.wait_for(rejected.seq, gateway.settings.min_seq_wait_s):
+        raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq)
+    owner = await asyncio.to_thread(gateway.queries.order_owner, rejected.order_id)
+    if owner == rejected.account:
+        return answer
+    problem = Problem(Reason.ORDER_NOT_FOUND, seq=rejected.seq)
+    return msgspec.structs.replace(answer, status=problem.status, body=problem)
