@@ -24,7 +24,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
     name: str
     description: str
-    schema: dict[str, Any] = {"type": "string"}
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
     where: str = "query"
     required: bool = False
 
