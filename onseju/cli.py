@@ -93,6 +93,7 @@ def account_create(
     data_dir: Annotated[Path | None, typer.Option(help="Work on this data folder while the server is stopped.")] = None,
     url: Annotated[str | None, typer.Option(help="Work through a running server.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    key_only: Annotated[bool, typer.Option("--key-only", help="Print the API key alone.")] = False,
 ) -> None:
     """Open an account and print its API key, which is shown only now.
 
@@ -108,6 +109,8 @@ def account_create(
         answer = _online(url or f"http://{settings.host}:{settings.port}", settings, body)
     if as_json:
         sys.stdout.write(json.dumps(answer) + "\n")
+    elif key_only:
+        sys.stdout.write(f"{answer['api_key']}\n")
     else:
         console.print(f"account {answer['account_id']} for {name}\nAPI key {answer['api_key']}  (shown only now)")
 
