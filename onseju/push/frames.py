@@ -1,0 +1,115 @@
+"""Account events as frames: encoded once, the same bytes on SSE and WebSocket, from the ring and from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from onseju.contract.envelope import Envelope, encode_envelope
+from onseju.contract.events import ACCOUNT_OFFSET, EVENT_BYTES, KIND_OFFSET, EventKind, decode_event
+from onseju.contract.ids import Position
+from onseju.contract.journal_records import EventBlock
+from onseju.contract.views import SymbolOf, stream_view, timestamp
+
+CHANNEL = "account"
+
+STREAMED = frozenset(
+    {
+        EventKind.ORDER_ACCEPTED,
+        EventKind.ORDER_REJECTED,
+        EventKind.ORDER_CORRECTED,
+        EventKind.ORDER_CANCELED,
+        EventKind.ORDER_EXPIRED,
+        EventKind.ORDER_TRIGGERED,
+        EventKind.ORDER_FILLED,
+        EventKind.REQUEST_REJECTED,
+        EventKind.REQUEST_REPEATED,
+        EventKind.BALANCE_CHANGED,
+        EventKind.POSITION_CHANGED,
+    }
+)
+"""The kinds that an account's stream carries: those for which `stream_view` gives something."""
+
+_NOBODY = bytes(4)
+
+
+class Codec(NamedTuple):
+    """What a frame's bytes depend on beside the event itself. Neither ever changes for a journal."""
+
+    journal_id: str
+    symbol_of: SymbolOf
+
+
+class Frame:
+    """An account's event in its chain. Its bytes are made when they are first wanted, then kept, and the block let go."""
+
+    __slots__ = ("_block", "_codec", "_json_start", "_sse", "position", "prev")
+
+    def __init__(self, codec: Codec, block: EventBlock, idx: int, prev: Position | None) -> None:
+        self.position = Position(block.seq, idx)
+        self.prev = prev
+        self._codec = codec
+        self._block: EventBlock | None = block
+        self._sse = b""
+        self._json_start = 0
+
+    @property
+    def sse(self) -> bytes:
+        """`id:…\\nevent:…\\ndata:…\\n\\n`."""
+        if self._block is not None:
+            self._encode(self._block)
+        return self._sse
+
+    @property
+    def json(self) -> bytes:
+        """The envelope: what stands after `data:` in the SSE form."""
+        if self._block is not None:
+            self._encode(self._block)
+        return self._sse[self._json_start : -2]
+
+    def _encode(self, block: EventBlock) -> None:
+        event = decode_event(block.payload, self.position.idx * EVENT_BYTES)
+        view = stream_view(event, block.annotations, self._codec.symbol_of)
+        if view is None:
+            raise ValueError(f"event {self.position} of kind {event.kind} has no place in a stream")
+        type_, data = view
+        journal_id = self._codec.journal_id
+        event_id = self.position.event_id(journal_id)
+        body = encode_envelope(
+            Envelope(
+                ch=CHANNEL,
+                id=event_id,
+                prev=self.prev.event_id(journal_id) if self.prev else None,
+                type=type_,
+                ts=timestamp(event.ts),
+                data=data,
+            )
+        )
+        self._sse = sse_bytes(event_id, type_, body)
+        self._json_start = len(self._sse) - len(body) - 2
+        self._block = None
+
+
+def sse_bytes(event_id: str, type_: str, body: bytes) -> bytes:
+    """One SSE event; `body` must be one line."""
+    return b"id:%b\nevent:%b\ndata:%b\n\n" % (event_id.encode("ascii"), type_.encode("ascii"), body)
+
+
+def streamed_events(payload: bytes) -> Iterator[tuple[int, int]]:
+    """(idx, account) of the events that belong in an account's stream, without decoding any."""
+    for idx, offset in enumerate(range(0, len(payload), EVENT_BYTES)):
+        if payload[offset + KIND_OFFSET] in STREAMED:
+            account = int.from_bytes(payload[offset + ACCOUNT_OFFSET : offset + ACCOUNT_OFFSET + 4], "little")
+            if account:
+                yield idx, account
+
+
+def events_of(payload: bytes, account: int) -> Iterator[int]:
+    """The idx of one account's streamed events."""
+    wanted = account.to_bytes(4, "little")
+    if wanted == _NOBODY:
+        return
+    for idx, offset in enumerate(range(0, len(payload), EVENT_BYTES)):
+        found = payload[offset + ACCOUNT_OFFSET : offset + ACCOUNT_OFFSET + 4]
+        if found == wanted and payload[offset + KIND_OFFSET] in STREAMED:
+            yield idx

@@ -1,0 +1,263 @@
+"""4 Account events for streams: one ring for everybody, chained by account, read by cursors.
+
+Nobody has a queue: a connection is a place in its account's chain. What the ring no longer holds is read from the event
+log, with the same bytes. All methods belong to the event loop's thread; the log is read in threads of the ring's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from onseju.contract.envelope import Envelope, encode_envelope
+from onseju.contract.ids import BEFORE_ALL, Position, parse_event_id
+from onseju.contract.journal_records import EventBlock
+from onseju.contract.views import SymbolOf, timestamp
+from onseju.journal.port import Journal
+from onseju.push.frames import CHANNEL, Codec, Frame, sse_bytes, streamed_events
+from onseju.push.log import Cursor, EventIndex, LogPage, read_log
+
+Waker = Callable[[], None]
+"""Called when an account has new events. Must be cheap and must not raise: an `asyncio.Event`'s `set`."""
+
+LOG_THREADS = 2
+LOG_PAGE_FRAMES = 256
+
+
+class PositionAheadError(ValueError):
+    """A cursor beyond the last event there is."""
+
+
+class OtherJournalError(ValueError):
+    """A cursor of another journal: the client must read everything anew."""
+
+
+class _Chain:
+    """One account's events: how many there ever were, and those that the ring still holds."""
+
+    __slots__ = ("dropped", "evicted", "first", "frames", "last")
+
+    def __init__(self) -> None:
+        self.frames: list[Frame | None] = []
+        self.dropped = 0
+        """How many leading places of `frames` are empty, and soon cut off."""
+        self.first = 0
+        """The number, in the account's count from 0, of the place `frames[0]`."""
+        self.last: Position | None = None
+        self.evicted = BEFORE_ALL
+        """The last event that the ring let go."""
+
+    @property
+    def start(self) -> int:
+        """The number of the oldest event held."""
+        return self.first + self.dropped
+
+    @property
+    def end(self) -> int:
+        """The number of the next event."""
+        return self.first + len(self.frames)
+
+    def evict(self) -> None:
+        frame = self.frames[self.dropped]
+        if frame is not None:
+            self.evicted = frame.position
+        self.frames[self.dropped] = None
+        self.dropped += 1
+        if self.dropped * 2 > len(self.frames):
+            del self.frames[: self.dropped]
+            self.first += self.dropped
+            self.dropped = 0
+
+    def held(self, start: int, limit: int) -> list[Frame]:
+        at = start - self.first
+        return [frame for frame in self.frames[at : at + limit] if frame is not None]
+
+    def number_after(self, position: Position) -> int:
+        """The number of the first event after a position that is not before `evicted`."""
+        return self.first + bisect_right(self.frames, position, lo=self.dropped, key=_position)
+
+
+def _position(frame: Frame | None) -> Position:
+    return BEFORE_ALL if frame is None else frame.position
+
+
+class AccountRing:
+    """The last `capacity_events` account events of the venue."""
+
+    def __init__(self, journal: Journal, symbol_of: SymbolOf, capacity_events: int) -> None:
+        self._journal = journal
+        self._codec = Codec(journal.journal_id, symbol_of)
+        self._capacity = capacity_events
+        self._order: deque[_Chain] = deque()
+        """The chain of every event held, oldest first."""
+        self._chains: dict[int, _Chain] = {}
+        self._index = EventIndex()
+        self._wakers: dict[int, set[Waker]] = {}
+        self._threads: ThreadPoolExecutor | None = None
+        self.head = BEFORE_ALL
+        """The last event published, of whomever."""
+        self.head_ts = 0
+
+    @property
+    def journal_id(self) -> str:
+        return self._codec.journal_id
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def listen(self, blocks: Sequence[EventBlock]) -> None:
+        """Take in published blocks (an `EventListener`): from the journal's first, none missing."""
+        touched: set[int] = set()
+        chains, order, codec = self._chains, self._order, self._codec
+        for block in blocks:
+            if block.seq != self.head.seq + 1:
+                raise ValueError(f"event block {block.seq} came after {self.head.seq}")
+            for idx, account in streamed_events(block.payload):
+                chain = chains.get(account)
+                if chain is None:
+                    chain = chains[account] = _Chain()
+                frame = Frame(codec, block, idx, chain.last)
+                chain.last = frame.position
+                chain.frames.append(frame)
+                order.append(chain)
+                if len(order) > self._capacity:
+                    order.popleft().evict()
+                if account not in touched:
+                    touched.add(account)
+                self._index.add(account, block.seq)
+            self.head = Position(block.seq, block.event_count - 1)
+            self.head_ts = block.ts
+        for account in touched & self._wakers.keys():
+            for wake in self._wakers[account]:
+                wake()
+
+    def parse(self, event_id: str) -> Position:
+        """A client's cursor. Raises `OtherJournalError`, `PositionAheadError`, and `ValueError` for what is no event id."""
+        journal_id, position = parse_event_id(event_id)
+        if journal_id != self.journal_id:
+            raise OtherJournalError(event_id)
+        if position > self.head:
+            raise PositionAheadError(event_id)
+        return position
+
+    def head_id(self) -> str:
+        """The event id of the head: a cursor for what comes from now on."""
+        return self.head.event_id(self.journal_id)
+
+    def reader(self, account: int, after: Position | None = None) -> AccountReader:
+        """A place in the account's chain: after a position, or (None) after everything there is now."""
+        return AccountReader(self, account, after)
+
+    def wake(self, account: int, waker: Waker) -> None:
+        """Call `waker` whenever the account has new events, until `forget`."""
+        self._wakers.setdefault(account, set()).add(waker)
+
+    def forget(self, account: int, waker: Waker) -> None:
+        """The opposite of `wake`."""
+        found = self._wakers.get(account)
+        if found is not None:
+            found.discard(waker)
+            if not found:
+                del self._wakers[account]
+
+    def reset_frame(self, account: int) -> tuple[bytes, bytes]:
+        """`reset` as (SSE, JSON): everything must be read anew, and events come from here on."""
+        event_id = self.head_id()
+        data = {"account_id": account, "reason": "reset", "seq": self.head.seq}
+        body = encode_envelope(
+            Envelope(ch=CHANNEL, id=event_id, prev=None, type="reset", ts=timestamp(self.head_ts), data=data)
+        )
+        return sse_bytes(event_id, "reset", body), body
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._threads = None
+
+    def chain(self, account: int) -> _Chain | None:
+        return self._chains.get(account)
+
+    async def read_page(self, account: int, cursor: Cursor, limit: int) -> LogPage:
+        """A page from the event log, at most to the last event that the ring let go."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(LOG_THREADS, thread_name_prefix="stream-log")
+        chain = self._chains[account]
+        windows = self._index.windows(account, cursor.after.seq)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            read_log,
+            self._journal,
+            self._codec,
+            windows,
+            account,
+            cursor,
+            chain.evicted,
+            limit,
+        )
+
+
+class AccountReader:
+    """One connection's place in its account's chain: gives every event after it, in order, none missing, none twice."""
+
+    def __init__(self, ring: AccountRing, account: int, after: Position | None) -> None:
+        self._ring = ring
+        self._account = account
+        self._chain = ring.chain(account)
+        self._cursor = Cursor(ring.head if after is None else after, None, known=False)
+        self._number: int | None = None
+        """The account's number of the next event; None while it must be found in the log."""
+        if self._chain is None:
+            self._number = 0
+        elif after is None:
+            self._number = self._chain.end
+        else:
+            self._enter_ring(self._chain)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the next event is not in the ring any more: `take_from_log` has it."""
+        chain = self._chain
+        return self._number is None or (chain is not None and self._number < chain.start)
+
+    def take(self, limit: int) -> list[Frame]:
+        """The next frames out of the ring; empty = nothing new. Not to be called while `behind`."""
+        chain = self._chain
+        if chain is None:
+            chain = self._chain = self._ring.chain(self._account)
+            if chain is None:
+                return []
+        if self._number is None or self._number < chain.start:
+            raise LookupError("the ring does not hold the next event")
+        if self._number == chain.end:
+            return []
+        frames = chain.held(self._number, limit)
+        self._number += len(frames)
+        self._cursor = Cursor(frames[-1].position, frames[-1].position)
+        return frames
+
+    async def take_from_log(self, limit: int = LOG_PAGE_FRAMES) -> list[Frame]:
+        """The next frames out of the event log, while `behind`. May be empty where the place alone moved on."""
+        chain = self._chain
+        if chain is None:
+            return []
+        self._number = None
+        page = await self._ring.read_page(self._account, self._cursor, limit)
+        self._cursor = page.cursor
+        self._enter_ring(chain)
+        return page.frames
+
+    async def next(self, limit: int) -> list[Frame]:
+        """The next frames from wherever they are; empty = there are none now."""
+        while self.behind:
+            frames = await self.take_from_log(limit)
+            if frames:
+                return frames
+        return self.take(limit)
+
+    def _enter_ring(self, chain: _Chain) -> None:
+        if self._cursor.after >= chain.evicted:
+            self._number = chain.number_after(self._cursor.after)
