@@ -1,0 +1,199 @@
+"""A load generator on raw sockets: an HTTP client that keeps its connection, and readers of both streams.
+
+It shares nothing with the server but the wire, and costs a few microseconds a request, so that what is measured is the
+server. Times are `time.perf_counter()` seconds of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from websockets.asyncio.client import connect
+
+START_S = 120
+_ADDRESS = re.compile(r"is open at (http://\S+)")
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+class Server:
+    """`onseju up` in a process of its own, without bots, its rate limits out of the way."""
+
+    def __init__(self, data_dir: Path, **env: str) -> None:
+        command = [sys.executable, "-m", "onseju", "up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
+        limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
+        environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        self._data_dir = data_dir
+        self.url = self._address()
+
+    def _address(self) -> str:
+        assert self._process.stdout is not None
+        seen = []
+        for line in self._process.stdout:
+            seen.append(line)
+            if found := _ADDRESS.search(line):
+                return found[1]
+        raise RuntimeError("the server did not start:\n" + "".join(seen))
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def account(self, name: str, cash: int, holdings: dict[str, int]) -> str:
+        """A new account's API key."""
+        admin_key = (self._data_dir / "admin.key").read_text().strip()
+        body = msgspec.json.encode({"name": name, "cash": cash, "holdings": holdings})
+        return str(self._json("/v1/admin/accounts", admin_key, body)["api_key"])
+
+    def symbols(self) -> dict[str, int]:
+        """The instruments and their base prices."""
+        return {row["symbol"]: row["base_price"] for row in self._json("/v1/symbols")["symbols"]}
+
+    def _json(self, path: str, key: str | None = None, body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        request = urllib.request.Request(self.url + path, body, headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return msgspec.json.decode(answer.read())
+
+    def stop(self) -> None:
+        """Stop in order."""
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Connection(asyncio.Protocol):
+    """One kept-alive HTTP/1.1 connection with one request under way at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
+        self._buffer = b""
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
+        return connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head_end)
+        end = head_end + 4 + (int(length[1]) if length else 0)
+        if len(self._buffer) < end or self._waiting is None:
+            return
+        status, body, waiting = int(self._buffer[9:12]), self._buffer[head_end + 4 : end], self._waiting
+        self._buffer, self._waiting = self._buffer[end:], None
+        if not waiting.done():
+            waiting.set_result((status, body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error or ConnectionResetError("the server closed the connection"))
+
+    def request(self, raw: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        """Send a whole request; the future gives status and body."""
+        if self._transport is None or self._waiting is not None:
+            raise RuntimeError("the connection is not free")
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(raw)
+        return self._waiting
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+class _FillData(msgspec.Struct):
+    client_order_id: str | None = None
+    liquidity: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    type: str = ""
+    data: _FillData = msgspec.field(default_factory=_FillData)
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+Arrivals = dict[str, float]
+"""When the fill of a client order id arrived first, on the taker's stream."""
+
+
+def take_envelope(text: bytes | str, now: float, arrivals: Arrivals) -> None:
+    """Note a taker's fill."""
+    if isinstance(text, str):
+        text = text.encode()
+    if b'"fill"' not in text:
+        return
+    envelope = _envelope.decode(text)
+    data = envelope.data
+    if envelope.type == "fill" and data.liquidity == "taker" and data.client_order_id:
+        arrivals.setdefault(data.client_order_id, now)
+
+
+Ready = Callable[[], None]
+
+
+async def read_sse(port: int, key: str, arrivals: Arrivals, ready: Ready) -> None:
+    """Read an account's SSE stream until cancelled. `ready` is called when the response has begun."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
+        writer.write(head.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in answer[:20]:
+            raise RuntimeError(f"the stream was refused: {answer[:200]!r}")
+        ready()
+        rest = b""
+        while data := await reader.read(1 << 16):
+            now = time.perf_counter()
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    take_envelope(line[5:], now, arrivals)
+        raise ConnectionResetError("the server ended the stream")
+    finally:
+        writer.close()
+
+
+async def read_websocket(port: int, key: str, arrivals: Arrivals, ready: Ready) -> None:
+    """Read an account's events on a WebSocket until cancelled. `ready` is called when the subscription is answered."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with connect(
+        f"ws://127.0.0.1:{port}/v1/ws", additional_headers=headers, compression=None, proxy=None, max_queue=None
+    ) as socket:
+        await socket.send('{"op":"subscribe","id":"s","channels":[{"name":"account"}]}')
+        await socket.recv()
+        ready()
+        async for message in socket:
+            take_envelope(message, time.perf_counter(), arrivals)
+    raise ConnectionResetError("the server ended the stream")
