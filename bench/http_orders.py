@@ -106,8 +106,8 @@ async def closed_loop(
 async def until(moment: float) -> None:
     """Wait for a `perf_counter` time. The loop's timers are whole milliseconds, so the last stretch is spent polling."""
     await asyncio.sleep(max(0.0, moment - time.perf_counter() - 0.002))
-    while time.perf_counter() < moment:
-        await asyncio.sleep(0)  # time is what is waited for
+    while time.perf_counter() < moment:  # noqa: ASYNC110  # time is what is waited for
+        await asyncio.sleep(0)
 
 
 async def open_loop(
