@@ -1,0 +1,263 @@
+"""A log: records with dense numbers in segment files. One writer; readers in any thread, each with its own file handle."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import structlog
+
+from onseju.contract.journal_records import FIRST_CHAIN, FRAME_BYTES, RecordDamagedError
+from onseju.journal.files import Files
+from onseju.journal.frames import FrameReader, checksum_matches, whole_record_after
+from onseju.journal.port import JournalError
+from onseju.journal.segment import HEADER_BYTES, Identity, Segment, encode_header, segment_path, segment_paths
+
+_logger = structlog.get_logger(__name__)
+
+
+class Numbered(Protocol):
+    """What a log keeps has a number."""
+
+    @property
+    def seq(self) -> int: ...
+
+
+R = TypeVar("R", bound=Numbered)
+
+
+class Coding(NamedTuple, Generic[R]):
+    """How one kind of record is written: the functions of `contract.journal_records`."""
+
+    encode: Callable[[R, bytes], tuple[bytes, bytes]]
+    decode: Callable[[memoryview, bytes | None], tuple[R, bytes]]
+    least_bytes: int
+
+
+def damaged(path: Path, offset: int, why: object) -> JournalError:
+    """The error for a file that cannot be believed."""
+    return JournalError(f"{path} is damaged at byte {offset}: {why}.")
+
+
+class SegmentLog(Generic[R]):
+    """A directory of segment files. The owner makes one writer at a time sure, and flushes when it must.
+
+    `derived` says that the log can be rebuilt from another: then whatever is broken in its last segment is cut away with
+    all that follows, because it was never flushed; in a log that is the truth, only a torn end is cut.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        identity: Identity,
+        coding: Coding[R],
+        *,
+        files: Files,
+        segment_bytes: int,
+        derived: bool,
+        writable: bool,
+    ) -> None:
+        self._directory = directory
+        self._identity = identity
+        self._coding = coding
+        self._files = files
+        self._segment_bytes = segment_bytes
+        self._derived = derived
+        self._writable = writable
+        self._segments: list[Segment] = []
+        self._descriptor: int | None = None
+        self._end = HEADER_BYTES
+        self._chain = FIRST_CHAIN
+        self.last_seq = 0
+        self._pending_seq = 0
+        self._load()
+
+    # what is there at the start
+
+    def _load(self) -> None:
+        for path in segment_paths(self._directory):
+            try:
+                self._segments.append(Segment.load(path, self._identity))
+            except RecordDamagedError as error:
+                raise damaged(path, 0, error) from error
+        if not self._segments:
+            return
+        first = self._segments[0]
+        if first.first_seq != 1 or first.chain != FIRST_CHAIN:
+            raise JournalError(
+                f"{self._directory} does not begin at record 1: a segment before {first.path.name} is missing."
+            )
+        self._scan_last()
+
+    def _scan_last(self) -> None:
+        segment = self._segments[-1]
+        with segment.path.open("rb", buffering=0) as file:
+            self._scan(segment, file.fileno())
+
+    def _scan(self, segment: Segment, descriptor: int) -> None:
+        size = os.fstat(descriptor).st_size
+        reader = FrameReader(descriptor, self._coding.least_bytes)
+        offset, seq, chain = HEADER_BYTES, segment.first_seq, segment.chain
+        while offset < size:
+            try:
+                frame = reader.frame(offset)
+                if not checksum_matches(frame):
+                    raise RecordDamagedError("the checksum does not match")
+            except RecordDamagedError as error:
+                self._cut_torn(segment, descriptor, offset, size, error)
+                break
+            # whole, so written as it is: what does not fit now is no torn write
+            _, chain = self._decode(segment, frame, offset, seq, chain)
+            segment.note(seq, offset)
+            offset += len(frame)
+            seq += 1
+        self._end, self._chain, self.last_seq = offset, chain, seq - 1
+
+    def _cut_torn(self, segment: Segment, descriptor: int, offset: int, size: int, error: RecordDamagedError) -> None:
+        if not self._derived:
+            whole = whole_record_after(descriptor, offset, self._identity.venue, self._coding.least_bytes)
+            if whole is not None:
+                why = f"{error}, and a whole record follows at byte {whole}, so this is no write that a crash cut short"
+                raise damaged(segment.path, offset, why)
+        if self._writable:
+            _logger.warning(
+                "journal_end_cut", file=str(segment.path), offset=offset, bytes=size - offset, why=str(error)
+            )
+            self._files.cut(segment.path, offset)
+
+    def cut_after(self, seq: int) -> None:
+        """Drop every record after `seq`. Before the first reader and the first append only."""
+        while self._segments and self.last_seq > seq:
+            segment = self._segments[-1]
+            if segment.first_seq > seq:
+                self._files.remove(segment.path)
+                self._segments.pop()
+                self.last_seq, self._end, self._chain = 0, HEADER_BYTES, FIRST_CHAIN
+                if self._segments:
+                    self._scan_last()
+                continue
+            offset, chain = HEADER_BYTES, segment.chain
+            for _, frame_offset, frame in self._frames(segment, segment.first_seq, seq):
+                offset, chain = frame_offset + len(frame), bytes(frame[8:FRAME_BYTES])
+            self._files.cut(segment.path, offset)
+            segment.forget_after(seq)
+            self.last_seq, self._end, self._chain = seq, offset, chain
+
+    # writing
+
+    def append(self, records: Sequence[R]) -> None:
+        """Hand the records to the system with one write. Raises `OSError`, or `JournalError` where the numbers do not follow.
+
+        After an `OSError` the file's end is unknown, and nothing more may be appended.
+        """
+        if not records:
+            return
+        seq, chain, sizes, parts = self.last_seq, self._chain, [], []
+        for record in records:
+            seq += 1
+            if record.seq != seq:
+                raise JournalError(f"Record {record.seq} does not follow {seq - 1} in {self._directory}.")
+            data, chain = self._coding.encode(record, chain)
+            parts.append(data)
+            sizes.append(len(data))
+        data = b"".join(parts)
+        descriptor = self._room_for(len(data))
+        self._files.write(descriptor, data)
+        segment, offset, first = self._segments[-1], self._end, self.last_seq + 1
+        for number, size in enumerate(sizes, first):
+            segment.note(number, offset)
+            offset += size
+        self._end, self._chain = offset, chain
+        self._pending_seq = seq
+
+    def sync(self) -> None:
+        """Return once all that was appended is on the disk. Raises `OSError`: then it may not be, now or ever."""
+        if self._descriptor is not None:
+            self._files.sync(self._descriptor)
+
+    def publish(self) -> None:
+        """Let readers see what was appended."""
+        self.last_seq = self._pending_seq
+
+    def _room_for(self, count: int) -> int:
+        full = self._end > HEADER_BYTES and self._end + count > self._segment_bytes
+        if self._segments and not full:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+            return self._descriptor
+        self.sync()  # so that only the last segment can ever lack something
+        self.close()
+        first_seq = self.last_seq + 1
+        path = segment_path(self._directory, first_seq)
+        self._files.create(path, encode_header(self._identity, first_seq, self._chain))
+        self._segments.append(Segment(path, first_seq, self._chain))
+        self._end = HEADER_BYTES
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        return self._descriptor
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    # reading
+
+    def read(self, after_seq: int) -> Iterator[R]:
+        """The records after `after_seq`, through the last one that is visible now. Cheap when there is nothing new.
+
+        Raises `JournalError`, then or while iterating, naming the file and the byte where it is damaged.
+        """
+        through = self.last_seq
+        if after_seq >= through:
+            return iter(())
+        return self._read(max(after_seq, 0) + 1, through)
+
+    def _read(self, first: int, through: int) -> Iterator[R]:
+        place = bisect_right(self._segments, first, key=lambda segment: segment.first_seq) - 1
+        chain: bytes | None = None
+        wanted = first
+        while wanted <= through:
+            segment = self._segments[place]
+            place += 1
+            last = self._segments[place].first_seq - 1 if place < len(self._segments) else through
+            if chain is not None and chain != segment.chain:
+                raise damaged(segment.path, 0, "the hash chain is broken: it does not follow the segment before it")
+            for seq, offset, frame in self._frames(segment, wanted, min(last, through)):
+                if seq == segment.first_seq:
+                    chain = segment.chain
+                if seq < wanted:
+                    chain = bytes(frame[8:FRAME_BYTES])
+                    continue
+                record, chain = self._decode(segment, frame, offset, seq, chain)
+                yield record
+            wanted = min(last, through) + 1
+
+    def _decode(
+        self, segment: Segment, frame: memoryview, offset: int, seq: int, chain: bytes | None
+    ) -> tuple[R, bytes]:
+        try:
+            record, chain = self._coding.decode(frame, chain)
+        except ValueError as error:  # a `RecordDamagedError`, or text that is not UTF-8
+            raise damaged(segment.path, offset, error) from error
+        if record.seq != seq:
+            raise damaged(segment.path, offset, f"record {record.seq} stands where {seq} belongs")
+        return record, chain
+
+    def _frames(self, segment: Segment, first: int, last: int) -> Iterator[tuple[int, int, memoryview]]:
+        """Number, offset and bytes of the records from the nearest known one before `first` through `last`."""
+        seq, offset = segment.nearest(first)
+        with segment.path.open("rb", buffering=0) as file:
+            reader = FrameReader(file.fileno(), self._coding.least_bytes)
+            while seq <= last:
+                try:
+                    frame = reader.frame(offset)
+                except RecordDamagedError as error:
+                    raise damaged(segment.path, offset, error) from error
+                segment.note(seq, offset)
+                yield seq, offset, frame
+                offset += len(frame)
+                seq += 1

@@ -1,0 +1,241 @@
+"""The journal in segment files: `commands/` is the truth, flushed with one fsync a batch; `events/` is derived from it.
+
+`journal.json` names the journal, `lock` keeps a second writer away. Files are only ever appended to; a segment's file
+appears whole with its header, and the next one begins when it is full.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from onseju.contract.commands import COMMAND_BYTES
+from onseju.contract.journal_records import (
+    BLOCK_HEAD_BYTES,
+    JOURNAL_HEAD_BYTES,
+    EventBlock,
+    JournalRecord,
+    decode_event_block,
+    decode_journal_record,
+    encode_event_block,
+    encode_journal_record,
+)
+from onseju.journal.files import Files
+from onseju.journal.lock import DirectoryLock
+from onseju.journal.log import Coding, R, SegmentLog
+from onseju.journal.port import JournalError
+from onseju.journal.segment import JOURNAL_ID_CHARS, Identity
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+COMMANDS = Coding[JournalRecord](encode_journal_record, decode_journal_record, JOURNAL_HEAD_BYTES + COMMAND_BYTES)
+EVENTS = Coding[EventBlock](encode_event_block, decode_event_block, BLOCK_HEAD_BYTES)
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class _Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of `journal.json`."""
+
+    journal_id: str
+    venue: int
+    format: int = 1
+
+
+class SegmentJournal:
+    """One venue's journal in a directory (`journal.port.Journal`). Made by `open` or `open_for_reading`."""
+
+    def __init__(
+        self, directory: Path, name: _Name, files: Files, segment_bytes: int, lock: DirectoryLock | None
+    ) -> None:
+        self.directory = directory
+        self._name = name
+        self._lock = lock
+        self._writing = threading.Lock()
+        self._unusable: str | None = None if lock else "it was opened for reading"
+
+        def log(folder: str, magic: bytes, coding: Coding[R], derived: bool) -> SegmentLog[R]:
+            identity = Identity(magic, name.venue, name.journal_id)
+            return SegmentLog(
+                directory / folder,
+                identity,
+                coding,
+                files=files,
+                segment_bytes=segment_bytes,
+                derived=derived,
+                writable=lock is not None,
+            )
+
+        self._commands = log("commands", b"ONSEJU-C", COMMANDS, False)
+        self._events = log("events", b"ONSEJU-E", EVENTS, True)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        venue: int = 1,
+        fsync: bool = True,
+        segment_bytes: int = SEGMENT_BYTES,
+        files: Files | None = None,
+    ) -> Self:
+        """Open the journal in `directory` for writing, or make one there.
+
+        What a crash cut short at the end is cut away. Raises `JournalError` where another process has it open, where it
+        belongs to another venue, and where it is damaged (the text names file and byte).
+        """
+        files = files or Files(durable=fsync)
+        lock: DirectoryLock | None = None
+        try:
+            for folder in ("commands", "events"):
+                (directory / folder).mkdir(parents=True, exist_ok=True)
+            lock = DirectoryLock(directory)
+            name = _load_name(directory) or _make_name(directory, venue, files)
+            if name.venue != venue:
+                raise JournalError(f"The journal in {directory} is of venue {name.venue}, not {venue}.")
+            for draft in directory.glob("*/*.new"):
+                draft.unlink()
+            journal = cls(directory, name, files, segment_bytes, lock)
+            # a power cut may have kept events, which nobody flushes, and lost commands that were not yet acknowledged
+            journal._events.cut_after(journal._commands.last_seq)
+        except BaseException as error:
+            if lock is not None:
+                lock.release()
+            if isinstance(error, OSError):
+                raise JournalError(f"The journal in {directory} cannot be opened: {error}.") from error
+            raise
+        return journal
+
+    @classmethod
+    def open_for_reading(cls, directory: Path) -> Self:
+        """The journal as it is now, without lock and without changing a byte, also while a server writes it.
+
+        Raises `JournalError` where there is none, or it is damaged.
+        """
+        try:
+            name = _load_name(directory)
+            if name is None:
+                raise JournalError(f"There is no journal in {directory}.")
+            journal = cls(directory, name, Files(), SEGMENT_BYTES, None)
+        except OSError as error:
+            raise JournalError(f"The journal in {directory} cannot be read: {error}.") from error
+        journal._events.last_seq = min(journal._events.last_seq, journal._commands.last_seq)
+        return journal
+
+    @property
+    def journal_id(self) -> str:
+        """J of the event ids."""
+        return self._name.journal_id
+
+    @property
+    def venue(self) -> int:
+        """The venue whose journal this is."""
+        return self._name.venue
+
+    @property
+    def last_seq(self) -> int:
+        """The last durable command's number; 0 when there is none."""
+        return self._commands.last_seq
+
+    @property
+    def last_event_seq(self) -> int:
+        """The number of the last event block that readers can see; 0 when there is none."""
+        return self._events.last_seq
+
+    def append(self, records: Sequence[JournalRecord]) -> None:
+        """Append commands and return once they are durable. One write and one flush for all of them.
+
+        A write or flush that fails ends all writing: after a failed fsync the system may have dropped the pages, and a
+        second try would report success for data that is lost.
+        """
+        with self._writing:
+            self._check_usable()
+            if not records:
+                return
+            try:
+                self._commands.append(records)
+                self._commands.sync()
+            except OSError as error:
+                raise self._fail("commands", error) from error
+            self._commands.publish()
+
+    def append_events(self, blocks: Sequence[EventBlock]) -> None:
+        """Append event blocks, visible to readers on return. They reach the disk when the system likes: replay makes
+        them again."""
+        with self._writing:
+            self._check_usable()
+            if not blocks:
+                return
+            if blocks[-1].seq > self.last_seq:
+                raise JournalError(
+                    f"Events of {blocks[-1].seq} come before their command is durable ({self.last_seq})."
+                )
+            try:
+                self._events.append(blocks)
+            except OSError as error:
+                raise self._fail("events", error) from error
+            self._events.publish()
+
+    def read(self, after_seq: int = 0) -> Iterator[JournalRecord]:
+        """The commands after `after_seq`, through `last_seq` as it is now."""
+        return self._commands.read(after_seq)
+
+    def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+        """The event blocks after `after_seq`, through `last_event_seq` as it is now. Nothing new costs nothing."""
+        return self._events.read(after_seq)
+
+    def verify(self) -> None:
+        """Read everything, and check every checksum, number and link of both hash chains. Raises `JournalError`."""
+        for _ in self.read():
+            pass
+        for _ in self.read_events():
+            pass
+
+    def close(self) -> None:
+        """Flush, release the lock. Idempotent."""
+        with self._writing:
+            if self._lock is None:
+                return
+            try:
+                if self._unusable is None:
+                    self._events.sync()
+            except OSError as error:
+                raise self._fail("events", error) from error
+            finally:
+                self._unusable = self._unusable or "it is closed"
+                self._commands.close()
+                self._events.close()
+                self._lock.release()
+                self._lock = None
+
+    def _check_usable(self) -> None:
+        if self._unusable is not None:
+            raise JournalError(f"Nothing can be written to the journal in {self.directory}: {self._unusable}.")
+
+    def _fail(self, folder: str, error: OSError) -> JournalError:
+        self._unusable = f"writing {self.directory / folder} failed ({error})"
+        return JournalError(f"The journal's disk failed: {self._unusable}. What was being written may be lost.")
+
+
+def _load_name(directory: Path) -> _Name | None:
+    path = directory / "journal.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Name)
+    except FileNotFoundError:
+        if any(directory.glob("*/*.log")):
+            raise JournalError(f"{path} is missing, though there are segments beside it.") from None
+        return None
+    except msgspec.MsgspecError as error:
+        raise JournalError(f"{path} is damaged: {error}.") from error
+
+
+def _make_name(directory: Path, venue: int, files: Files) -> _Name:
+    name = _Name("".join(secrets.choice(_ALPHABET) for _ in range(JOURNAL_ID_CHARS)), venue)
+    files.create(directory / "journal.json", msgspec.json.encode(name) + b"\n")
+    files.sync_directory(directory.parent)
+    return name
