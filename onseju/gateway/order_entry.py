@@ -22,6 +22,7 @@ from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
 from onseju.gateway.replies import Answer, answer_from
 from onseju.journal.port import Journal
+from onseju.projections.queries import QueriesBusyError
 
 READ_ON = 64
 """Blocks that are read over rather than opening the event log anew."""
@@ -206,7 +207,10 @@ async def _hide_others(gateway: Gateway, rejected: RequestRejected, answer: Answ
     """
     if not await gateway.projector.wait_for(rejected.seq, gateway.settings.min_seq_wait_s):
         raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq)
-    owner = await asyncio.to_thread(gateway.queries.order_owner, rejected.order_id)
+    try:
+        owner = await gateway.queries.ask(gateway.queries.order_owner, rejected.order_id)
+    except QueriesBusyError:
+        raise Problem(Reason.OVERLOADED, seq=answer.seq) from None
     if owner == rejected.account:
         return answer
     problem = Problem(Reason.ORDER_NOT_FOUND, seq=rejected.seq)
