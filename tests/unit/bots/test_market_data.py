@@ -1,0 +1,50 @@
+"""The best prices as the public book channel tells them, and the bots' patience."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onseju.bots.client import UnavailableError
+from onseju.bots.market_data import EMPTY, MarketData
+from onseju.bots.noise import Top
+from onseju.bots.pace import LONGEST_ASKED_WAIT_S, LONGEST_WAIT_S, Patience
+
+Levels = list[tuple[int, int, int]]
+
+
+def frame(type_: str, id_: str, prev: str | None, bids: Levels, asks: Levels) -> dict[str, Any]:
+    data = {"symbol": "005930", "depth": 1, "bids": bids, "asks": asks}
+    return {"ch": "book", "id": id_, "prev": prev, "type": type_, "ts": None, "data": data}
+
+
+def test_snapshots_and_deltas() -> None:
+    market = MarketData("http://127.0.0.1:1", ["005930"])
+    assert market.top("005930") == EMPTY
+    market.take(frame("snapshot", "j-1-0", None, [(70_000, 10, 1)], [(70_100, 20, 2)]))
+    assert market.top("005930") == Top((70_000, 10), (70_100, 20))
+    market.take(frame("delta", "j-2-0", "j-1-0", [(70_000, 0, 0), (69_900, 5, 1)], []))
+    assert market.top("005930") == Top((69_900, 5), (70_100, 20))
+    market.take(frame("delta", "j-3-0", "j-2-0", [], [(70_100, 0, 0)]))
+    assert market.top("005930") == Top((69_900, 5), None)
+
+
+def test_a_gap_is_noticed() -> None:
+    market = MarketData("http://127.0.0.1:1", ["005930"])
+    with pytest.raises(UnavailableError):
+        market.take(frame("delta", "j-2-0", "j-1-0", [], []))
+    market.take(frame("snapshot", "j-3-0", None, [], []))
+    with pytest.raises(UnavailableError):
+        market.take(frame("delta", "j-5-0", "j-4-0", [], []))
+
+
+def test_patience_grows_is_bounded_heeds_the_server_and_begins_anew() -> None:
+    patience = Patience("a bot")
+    waits = [patience.next_wait_s(UnavailableError("away")) for _ in range(8)]
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (0.25, LONGEST_WAIT_S)
+    assert patience.next_wait_s(UnavailableError("busy", 12.0)) == 12.0
+    assert patience.next_wait_s(UnavailableError("busy", 1e9)) == LONGEST_ASKED_WAIT_S
+    patience.rewarded()
+    assert patience.next_wait_s(UnavailableError("away")) == 0.25
