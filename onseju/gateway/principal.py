@@ -1,25 +1,5 @@
-"""Who asks: what authentication found out about a request."""
+"""Who asks. Identity says it, the gateway's handlers read it from here."""
 
-from __future__ import annotations
+from onseju.identity.principal import ADMIN, READ, SCOPES, TRADE, Principal
 
-import msgspec
-
-READ = "read"
-TRADE = "trade"
-ADMIN = "admin"
-SCOPES = (READ, TRADE, ADMIN)
-
-
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """An authenticated caller. `account_id` 0 = none (the bootstrap admin key)."""
-
-    user_id: int
-    account_id: int
-    scopes: frozenset[str]
-    via: str
-    """`session`, `key`, or `bootstrap`."""
-    name: str = ""
-
-    def may(self, scope: str) -> bool:
-        """Whether this caller has the scope; an admin may also read."""
-        return scope in self.scopes
+__all__ = ["ADMIN", "READ", "SCOPES", "TRADE", "Principal"]

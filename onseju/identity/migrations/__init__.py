@@ -1,0 +1,1 @@
+"""The way from any earlier release's tables to this one's."""

@@ -1,0 +1,56 @@
+"""What identity tells about users and keys, and its refusals. None of it carries a secret."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A user and the account number allotted to it. `owner` proves to the exchange that the number is this user's."""
+
+    user_id: int
+    name: str
+    kind: str
+    """`user`, `bot` or `admin`."""
+    account_id: int
+    owner: bytes
+    account_ready: bool
+    """Whether the exchange has opened the account and it holds what it begins with."""
+    created_ts: int
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without its secret."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_ts: int
+
+
+class IdentityError(Exception):
+    """A refusal by identity."""
+
+
+class InvalidNameError(IdentityError):
+    """The name is not 2 to 32 letters, digits, Korean syllables, or `.`, `_`, `-`."""
+
+
+class InvalidPasswordError(IdentityError):
+    """The password is shorter than 8 characters or longer than 256 bytes."""
+
+
+class NameTakenError(IdentityError):
+    """Another user has the name; upper and lower case count as the same."""
+
+
+class WrongPasswordError(IdentityError):
+    """There is no such user, or the password is not this one."""
+
+
+class TooManyKeysError(IdentityError):
+    """The user has as many keys as one may have."""
+
+
+class BusyError(IdentityError):
+    """Too many passwords are waiting to be checked."""

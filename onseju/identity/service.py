@@ -1,0 +1,263 @@
+"""Identity: users, sessions and API keys, in a database of its own that is committed before it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from argon2 import PasswordHasher
+
+from onseju.identity.cache import Cache
+from onseju.identity.names import KEY_NAME_LETTERS, checked_name, checked_password, composed_password
+from onseju.identity.passwords import HASHER, Passwords
+from onseju.identity.principal import ADMIN, READ, SCOPES, TRADE, Principal
+from onseju.identity.records import ApiKey, InvalidNameError, NameTakenError, User, WrongPasswordError
+from onseju.identity.store import Store
+from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
+
+T = TypeVar("T")
+
+CACHED_KEYS = 20_000
+CACHED_SESSIONS = 20_000
+KINDS = ("user", "bot", "admin")
+
+
+def now_us() -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
+
+
+def scopes_of(kind: str) -> frozenset[str]:
+    """What users of a kind may do; their keys may do this at most."""
+    return frozenset(SCOPES) if kind == ADMIN else frozenset((READ, TRADE))
+
+
+class LogIn(NamedTuple):
+    """A new session. `token` is the cookie's secret; both tokens are given only here."""
+
+    user: User
+    token: str
+    csrf_token: str
+    expires_ts: int
+
+
+class _Key(NamedTuple):
+    secret_hash: bytes
+    principal: Principal
+
+
+class _Session(NamedTuple):
+    expires_ts: int
+    principal: Principal
+
+
+class IdentityService:
+    """The one user of identity's database. Its methods belong to one event loop."""
+
+    def __init__(self, database: Path, *, session_hours: int, clock: Callable[[], int], hasher: PasswordHasher) -> None:
+        self._clock = clock
+        self._session_us = session_hours * 3600 * 1_000_000
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
+        try:
+            self._store = self._thread.submit(Store, database).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        self._passwords = Passwords(hasher)
+        self._keys: Cache[str, _Key] = Cache(CACHED_KEYS)
+        self._sessions: Cache[bytes, _Session] = Cache(CACHED_SESSIONS)
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        database: Path,
+        *,
+        session_hours: int = 24 * 7,
+        clock: Callable[[], int] = now_us,
+        hasher: PasswordHasher = HASHER,
+    ) -> IdentityService:
+        """Open the database and bring its tables to this release. Blocking. `clock` gives microseconds since 1970."""
+        return cls(database, session_hours=session_hours, clock=clock, hasher=hasher)
+
+    async def close(self) -> None:
+        """Finish what is under way and close the database. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._run(self._store.close)
+        await asyncio.to_thread(self._thread.shutdown)
+        await asyncio.to_thread(self._passwords.close)
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    # users
+
+    async def sign_up(self, name: str, password: str) -> User:
+        """A new user with an account number, its account not yet opened.
+
+        Raises `InvalidNameError`, `InvalidPasswordError`, `NameTakenError` or `BusyError`.
+        """
+        return await self.create_user(name, "user", checked_password(password))
+
+    async def create_user(self, name: str, kind: str = "user", password: str | None = None) -> User:
+        """A new user of a kind; without a password it cannot log in. Raises as `sign_up`."""
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind!r} is none of {KINDS}")
+        name = checked_name(name)
+        secret = None if password is None else checked_password(password)
+        if await self.user_by_name(name) is not None:
+            raise NameTakenError  # before the slow hash; the table's unique index decides
+        hashed = None if secret is None else await self._passwords.hash(secret)
+        return await self._run(self._store.add_user, name, hashed, kind, self._clock())
+
+    async def ensure_user(self, name: str, kind: str = "user", password: str | None = None) -> User:
+        """The user of this name, made if it does not exist. An existing one's kind and password stay."""
+        user = await self.user_by_name(name)
+        if user is not None:
+            return user
+        try:
+            return await self.create_user(name, kind, password)
+        except NameTakenError:
+            user = await self.user_by_name(name)
+            if user is None:
+                raise
+            return user
+
+    async def user(self, user_id: int) -> User | None:
+        """The user of this number."""
+        return await self._run(self._store.user, user_id)
+
+    async def user_by_name(self, name: str) -> User | None:
+        """The user of this name, whatever its case."""
+        found = await self._run(self._store.user_by_name, name)
+        return None if found is None else found[0]
+
+    async def list_users(self, after_user_id: int = 0, limit: int = 100) -> list[User]:
+        """Users in the order of their numbers."""
+        return await self._run(self._store.list_users, after_user_id, limit)
+
+    async def mark_account_ready(self, user_id: int) -> None:
+        """The exchange has opened the user's account, and it holds what it begins with."""
+        await self._run(self._store.mark_ready, user_id)
+
+    async def move_account(self, user_id: int, taken: int, skip: int = 1) -> User:
+        """The exchange says that the number `taken` is somebody else's: allot another one, `skip` beyond the highest."""
+        user = await self._run(self._store.move_account, user_id, taken, skip)
+        self._forget(user_id)
+        return user
+
+    async def set_password(self, user_id: int, password: str) -> None:
+        """Give the user another password and end its sessions. Raises `InvalidPasswordError` or `BusyError`."""
+        hashed = await self._passwords.hash(checked_password(password))
+        await self._run(lambda: self._store.set_password(user_id, hashed, end_sessions=True))
+        self._sessions.drop_where(lambda session: session.principal.user_id == user_id)
+
+    # sessions
+
+    async def log_in(self, name: str, password: str) -> LogIn:
+        """A new session. Takes as long for a name that does not exist. Raises `WrongPasswordError` or `BusyError`."""
+        found = await self._run(self._store.user_by_name, name[:64])
+        user, stored = found if found is not None else (None, None)
+        secret = composed_password(password)
+        if not await self._passwords.check(stored, secret) or user is None or stored is None:
+            raise WrongPasswordError
+        if self._passwords.is_outdated(stored):
+            renewed = await self._passwords.hash(secret)
+            await self._run(lambda: self._store.set_password(user.user_id, renewed, end_sessions=False))
+        token = new_token()
+        now = self._clock()
+        await self._run(self._store.add_session, digest(token), user.user_id, now, now + self._session_us)
+        return LogIn(user, token, csrf_token(token), now + self._session_us)
+
+    async def session(self, token: str) -> Principal | None:
+        """Whose session a cookie's secret is; None when there is none or it has ended."""
+        hashed = digest(token)
+        session = self._sessions.get(hashed)
+        if session is None:
+            found = await self._run(self._store.session, hashed)
+            if found is None:
+                return None
+            user, expires_ts = found
+            session = _Session(expires_ts, _principal(user, scopes_of(user.kind), "session"))
+            self._sessions.put(hashed, session)
+        if session.expires_ts <= self._clock():
+            self._sessions.drop(hashed)
+            return None
+        return session.principal
+
+    async def log_out(self, token: str) -> None:
+        """End a session. Idempotent."""
+        hashed = digest(token)
+        await self._run(self._store.end_session, hashed)
+        self._sessions.drop(hashed)
+
+    # keys
+
+    async def create_key(self, user_id: int, name: str, scopes: Collection[str], *, replace: bool = False) -> str:
+        """A new API key as `KEY.SECRET`, which is given only here. `replace` revokes the user's others of this name.
+
+        Raises `InvalidNameError` for an empty or long name, `ValueError` for a scope that the user does not have,
+        `KeyError` for an unknown user, `TooManyKeysError`.
+        """
+        if not name.strip() or len(name) > KEY_NAME_LETTERS or not name.isprintable():
+            raise InvalidNameError
+        user = await self.user(user_id)
+        if user is None:
+            raise KeyError(user_id)
+        if not scopes or not set(scopes) <= scopes_of(user.kind):
+            raise ValueError("a key's scopes are some of its user's")
+        key_id, secret = new_key_id(), new_token()
+        ordered = " ".join(scope for scope in SCOPES if scope in scopes)
+        revoked = await self._run(
+            lambda: self._store.add_key(key_id, digest(secret), user_id, name, ordered, self._clock(), replace=replace)
+        )
+        for other in revoked:
+            self._keys.drop(other)
+        return f"{key_id}.{secret}"
+
+    async def list_keys(self, user_id: int) -> list[ApiKey]:
+        """The user's keys, newest first."""
+        return await self._run(self._store.keys, user_id)
+
+    async def delete_key(self, user_id: int, key_id: str) -> bool:
+        """Revoke a key, at once. False where the user has no such key."""
+        deleted = await self._run(self._store.revoke_key, user_id, key_id, self._clock())
+        if deleted:
+            self._keys.drop(key_id)
+        return deleted
+
+    def cached_key(self, bearer: str) -> Principal | None:
+        """As `key`, from memory only: None also says that the database has to be asked."""
+        key_id, _, secret = bearer.partition(".")
+        key = self._keys.get(key_id)
+        if key is None or not hmac.compare_digest(key.secret_hash, digest(secret)):
+            return None
+        return key.principal
+
+    async def key(self, bearer: str) -> Principal | None:
+        """Whose key `KEY.SECRET` is; None when it is unknown, revoked, or its secret is another."""
+        key_id, _, secret = bearer.partition(".")
+        key = self._keys.get(key_id)
+        if key is None:
+            found = await self._run(self._store.key, key_id)
+            if found is None:
+                return None
+            user, secret_hash, scopes = found
+            key = _Key(secret_hash, _principal(user, frozenset(scopes) & scopes_of(user.kind), "key"))
+            self._keys.put(key_id, key)
+        return key.principal if hmac.compare_digest(key.secret_hash, digest(secret)) else None
+
+    def _forget(self, user_id: int) -> None:
+        self._keys.drop_where(lambda key: key.principal.user_id == user_id)
+        self._sessions.drop_where(lambda session: session.principal.user_id == user_id)
+
+
+def _principal(user: User, scopes: frozenset[str], via: str) -> Principal:
+    return Principal(user_id=user.user_id, account_id=user.account_id, scopes=scopes, via=via, name=user.name)
