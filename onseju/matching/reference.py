@@ -1,0 +1,144 @@
+"""The reference engine: the executable specification of the exchange's state machine, in plain Python.
+
+Read it from here: `apply` takes one command after the other; `order_desk.py` answers those about orders, `matcher.py`
+trades, `ledger.py` moves the money, `venue_desk.py` does what operators ask, `outbox.py` writes the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from onseju.contract.commands import COMMAND_BYTES, NO_HASH, Command, CommandKind, decode_command
+from onseju.contract.events import RequestRepeated
+from onseju.contract.reasons import Reason
+from onseju.contract.words import Side
+from onseju.matching import invariants, state_hash
+from onseju.matching.accounts import Account
+from onseju.matching.book import Level
+from onseju.matching.ledger import Ledger
+from onseju.matching.matcher import Matcher
+from onseju.matching.order_desk import OrderDesk
+from onseju.matching.outbox import Outbox
+from onseju.matching.repeats import FirstUse
+from onseju.matching.state import State
+from onseju.matching.venue_desk import VenueDesk
+
+BEFORE_OPENING = frozenset(
+    {
+        CommandKind.OPEN_VENUE,
+        CommandKind.START_EPOCH,
+        CommandKind.CLOSE_GATEWAY_GAP,
+        # These refuse for themselves, in the form that fits them.
+        CommandKind.NEW_ORDER,
+        CommandKind.CANCEL_ORDER,
+        CommandKind.CORRECT_ORDER,
+    }
+)
+"""What may come before the venue is open."""
+
+
+class OutOfSequenceError(ValueError):
+    """The commands are not the ones that follow: applying them would silently lose something."""
+
+
+class ReferenceEngine:
+    """The state machine of `matching.engine.Engine`: accounts and books, without clock, randomness, I/O or floats."""
+
+    def __init__(self) -> None:
+        self._state = state = State()
+        self._outbox = outbox = Outbox()
+        ledger = Ledger(state, outbox)
+        matcher = Matcher(state, outbox, ledger)
+        orders = OrderDesk(state, outbox, ledger, matcher)
+        venue = VenueDesk(state, outbox, matcher)
+        self._answers: dict[int, Callable[[Any], None]] = {
+            CommandKind.NEW_ORDER: orders.new_order,
+            CommandKind.CANCEL_ORDER: orders.cancel_order,
+            CommandKind.CORRECT_ORDER: orders.correct_order,
+            CommandKind.CANCEL_ALL: orders.cancel_all,
+            CommandKind.OPEN_ACCOUNT: venue.open_account,
+            CommandKind.DEPOSIT_CASH: venue.deposit_cash,
+            CommandKind.WITHDRAW_CASH: venue.withdraw_cash,
+            CommandKind.DEPOSIT_SHARES: venue.deposit_shares,
+            CommandKind.OPEN_VENUE: venue.open_venue,
+            CommandKind.SET_RULE: venue.set_rule,
+            CommandKind.SET_TICK_BAND: venue.set_tick_band,
+            CommandKind.LIST_INSTRUMENT: venue.list_instrument,
+            CommandKind.CHANGE_PHASE: venue.change_phase,
+            CommandKind.HALT: venue.halt,
+            CommandKind.RESUME: venue.resume,
+            CommandKind.ROLL_DAY: venue.roll_day,
+            CommandKind.UNCROSS: venue.uncross,
+            CommandKind.START_EPOCH: venue.start_epoch,
+            CommandKind.CLOSE_GATEWAY_GAP: venue.close_gateway_gap,
+        }
+
+    def apply(self, commands: bytes) -> bytes:
+        """Apply sequenced commands and give their events, at least one each; see `matching.engine.Engine.apply`.
+
+        Raises `UnknownRecordError` for a command of a kind or version that this release does not know, and
+        `OutOfSequenceError` for one that does not follow the last; both before any of the commands takes effect.
+        """
+        decoded = [decode_command(commands, offset) for offset in range(0, len(commands), COMMAND_BYTES)]
+        if [command.seq for command in decoded] != [self._state.last_seq + n + 1 for n in range(len(decoded))]:
+            raise OutOfSequenceError(f"commands must follow seq {self._state.last_seq} without a gap")
+        for command in decoded:
+            self._apply(command)
+        return self._outbox.take_bytes()
+
+    def _apply(self, command: Command) -> None:
+        state, outbox = self._state, self._outbox
+        state.last_seq = command.seq
+        outbox.begin(command.seq, command.ts)
+        if command.client_id == NO_HASH or self._is_first_use(command):
+            if state.is_open or command.kind in BEFORE_OPENING:
+                self._answers[command.kind](command)
+            else:
+                outbox.reject_request(command, Reason.VENUE_NOT_OPEN)
+        outbox.finish()
+
+    def _is_first_use(self, command: Command) -> bool:
+        """Whether the account uses this client id for the first time, today and yesterday; then it is used up, whatever
+        becomes of the command. A repeat changes nothing: it is answered with where the first answer stands."""
+        key = (command.account, command.client_id)
+        first = self._state.repeats.first_use(key)
+        if first is None:
+            self._state.repeats.remember(key, FirstUse(command.body_hash, command.seq))
+            return True
+        same = first.body_hash == command.body_hash
+        self._outbox.write(
+            RequestRepeated,
+            account=command.account,
+            reason=Reason.NONE if same else Reason.CLIENT_ORDER_ID_REUSED,
+            original_seq=first.seq,
+            client_id=command.client_id,
+            command_kind=command.kind,
+        )
+        return False
+
+    def state_hash(self) -> int:
+        """The sum modulo 2**128 of a hash of each live record, computed in full."""
+        return state_hash.of(self._state)
+
+    # Looking in, for tests and scenarios: nothing here changes anything
+
+    @property
+    def state(self) -> State:
+        """Everything the engine knows. To be read only."""
+        return self._state
+
+    def book(self, instrument: int) -> tuple[list[Level], list[Level]]:
+        """An instrument's bids and asks, best first, as (price, open quantity, number of orders). Raises `KeyError`."""
+        found = self._state.instrument(instrument)
+        if found is None:
+            raise KeyError(instrument)
+        return found.book.side(Side.BUY).depth(), found.book.side(Side.SELL).depth()
+
+    def account(self, number: int) -> Account:
+        """An account, to be read only. Raises `KeyError`."""
+        return self._state.accounts[number]
+
+    def check_invariants(self) -> None:
+        """Raise `AssertionError`, with words, where the state contradicts itself; see `invariants.py`."""
+        invariants.check(self._state)
