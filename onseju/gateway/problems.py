@@ -60,6 +60,14 @@ FIELD_SENTENCES: dict[str, Sentence] = {
     "invalid_client_order_id": Sentence(
         "영문자, 숫자와 . _ : - 로 된 1~64자여야 합니다.", "It must be 1 to 64 letters, digits, or one of . _ : -"
     ),
+    "invalid_seq": Sentence("0 이상의 정수로 보내 주세요.", "Send a whole number of at least 0."),
+    "invalid_cursor": Sentence("이 목록의 커서가 아닙니다.", "This is not a cursor of this list."),
+    "invalid_choice": Sentence("쓸 수 있는 값이 아닙니다.", "This is not one of the values that it may have."),
+    "invalid_number": Sentence("허용된 범위의 정수로 보내 주세요.", "Send a whole number in the range that is allowed."),
+    "invalid_time": Sentence(
+        "2026-11-23T09:00:00Z 같은 RFC 3339 시각으로 보내 주세요.", "Send a time as RFC 3339, like 2026-11-23T09:00:00Z."
+    ),
+    "missing": Sentence("꼭 있어야 하는 항목입니다.", "This is required."),
     "invalid_count": Sentence("한 번에 1~1,000건을 보낼 수 있습니다.", "Send 1 to 1,000 at once."),
 }
 """Sentences of the field codes that are not reasons."""

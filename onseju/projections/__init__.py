@@ -1,1 +1,1 @@
-"""5 Events to tables in batches, and the queries on them."""
+"""5 Events to tables in batches, queries, migrations. Reads never touch the exchange."""

@@ -1,0 +1,235 @@
+"""The public market: instruments, the clock, books from the market's memory; trades and candles from the tables."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onseju.contract.reasons import Reason
+from onseju.contract.views import timestamp
+from onseju.gateway import reads
+from onseju.gateway.answers import json_response
+from onseju.gateway.context import gateway_of
+from onseju.gateway.operations import PUBLIC, Operations, Parameter
+from onseju.gateway.problems import Problem
+from onseju.market.directory import Instrument
+from onseju.market.market import BookView, Market
+from onseju.projections.pages import CandlePage, TradePage
+from onseju.projections.queries import INTERVALS
+
+operations = Operations("market")
+
+DEFAULT_DEPTH = 10
+MAX_DEPTH = 100
+
+_SYMBOL = Parameter("symbol", "The instrument, like 005930.", where="path", required=True)
+
+
+class TickBandView(msgspec.Struct, frozen=True):
+    """From `from_price` (inclusive) prices move in steps of `tick`."""
+
+    from_price: int
+    tick: int
+
+
+class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument and its day. Prices in the venue's smallest unit; null where there is none yet.
+
+    `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
+    """
+
+    symbol: str
+    name: str
+    board: str
+    security: str
+    phase: str
+    base_price: int
+    upper_limit: int | None
+    lower_limit: int | None
+    tick_bands: list[TickBandView]
+    last_price: int | None
+    change: int | None
+    change_percent: str | None
+    day_open: int | None
+    day_high: int | None
+    day_low: int | None
+    day_volume: int
+    day_turnover: int
+
+
+class Symbols(msgspec.Struct, frozen=True):
+    """All instruments, in the order of listing."""
+
+    symbols: list[InstrumentView]
+    seq: int
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """The exchange's time. `trading_day` is the Korean day, like 2026-11-23; null before the venue is open."""
+
+    now: str
+    trading_day: str | None
+    phase: str
+    seq: int
+
+
+@operations.add(
+    "GET",
+    "/v1/symbols",
+    summary="All instruments with their prices of the day",
+    scope=PUBLIC,
+    limit="public",
+    responses={200: Symbols},
+    parameters=(reads.MIN_SEQ,),
+)
+async def list_symbols(request: Request) -> Response:
+    """Instruments in the order of listing."""
+    market = _market(request)
+    views = [instrument_view(instrument) for instrument in market.directory.all()]
+    return json_response(Symbols(views, market.seq), seq=market.seq)
+
+
+@operations.add(
+    "GET",
+    "/v1/clock",
+    summary="The exchange's time, trading day and phase",
+    scope=PUBLIC,
+    limit="public",
+    responses={200: Clock},
+)
+async def get_clock(request: Request) -> Response:
+    """The time now, and the last command's number."""
+    market = gateway_of(request).market
+    clock = Clock(
+        now=timestamp(time.time_ns() // 1000),
+        trading_day=_day(market.trading_day),
+        phase=market.phase.label,
+        seq=market.seq,
+    )
+    return json_response(clock, seq=market.seq)
+
+
+@operations.add(
+    "GET",
+    "/v1/book/{symbol}",
+    summary="The best levels of a book",
+    scope=PUBLIC,
+    limit="public",
+    responses={200: BookView},
+    parameters=(
+        _SYMBOL,
+        Parameter(
+            "depth",
+            "Levels of each side.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_DEPTH, "default": DEFAULT_DEPTH},
+        ),
+        reads.MIN_SEQ,
+    ),
+)
+async def get_book(request: Request) -> Response:
+    """Bids and asks as [price, open quantity, number of orders], best first."""
+    market = _market(request)
+    depth = reads.number_asked(request, "depth", DEFAULT_DEPTH, 1, MAX_DEPTH) or DEFAULT_DEPTH
+    book = market.book(request.path_params["symbol"], depth)
+    if book is None:
+        raise Problem(Reason.UNKNOWN_SYMBOL)
+    return json_response(book, seq=book.seq)
+
+
+@operations.add(
+    "GET",
+    "/v1/trades/{symbol}",
+    summary="An instrument's trades, newest first",
+    scope=PUBLIC,
+    limit="public",
+    responses={200: TradePage},
+    parameters=(_SYMBOL, reads.CURSOR, reads.LIMIT, reads.MIN_SEQ),
+)
+async def list_trades(request: Request) -> Response:
+    """A page of trades, without the parties."""
+    symbol = reads.instrument_named(request, request.path_params["symbol"]).symbol
+    limit = reads.limit_asked(request)
+    await reads.settle(request)
+    cursor = request.query_params.get("cursor")
+    page = await reads.ask(request, gateway_of(request).queries.trades, symbol, cursor, limit)
+    return json_response(page, seq=page.seq)
+
+
+@operations.add(
+    "GET",
+    "/v1/candles/{symbol}",
+    summary="An instrument's candles, newest first",
+    scope=PUBLIC,
+    limit="public",
+    responses={200: CandlePage},
+    parameters=(
+        _SYMBOL,
+        Parameter(
+            "interval",
+            "The candles' width; `1d` is the Korean day.",
+            {"type": "string", "enum": list(INTERVALS), "default": "1m"},
+        ),
+        Parameter("from", "Candles that begin at this time or later.", {"type": "string", "format": "date-time"}),
+        Parameter("to", "Candles that begin before this time.", {"type": "string", "format": "date-time"}),
+        reads.LIMIT,
+        reads.MIN_SEQ,
+    ),
+)
+async def list_candles(request: Request) -> Response:
+    """The newest candles between two times. For older ones ask again with `to` = the oldest one's `ts`."""
+    symbol = reads.instrument_named(request, request.path_params["symbol"]).symbol
+    interval = reads.choice_asked(request, "interval", INTERVALS, "1m")
+    from_ts, to_ts = reads.time_asked(request, "from"), reads.time_asked(request, "to")
+    limit = reads.limit_asked(request)
+    await reads.settle(request)
+    page = await reads.ask(request, gateway_of(request).queries.candles, symbol, interval, from_ts, to_ts, limit)
+    return json_response(page, seq=page.seq)
+
+
+def instrument_view(instrument: Instrument) -> InstrumentView:
+    """An instrument as the API shows it."""
+    last, base = instrument.last_price, instrument.base_price
+    change = None if last is None else last - base
+    return InstrumentView(
+        symbol=instrument.symbol,
+        name=instrument.name,
+        board=instrument.board.label,
+        security=instrument.security.label,
+        phase=instrument.phase.label,
+        base_price=base,
+        upper_limit=instrument.upper_limit or None,
+        lower_limit=instrument.lower_limit or None,
+        tick_bands=[TickBandView(start, tick) for start, tick in instrument.tick_bands],
+        last_price=last,
+        change=change,
+        change_percent=None if change is None or base <= 0 else percent(change, base),
+        day_open=instrument.day_open,
+        day_high=instrument.day_high,
+        day_low=instrument.day_low,
+        day_volume=instrument.day_volume,
+        day_turnover=instrument.day_turnover,
+    )
+
+
+def percent(change: int, base: int) -> str:
+    """`change` in percent of `base` (above 0): a decimal string with two decimals, cut off towards zero."""
+    whole, rest = divmod(abs(change) * 10_000 // base, 100)
+    sign = "-" if change < 0 and (whole or rest) else ""
+    return f"{sign}{whole}.{rest:02d}"
+
+
+def _market(request: Request) -> Market:
+    """The market, which must hold what the request asks for. It is told of every command before its sender is."""
+    market = gateway_of(request).market
+    if reads.min_seq(request) > market.seq:
+        raise Problem(Reason.PROJECTION_BEHIND)
+    return market
+
+
+def _day(trading_day: int) -> str | None:
+    if trading_day == 0:
+        return None
+    return f"{trading_day // 10_000:04d}-{trading_day // 100 % 100:02d}-{trading_day % 100:02d}"

@@ -1,0 +1,72 @@
+"""Connections to the read side's database: one writer, and readers that can only read.
+
+SQLite 3.7.0 to 3.51.2 can corrupt a file when two connections write or checkpoint it at once. So the writer is one
+connection, for as long as the file is in use, and readers are opened `mode=ro`: they never checkpoint.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool, StaticPool
+
+BUSY_TIMEOUT_S = 5.0
+READERS = 4
+"""Read connections, and so queries at once."""
+
+
+STATEMENTS = 256
+"""Statements that a connection keeps prepared: more than the writer has."""
+
+
+def _connector(database: Path, mode: str) -> Callable[[], sqlite3.Connection]:
+    uri = f"file:{quote(str(database.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,  # SQLAlchemy begins transactions: the driver begins none before reads
+            check_same_thread=False,
+            cached_statements=STATEMENTS,
+        )
+
+    return connect
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def writer_engine(database: Path) -> sa.Engine:
+    """The one connection that writes. It may be used by several threads, one at a time."""
+    engine = sa.create_engine("sqlite://", creator=_connector(database, "rwc"), poolclass=StaticPool)
+    sa.event.listen(engine, "begin", _begin)
+
+    @sa.event.listens_for(engine, "connect")
+    def tune(connection: Any, _record: Any) -> None:
+        # NORMAL: a power cut may take the last transactions, whole; the journal has them. It never leaves half of one.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF", "cache_size=-32768"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    return engine
+
+
+def reader_engine(database: Path) -> sa.Engine:
+    """Connections that read, each transaction on one unchanging state. The file must exist."""
+    engine = sa.create_engine(
+        "sqlite://",
+        creator=_connector(database, "ro"),
+        poolclass=QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_S,
+    )
+    sa.event.listen(engine, "begin", _begin)
+    return engine

@@ -1,0 +1,240 @@
+"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+from alembic.util import CommandError
+
+from onseju.contract.journal_records import EventBlock
+from onseju.journal.port import Journal
+from onseju.projections import tables as t
+from onseju.projections.database import writer_engine
+from onseju.projections.migrate import migrate
+from onseju.projections.rows import Batch
+from onseju.projections.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+MAX_BLOCKS = 2_000
+MAX_EVENTS = 20_000
+"""A transaction holds at most so much (one block more of any size): this bounds its memory and its time."""
+
+GATHER_S = 0.01
+"""How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
+
+Progress = Callable[[int, int], None]
+
+
+class ProjectionError(Exception):
+    """The tables cannot be used; the text says why, and what to do."""
+
+
+class Projector:
+    """Keeps the tables of one venue. One thread writes: the one that catches up, then its own."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        database: Path,
+        *,
+        max_waiters: int = 1000,
+        max_blocks: int = MAX_BLOCKS,
+        max_events: int = MAX_EVENTS,
+        gather_s: float = GATHER_S,
+    ) -> None:
+        self._journal = journal
+        self._database = database
+        self._max_waiters = max_waiters
+        self._max_blocks = max_blocks
+        self._max_events = max_events
+        self._gather_s = gather_s
+        self._engine: sa.Engine | None = None
+        self._writer: Writer | None = None
+        self._thread: threading.Thread | None = None
+        self._position = 0
+        self._failed: Exception | None = None
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._waiters: dict[asyncio.Future[bool], tuple[int, asyncio.AbstractEventLoop]] = {}
+        self._waiters_lock = threading.Lock()
+
+    @property
+    def position(self) -> int:
+        """The number of the last command whose events the tables hold."""
+        return self._position
+
+    @property
+    def failed(self) -> Exception | None:
+        """Why the tables no longer follow; None while they do."""
+        return self._failed
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a position."""
+        return len(self._waiters)
+
+    def listen(self, blocks: Sequence[EventBlock]) -> None:
+        """An event listener: there is something new in the event log."""
+        self._wake.set()
+
+    def catch_up(self, progress: Progress | None = None) -> None:
+        """Bring the tables to the event log's end, before `start`. `progress` is told (done, all) in commands.
+
+        Raises `ProjectionError`, or what the journal or the database raise.
+        """
+        if self._thread is not None:
+            raise RuntimeError("the projector runs already")
+        self._open()
+        while True:
+            end = self._journal.last_event_seq
+            if progress is not None:
+                progress(self._position, end)
+            if self._position >= end:
+                return
+            for batch in self._batches():
+                self._apply(batch)
+                if progress is not None:
+                    progress(self._position, max(end, self._position))
+
+    def start(self) -> None:
+        """Follow the event log from now on, in a thread of its own. A failure is kept in `failed` and logged."""
+        if self._thread is not None:
+            raise RuntimeError("the projector runs already")
+        self._open()
+        self._wake.set()
+        self._thread = threading.Thread(target=self._follow, name="projector", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch at hand, end the thread, close the database. Idempotent. What waits is told no."""
+        self._stopping.set()
+        self._hurry.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._release(every=True)
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    async def wait_for(self, seq: int, timeout_s: float) -> bool:
+        """Wait until the tables hold command `seq`. False when they do not in time, cannot, or too many wait already."""
+        if self._position >= seq:
+            return True
+        if self._failed is not None or self._stopping.is_set() or len(self._waiters) >= self._max_waiters:
+            return False
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        with self._waiters_lock:
+            self._waiters[future] = (seq, loop)
+        if self._position >= seq or self._failed is not None or self._stopping.is_set():
+            self._release(every=self._position < seq)  # it happened before this waiter could be seen
+        self._hurry.set()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            return False
+        finally:
+            with self._waiters_lock:
+                self._waiters.pop(future, None)
+
+    def _open(self) -> None:
+        """Connect, bring the tables to this release's form, and find the position."""
+        if self._engine is not None:
+            return
+        self._database.parent.mkdir(parents=True, exist_ok=True)
+        engine = writer_engine(self._database)
+        try:
+            with engine.begin() as connection:
+                migrate(connection)
+                self._position = self._find_position(connection)
+        except (sa.exc.DatabaseError, CommandError) as error:
+            engine.dispose()
+            raise ProjectionError(
+                f"{self._database} cannot be used: {error}. Everything in it is rebuilt from the event log: "
+                "move the file away and start again."
+            ) from error
+        self._engine = engine
+        self._writer = Writer(engine.dialect)
+
+    def _find_position(self, connection: sa.Connection) -> int:
+        """The stored position, after emptying tables that are not this journal's."""
+        journal_id, end = self._journal.journal_id, self._journal.last_event_seq
+        stored = connection.execute(sa.select(t.progress.c.journal_id, t.progress.c.seq)).all()
+        if len(stored) == 1 and stored[0].journal_id == journal_id and stored[0].seq <= end:
+            return int(stored[0].seq)
+        if stored:
+            log.warning("the tables do not belong to this journal: rebuilding", stored=str(stored), journal=journal_id)
+        for table in reversed(t.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(t.progress).values(journal_id=journal_id, seq=0))
+        return 0
+
+    def _batches(self) -> Iterable[Batch]:
+        """What the event log holds after the position, cut into transactions."""
+        batch = Batch()
+        for block in self._journal.read_events(self._position):
+            batch.add(block)
+            if batch.block_count >= self._max_blocks or batch.event_count >= self._max_events:
+                yield batch
+                batch = Batch()
+        if batch.block_count:
+            yield batch
+
+    def _apply(self, batch: Batch) -> None:
+        """Write one batch, then tell those who waited for it."""
+        if self._engine is None or self._writer is None:
+            raise RuntimeError("the projector is not open")
+        if batch.first_seq != self._position + 1:
+            raise ProjectionError(f"the event log goes on at command {batch.first_seq}, after {self._position}")
+        with self._engine.begin() as connection:
+            self._writer.write(connection, batch, self._journal.journal_id, self._position)
+        self._position = batch.last_seq
+        self._release()
+
+    def _follow(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._wake.wait()
+                if not self._waiters:
+                    self._hurry.wait(self._gather_s)
+                self._hurry.clear()
+                self._wake.clear()
+                for batch in self._batches():
+                    self._apply(batch)
+                    if self._stopping.is_set():
+                        return
+        except Exception as error:
+            self._failed = error
+            log.exception("the projector has stopped: reads are refused", position=self._position)
+            self._release(every=True)
+
+    def _release(self, *, every: bool = False) -> None:
+        """Answer the waiters whose command is in the tables; with `every`, tell the others no."""
+        with self._waiters_lock:
+            position = self._position
+            answers = [
+                (future, seq <= position, loop)
+                for future, (seq, loop) in self._waiters.items()
+                if every or seq <= position
+            ]
+            for future, _, _ in answers:
+                del self._waiters[future]
+        for future, reached, loop in answers:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+                loop.call_soon_threadsafe(_resolve, future, reached)
+
+
+def _resolve(future: asyncio.Future[bool], reached: bool) -> None:
+    if not future.done():
+        future.set_result(reached)
