@@ -7,8 +7,8 @@ from random import Random
 
 PULL = 1.0e-4
 """How much of the distance to the base price a step takes away: half of it is gone after about two hours of one-second steps."""
-SHAKE = 6.0e-4
-"""Standard deviation of one step, as a share of the price: about 4 % from the base price in the long run."""
+SHAKE = 4.5e-4
+"""Standard deviation of one step, as a share of the price: about 3 % from the base price in the long run."""
 LEAP_CHANCE = 0.004
 LEAP = 4.0e-3
 """News: once in a while a step of this standard deviation is added."""

@@ -7,37 +7,56 @@ from collections.abc import Iterator, Sequence
 
 
 class PriceGrid:
-    """The prices of one instrument on one day. `bands` are (from price, tick), rising; a limit of None or 0 is no limit."""
+    """The prices of one instrument on one day. `bands` are (from price, tick), rising; a limit of None or 0 is no limit.
 
-    def __init__(self, bands: Sequence[tuple[int, int]], lower: int | None = None, upper: int | None = None) -> None:
+    `stride` widens every step to so many ticks: all prices are usable still, but fewer of them are used.
+    """
+
+    def __init__(
+        self, bands: Sequence[tuple[int, int]], lower: int | None = None, upper: int | None = None, stride: int = 1
+    ) -> None:
         self._bands = sorted(bands) or [(1, 1)]
         self._starts = [start for start, _ in self._bands]
+        self._stride = stride
         self.lower = max(1, lower or 1)
         self.upper = upper or 2**53 - 1
 
+    def wider(self, stride: int) -> PriceGrid:
+        """The same prices in steps of so many ticks."""
+        return self if stride == self._stride else PriceGrid(self._bands, self.lower, self.upper, stride)
+
     def tick(self, price: int) -> int:
-        """The step at this price; a band's first price belongs to it (KRX ER 32(2))."""
+        """The tick at this price; a band's first price belongs to it (KRX ER 32(2))."""
         return self._bands[max(0, bisect_right(self._starts, price) - 1)][1]
 
+    def step(self, price: int) -> int:
+        """The step at this price: `stride` ticks."""
+        return self.tick(price) * self._stride
+
     def floor(self, price: float) -> int:
-        """The nearest usable price at or below, or the lower limit."""
+        """The nearest price at or below, or the lower limit."""
         whole = int(price)
-        whole -= whole % self.tick(whole) if whole > 0 else 0
-        return self._inside(whole)
+        return self._inside(whole - whole % self.step(whole))
 
     def ceil(self, price: float) -> int:
-        """The nearest usable price at or above, or the upper limit."""
-        below = self.floor(price)
-        return below if below >= price else self._inside(below + self.tick(below))
+        """The nearest price at or above, or the upper limit."""
+        above = self.floor(price)
+        while above < price:  # twice where a wide step below a band's edge was left
+            above = self.up(above) or self.upper
+            if above == self.upper:
+                break
+        return above
 
     def up(self, price: int) -> int | None:
         """The next price above, or None at the upper limit."""
-        above = price + self.tick(price)
+        above = price + self.step(price)
+        above += -above % self.tick(above)  # a wide step may end off the grid of the next band
         return above if above <= self.upper else None
 
     def down(self, price: int) -> int | None:
         """The next price below, or None at the lower limit."""
-        below = price - self.tick(price - 1)
+        below = price - self.step(price - 1)
+        below -= below % self.tick(below)
         return below if below >= self.lower else None
 
     def downwards(self, price: int, count: int) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from random import Random
 
@@ -10,18 +11,22 @@ import msgspec
 from onseju.bots.grid import PriceGrid
 from onseju.bots.orders import BUY, SELL, Action, Cancel, Move, Place, Side, Standing
 
-LEVELS = 12
-"""Levels on each side: ten are seen, two stand ready for when the best are taken."""
+LEVELS = 13
+"""Levels on each side: ten are seen, the others stand ready for when the best are taken."""
 TOUCH_VALUE = 6_000_000
 """Worth of the best quote, in the venue's smallest unit; deeper ones are larger by `DEEPER` each."""
-DEEPER = 0.3
+DEEPER = 0.15
 HALF_SPREAD = 0.4
-"""Ticks between the centre and the nearest quote, before both are rounded away from it."""
+"""Steps between the centre and the nearest quote, before both are rounded away from it."""
+FINEST_STEP = 4.0e-4
+"""Levels are at least this share of the price apart: where ticks are finer, quotes at each of them would be all busyness."""
+STICKY = 0.5
+"""Steps that the centre may wander before the quotes follow: less would only make them flicker."""
 REPLENISH_BELOW = 0.5
 """A quote is filled up when less than this share of what is wanted is left."""
 FULL_SKEW_VALUE = 600_000_000
-"""Worth of shares too many (or too few) at which the centre is moved by all of `SKEW_TICKS`."""
-SKEW_TICKS = 4.0
+"""Worth of shares too many (or too few) at which the centre is moved by all of `SKEW_STEPS`."""
+SKEW_STEPS = 4.0
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -38,7 +43,8 @@ class Maker:
     def __init__(self, symbol: str, rng: Random) -> None:
         self.symbol = symbol
         self._rng = rng
-        self._shape = {side: [rng.uniform(0.6, 1.4) for _ in range(LEVELS)] for side in (BUY, SELL)}
+        self._centre: float | None = None
+        self._shape = {side: [rng.uniform(0.7, 1.3) for _ in range(LEVELS)] for side in (BUY, SELL)}
         self.appetite: dict[Side, float] = {BUY: 1.0, SELL: 1.0}
         """Share of the usual size, by side: halved when cash or shares run short, and grown back."""
 
@@ -46,10 +52,14 @@ class Maker:
         """The wanted quotes, best first on each side. `surplus_qty` is how many shares more are held than at the start."""
         flutter = self._rng.uniform(0.85, 1.15)
         skew = max(-1.0, min(1.0, surplus_qty * fair / FULL_SKEW_VALUE))
-        tick = grid.tick(int(fair))
-        centre = fair - skew * SKEW_TICKS * tick
-        bid = grid.floor(centre - HALF_SPREAD * tick)
-        ask = grid.ceil(centre + HALF_SPREAD * tick)
+        grid = grid.wider(max(1, math.ceil(FINEST_STEP * fair / grid.tick(int(fair)))))
+        step = grid.step(int(fair))
+        centre = fair - skew * SKEW_STEPS * step
+        if self._centre is not None and abs(centre - self._centre) < STICKY * step:
+            centre = self._centre
+        self._centre = centre
+        bid = grid.floor(centre - HALF_SPREAD * step)
+        ask = grid.ceil(centre + HALF_SPREAD * step)
         if bid >= ask:  # both at one of the day's limits: only one side can be quoted
             if ask == grid.upper:
                 return self._side(BUY, grid.downwards(bid, LEVELS), flutter)

@@ -49,3 +49,13 @@ def test_limits_end_the_grid() -> None:
 def test_without_bands_every_whole_price_is_usable() -> None:
     grid = PriceGrid([])
     assert (grid.floor(17.5), grid.ceil(17.5), grid.down(1)) == (17, 18, None)
+
+
+@given(st.floats(1_500, 2_000_000), st.integers(1, 20))
+def test_a_wider_grid_uses_usable_prices_alone(price: float, stride: int) -> None:
+    grid, wide = PriceGrid(KRX), PriceGrid(KRX).wider(stride)
+    floor, ceil = wide.floor(price), wide.ceil(price)
+    assert floor <= price <= ceil
+    for one in [*wide.upwards(ceil, 15), *wide.downwards(floor, 15)]:
+        assert one % grid.tick(one) == 0
+    assert wide.step(70_000) == 100 * stride

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -160,3 +161,16 @@ def test_sizes_are_worth_about_the_same_everywhere(base: int) -> None:
     worth = [quote.qty * quote.price for quote in maker().quotes(float(base), 0, grid)]
     assert min(worth) > 1_500_000
     assert max(worth) < 60_000_000
+
+
+def test_where_ticks_are_fine_levels_keep_a_distance() -> None:
+    bids = prices(maker().quotes(57_215.0, 0, PriceGrid([(1, 1), (2_000, 5)], 40_050, 74_375)), BUY)
+    assert len(bids) == LEVELS
+    assert {higher - lower for higher, lower in pairwise(bids)} == {25}
+
+
+def test_a_small_change_of_the_fair_value_changes_no_quote() -> None:
+    one = maker()
+    first = [(quote.side, quote.price) for quote in one.quotes(70_049.0, 0, GRID)]
+    assert [(quote.side, quote.price) for quote in one.quotes(70_051.0, 0, GRID)] == first
+    assert [(quote.side, quote.price) for quote in one.quotes(70_010.0, 0, GRID)] == first
