@@ -1,0 +1,98 @@
+"""uvicorn's protocols, with what streams need beyond ASGI: to bound a connection's buffers, to cut it, to end at shutdown.
+
+ASGI can only send and wait. A client that never reads would hold its connection for ever: even closing waits until what
+is buffered was taken. So the scope's extension `onseju.link` gives a stream a `Link` to its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+EXTENSION = "onseju.link"
+
+GRACE_S = 5.0
+"""How long a cut WebSocket's client has to read what is buffered and the close code behind it."""
+
+Ender = Callable[[], None]
+
+
+class Link(Protocol):
+    """A stream's hold on its connection."""
+
+    def bound(self, buffer_bytes: int, ender: Ender) -> None:
+        """Let the system buffer at most about `buffer_bytes` unread, and call `ender` when the server shuts down."""
+        ...
+
+    def cut(self, code: int, reason: str) -> None:
+        """Drop the connection though its client does not read. A WebSocket's client is told code and reason."""
+        ...
+
+
+def link_of(scope: Scope) -> Link | None:
+    """The connection's link; None under a server that does not give one."""
+    link: Link | None = scope.get("extensions", {}).get(EXTENSION)
+    return link
+
+
+class _Link:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.ender: Ender | None = None
+
+    def bound(self, buffer_bytes: int, ender: Ender) -> None:
+        self.ender = ender
+        # the system's own default grows to megabytes a connection
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
+
+    def cut(self, code: int, reason: str) -> None:
+        self._transport.abort()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1; use as uvicorn's `http`."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._link = _Link(self.transport)
+        self.scope["extensions"] = {EXTENSION: self._link}  # type: ignore[dict-item]
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        link: _Link | None = getattr(self, "_link", None)
+        if link is not None and link.ender is not None:
+            link.ender()
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket; use as uvicorn's `ws`."""
+
+    async def run_asgi(self) -> None:
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions[EXTENSION] = _WebSocketLink(self)
+        await super().run_asgi()
+
+
+class _WebSocketLink(_Link):
+    def __init__(self, protocol: WebSocketProtocol) -> None:
+        super().__init__(protocol.transport)
+        self._protocol = protocol
+
+    def cut(self, code: int, reason: str) -> None:
+        protocol, transport = self._protocol, self._transport
+        if transport.is_closing():
+            transport.abort()
+            return
+        if not protocol.close_sent:
+            # past the flow control, behind what is buffered: a client that wakes up within the grace reads it
+            protocol.conn.send_close(code, reason)
+            transport.write(b"".join(protocol.conn.data_to_send()))
+            protocol.close_sent = True
+            protocol.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        protocol.loop.call_later(GRACE_S, transport.abort)

@@ -1,0 +1,368 @@
+"""`/v1/ws`: the book, trades and account channels, and order entry, on one connection.
+
+Two tasks: one reads the client's messages, one writes. Nothing is queued for a client but the answers to its own messages,
+and of those so few are let in flight; every channel is a place in a shared ring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from onseju.contract.reasons import Reason
+from onseju.contract.views import timestamp
+from onseju.gateway import order_entry
+from onseju.gateway.context import gateway_of, maybe_principal_of
+from onseju.gateway.limits import Limits, refusal
+from onseju.gateway.operations import PUBLIC, Operations
+from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder, decode
+from onseju.gateway.principal import TRADE, Principal
+from onseju.gateway.problems import FieldError, Problem, language_of
+from onseju.gateway.replies import Answer as OrderAnswer
+from onseju.market.feeds import DEPTHS, FeedReader
+from onseju.push.cursors import account_of, position_of
+from onseju.push.messages import (
+    MAX_MESSAGE_BYTES,
+    Answer,
+    Channel,
+    Message,
+    MessageId,
+    decode_message,
+    encode_answer,
+    take_order_id,
+)
+from onseju.push.ring import AccountReader
+from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
+
+operations = Operations("streams")
+
+MAX_IN_FLIGHT = 128
+"""Messages of one connection that may wait for their answers; then no more are read."""
+
+MAX_MALFORMED = 10
+"""After so many messages that are none, the connection is closed."""
+
+CLOSE_AUTHENTICATION = 4001
+CLOSE_SESSION_ENDED = 4009
+CLOSE_GOING_AWAY = 1001
+CLOSE_POLICY = 1008
+CLOSE_TOO_BIG = 1009
+CLOSE_ERROR = 1011
+
+ORDER_GROUPS = {"order.new": "order", "order.correct": "order", "order.cancel": "cancel", "order.cancel_all": "cancel"}
+"""The rate-limit group of each order operation: the same buckets as over HTTP."""
+
+
+@operations.add(  # type: ignore[type-var]  # the shell hands a WebSocket to an operation of this method
+    "WS",
+    "/v1/ws",
+    summary="Book, trades, account events and order entry (WebSocket)",
+    scope=PUBLIC,
+    limit="stream",
+    responses={101: None},
+)
+async def websocket(socket: WebSocket) -> None:
+    """See "Streams" in the guide for the messages."""
+    with streams_of(socket).open(socket, owner_of(socket)) as stream:
+        await Connection(socket, stream).run()
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, socket: WebSocket, stream: Stream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._gateway = gateway_of(socket)
+        self._principal: Principal | None = maybe_principal_of(socket)
+        self._language = language_of(socket)
+        self._close: tuple[int, str] | None = None
+        self._malformed = 0
+        self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._answers: deque[str] = deque()
+        self._orders: set[asyncio.Task[None]] = set()
+        self._feeds: dict[tuple[str, str], tuple[FeedReader, Callable[[], None]]] = {}
+        self._pending: dict[tuple[str, str], None] = {}
+        """The feeds with something new, in the order in which they had it."""
+        self._account: int | None = None
+        self._reader: AccountReader | None = None
+        self._reset: bytes | None = None
+
+    async def run(self) -> None:
+        """Serve until either side ends it."""
+        stream = self._stream
+        stream.lost = lambda: self._reader is not None and self._reader.behind
+        await self._socket.accept()
+        reading = asyncio.create_task(self._read())
+        reading.add_done_callback(lambda _: stream.end())
+        try:
+            with stream.cutting(), contextlib.suppress(WebSocketDisconnect):
+                await self._write()
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+            self._unsubscribe_all()
+
+    # Writing
+
+    async def _write(self) -> None:
+        stream = self._stream
+        wake = stream.wake
+        while not stream.ended and self._close is None:
+            wake.clear()
+            if stream.heartbeat_due:
+                stream.heartbeat_due = False
+                await self._check_caller()
+            if not await self._write_what_there_is() and not wake.is_set():
+                await wake.wait()
+        if self._socket.client_state is WebSocketState.DISCONNECTED:
+            return
+        await self._send_answers()  # the last one may say why the connection is closed
+        code, reason = self._close or (CLOSE_GOING_AWAY, "")
+        await stream.send(self._socket.close(code, reason))
+
+    async def _write_what_there_is(self) -> bool:
+        """Send a little of everything that waits. False when there was nothing."""
+        busy = await self._send_answers()
+        reader = self._reader
+        if self._reset is not None:
+            reset, self._reset = self._reset, None
+            await self._send(reset.decode())
+        if reader is not None:
+            frames = await reader.next(SEND_FRAMES)
+            if reader is self._reader:
+                for frame in frames:
+                    await self._send(frame.json.decode())
+            busy = busy or bool(frames)
+        for key in tuple(self._pending):
+            found = self._feeds.get(key)
+            del self._pending[key]
+            if found is None:
+                continue
+            for body in found[0].take(SEND_FRAMES):
+                self._pending[key] = None  # until it gives nothing, there may be more
+                await self._send(body.decode())
+        return busy or bool(self._pending)
+
+    async def _send_answers(self) -> bool:
+        if not self._answers:
+            return False
+        while self._answers:
+            await self._send(self._answers.popleft())
+            self._free.release()
+        return True
+
+    async def _send(self, text: str) -> None:
+        await self._stream.send(self._socket.send({"type": "websocket.send", "text": text}))
+
+    async def _check_caller(self) -> None:
+        if not await still_valid(self._socket):
+            session = self._principal is not None and self._principal.via == "session"
+            reason = Reason.SESSION_ENDED if session else Reason.UNAUTHENTICATED
+            self._close = (CLOSE_SESSION_ENDED if session else CLOSE_AUTHENTICATION, reason.code)
+
+    # Reading
+
+    async def _read(self) -> None:
+        # When this returns, the stream ends.
+        while self._close is None:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            content = message.get("text")
+            if content is None:
+                content = message.get("bytes") or b""
+            if len(content) > MAX_MESSAGE_BYTES:
+                self._end(CLOSE_TOO_BIG, Reason.BODY_TOO_LARGE.code)
+                return
+            await self._free.acquire()
+            self._take(content)
+
+    def _take(self, content: str | bytes) -> None:
+        """Take in one message; it gets exactly one answer."""
+        own: MessageId = None
+        try:
+            message = decode_message(content)
+            own = message.id
+            if message.op in ORDER_GROUPS:
+                self._take_order(message)
+                return
+            self._spend("stream")
+            self._answer(Answer(id=own, status=200, seq=self._gateway.ring.head.seq, body=self._control(message)))
+        except Problem as problem:
+            self._refuse(own, problem)
+            if problem.reason is Reason.MALFORMED:
+                self._malformed += 1
+                if self._malformed >= MAX_MALFORMED:
+                    self._end(CLOSE_POLICY, Reason.MALFORMED.code)
+
+    def _control(self, message: Message) -> dict[str, object]:
+        ring = self._gateway.ring
+        if message.op == "ping":
+            return {"ts": timestamp(ring.head_ts)}
+        if message.op == "subscribe":
+            self._subscribe(message.channels)
+            return {"position": ring.head_id(), "channels": self._subscribed()}
+        if message.op == "unsubscribe":
+            self._unsubscribe(message.channels)
+            return {"channels": self._subscribed()}
+        raise Problem(Reason.MALFORMED, errors=[FieldError("op", "unknown", "There is no such operation.")])
+
+    def _answer(self, answer: Answer) -> None:
+        self._answers.append(encode_answer(answer))
+        self._stream.wake.set()
+
+    def _refuse(self, own: MessageId, problem: Problem, *, seq: int | None = None, replayed: bool = False) -> None:
+        body = problem.body(self._language, getattr(self._socket.state, "request_id", ""))
+        self._answer(Answer(id=own, status=problem.status, seq=seq or problem.seq, problem=body, replayed=replayed))
+
+    def _end(self, code: int, reason: str) -> None:
+        self._close = (code, reason)
+        self._stream.wake.set()
+
+    def _spend(self, group: str) -> None:
+        who = getattr(self._socket.state, "limited_as", None)
+        if who is None:
+            return  # the host's own key is not limited
+        limits: Limits = self._socket.app.state.limits
+        allowance = limits.spend(group, who)
+        if not allowance.allowed:
+            raise refusal(allowance)
+
+    # Channels
+
+    def _subscribe(self, channels: list[Channel]) -> None:
+        """All of them, or none where one is refused. A feed that was subscribed to before begins anew."""
+        directory = self._gateway.market.directory
+        for place, channel in enumerate(channels):
+            where = f"channels[{place}]"
+            if channel.name == "account":
+                self._check_account(channel, where)
+                continue
+            if channel.name not in ("book", "trades"):
+                raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.name", "unknown", "No such channel.")])
+            if channel.depth not in DEPTHS:
+                text = ", ".join(map(str, DEPTHS))
+                raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.depth", "invalid", f"One of {text}.")])
+            for index, symbol in enumerate(channel.symbols):
+                if directory.by_symbol(symbol) is None:
+                    error = FieldError(f"{where}.symbols[{index}]", "unknown_symbol", symbol[:32])
+                    raise Problem(Reason.UNKNOWN_SYMBOL, errors=[error])
+        for channel in channels:
+            if channel.name == "account":
+                self._subscribe_account(channel)
+            for symbol in channel.symbols:
+                self._subscribe_feed(channel, symbol)
+
+    def _subscribe_feed(self, channel: Channel, symbol: str) -> None:
+        key = (channel.name, symbol)
+        self._leave_feed(key)
+        market = self._gateway.market
+        waker = partial(self._feed_ready, key)
+        reader = (
+            market.read_book(symbol, channel.depth, waker)
+            if channel.name == "book"
+            else market.read_trades(symbol, waker)
+        )
+        if reader is not None:
+            self._feeds[key] = (reader, waker)
+            self._feed_ready(key)
+
+    def _feed_ready(self, key: tuple[str, str]) -> None:
+        self._pending[key] = None
+        self._stream.wake.set()
+
+    def _check_account(self, channel: Channel, where: str) -> None:
+        account_of(self._principal)
+        if channel.symbols:
+            raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.symbols", "not_allowed", "All or none.")])
+        if channel.after is not None:
+            position_of(self._gateway.ring, channel.after, f"{where}.after")
+
+    def _subscribe_account(self, channel: Channel) -> None:
+        ring = self._gateway.ring
+        account = self._account = account_of(self._principal)
+        position = None if channel.after is None else position_of(ring, channel.after, "after")
+        self._reset = ring.reset_frame(account)[1] if channel.after is not None and position is None else None
+        self._reader = ring.reader(account, position)
+        ring.wake(account, self._stream.wake.set)
+
+    def _unsubscribe(self, channels: list[Channel]) -> None:
+        for channel in channels:
+            if channel.name == "account":
+                self._leave_account()
+            for symbol in channel.symbols:
+                self._leave_feed((channel.name, symbol))
+
+    def _unsubscribe_all(self) -> None:
+        self._leave_account()
+        for key in tuple(self._feeds):
+            self._leave_feed(key)
+
+    def _leave_account(self) -> None:
+        if self._account is not None:
+            self._gateway.ring.forget(self._account, self._stream.wake.set)
+        self._account = self._reader = self._reset = None
+
+    def _leave_feed(self, key: tuple[str, str]) -> None:
+        found = self._feeds.pop(key, None)
+        if found is not None:
+            self._gateway.market.leave(*found)
+        self._pending.pop(key, None)
+
+    def _subscribed(self) -> list[dict[str, str]]:
+        feeds = [{"name": name, "symbol": symbol} for name, symbol in self._feeds]
+        return feeds if self._reader is None else [*feeds, {"name": "account"}]
+
+    # Orders
+
+    def _take_order(self, message: Message) -> None:
+        principal = self._principal
+        if principal is None:
+            raise Problem(Reason.UNAUTHENTICATED)
+        if not principal.may(TRADE):
+            raise Problem(Reason.FORBIDDEN)
+        self._spend(ORDER_GROUPS[message.op])
+        # Tasks start in the order in which they are made, and each hands its command over before it waits: the commands
+        # of one connection keep their order.
+        task = asyncio.create_task(self._order(message, principal))
+        self._orders.add(task)
+        task.add_done_callback(self._orders.discard)
+
+    async def _order(self, message: Message, principal: Principal) -> None:
+        try:
+            answer = await self._execute(message, principal)
+            if isinstance(answer.body, Problem):
+                self._refuse(message.id, answer.body, seq=answer.seq, replayed=answer.replayed)
+                return
+            self._answer(
+                Answer(
+                    id=message.id,
+                    status=answer.status,
+                    seq=answer.seq,
+                    body=answer.body,
+                    replayed=answer.replayed,
+                )
+            )
+        except Problem as problem:
+            self._refuse(message.id, problem)
+        except BaseException:
+            self._end(CLOSE_ERROR, Reason.INTERNAL.code)
+            raise
+
+    async def _execute(self, message: Message, principal: Principal) -> OrderAnswer:
+        gateway, data = self._gateway, message.data
+        if message.op == "order.new":
+            return await order_entry.new_order(gateway, principal, decode(data, NewOrder))
+        if message.op == "order.cancel_all":
+            return await order_entry.cancel_all(gateway, principal, decode(data, CancelAll))
+        order_id, rest = take_order_id(data)
+        if message.op == "order.correct":
+            return await order_entry.correct(gateway, principal, order_id, decode(rest, Correct))
+        return await order_entry.cancel(gateway, principal, order_id, decode(rest, Cancel))
