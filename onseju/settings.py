@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Account events kept in memory for streams; older ones come from the event log."""
     stream_buffer_bytes: int = Field(256 * 1024, ge=4096)
     """Bytes that a stream's client may leave unread before it is cut off."""
+    stream_stall_s: float = Field(30.0, gt=0)
+    """How long a stream's client may take nothing while something waits for it, before it is cut off."""
     max_streams: int = Field(12_000, ge=1)
     max_streams_per_account: int = Field(20, ge=1)
     order_rate_per_s: int = Field(200, ge=1)
