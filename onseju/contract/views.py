@@ -29,7 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def timestamp(ts: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC, always with six decimals."""
     moment = _EPOCH + timedelta(microseconds=ts)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Several times as fast as strftime.
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def average(amount: int, qty: int) -> str | None:

@@ -20,7 +20,7 @@ from onseju.gateway.context import Gateway
 from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
-from onseju.gateway.replies import Answer, answer_from
+from onseju.gateway.replies import Answer, answer_from, first_event
 from onseju.journal.port import Journal
 from onseju.projections.queries import QueriesBusyError
 
@@ -172,7 +172,7 @@ async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answe
         replayed = block.seq in repeats
         told = originals[repeats[block.seq]] if replayed else block
         answer = answer_from(told, symbol_of, seq=block.seq, replayed=replayed)
-        first = told.events[0]
+        first = first_event(told)
         if isinstance(first, RequestRejected) and first.reason == Reason.ORDER_DONE:
             answer = await _hide_others(gateway, first, answer)
         answers.append(answer)
@@ -180,7 +180,7 @@ async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answe
 
 
 def _original_seq(block: EventBlock) -> int:
-    first = block.events[0]
+    first = first_event(block)
     return first.original_seq if isinstance(first, RequestRepeated) and not first.reason else 0
 
 

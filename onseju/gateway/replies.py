@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from onseju.contract.commands import CommandKind
 from onseju.contract.events import (
+    EVENT_BYTES,
+    KIND_OFFSET,
+    Event,
+    EventKind,
     OrderAccepted,
     OrderEvent,
     OrderFilled,
     OrderRejected,
     RequestRejected,
     RequestRepeated,
+    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.reasons import Reason
 from onseju.contract.views import FillView, OrderView, SymbolOf, fill_view, order_view
 from onseju.gateway.problems import Problem
+
+_TOLD = frozenset(
+    {
+        EventKind.ORDER_ACCEPTED,
+        EventKind.ORDER_REJECTED,
+        EventKind.ORDER_CORRECTED,
+        EventKind.ORDER_CANCELED,
+        EventKind.ORDER_EXPIRED,
+        EventKind.ORDER_TRIGGERED,
+        EventKind.ORDER_FILLED,
+        EventKind.REQUEST_REJECTED,
+        EventKind.REQUEST_REPEATED,
+    }
+)
 
 
 class OrderResult(OrderView, frozen=True, kw_only=True):
@@ -52,7 +73,8 @@ def answer_from(block: EventBlock, symbol_of: SymbolOf, *, seq: int | None = Non
 
 
 def _body(block: EventBlock, symbol_of: SymbolOf) -> tuple[OrderResult | CanceledOrders | Problem, int]:
-    first = block.events[0]
+    events = _told(block)
+    first = events[0] if events else None
     if isinstance(first, OrderRejected):
         order = order_view(first, block.annotations, symbol_of)
         problem = Problem(Reason(first.reason), order=order, seq=block.seq)
@@ -61,20 +83,36 @@ def _body(block: EventBlock, symbol_of: SymbolOf) -> tuple[OrderResult | Cancele
         problem = Problem(Reason(first.reason), seq=block.seq)
         return problem, problem.status
     if block.command_kind == CommandKind.CANCEL_ALL:
-        canceled = canceled_orders(block, symbol_of)
+        canceled = _canceled_orders(events, block.annotations, symbol_of)
         return CanceledOrders(canceled, len(canceled)), 200
-    return order_result(block, symbol_of), 201 if block.command_kind == CommandKind.NEW_ORDER else 200
+    result = _order_result(events, block.annotations, symbol_of)
+    return result, 201 if block.command_kind == CommandKind.NEW_ORDER else 200
 
 
-def order_result(block: EventBlock, symbol_of: SymbolOf) -> OrderResult:
+def first_event(block: EventBlock) -> Event:
+    """The event that tells whether the command took effect, was refused, or was a repeat."""
+    return decode_event(block.payload)
+
+
+def _told(block: EventBlock) -> list[Event]:
+    """The events that an answer is made of. The others, half of them or more, are not even decoded."""
+    payload = block.payload
+    return [
+        decode_event(payload, offset)
+        for offset in range(0, len(payload), EVENT_BYTES)
+        if payload[offset + KIND_OFFSET] in _TOLD
+    ]
+
+
+def _order_result(events: Sequence[Event], texts: Mapping[int, str], symbol_of: SymbolOf) -> OrderResult:
     """The order that the command was about, after all its events: the one it made, else the one it changed."""
-    order = _subject(block)
+    order = _subject(events)
     fills = []
-    for event in block.events:
+    for event in events:
         if isinstance(event, OrderEvent) and event.order_id == order.order_id:
             order = event
         elif isinstance(event, OrderFilled) and event.order_id == order.order_id:
-            fills.append(fill_view(event, block.annotations, symbol_of))
+            fills.append(fill_view(event, texts, symbol_of))
             order = msgspec.structs.replace(
                 order,
                 leaves_qty=event.leaves_qty,
@@ -83,23 +121,23 @@ def order_result(block: EventBlock, symbol_of: SymbolOf) -> OrderResult:
                 filled_amount=event.filled_amount,
                 status=event.status,
             )
-    view = order_view(order, block.annotations, symbol_of)
+    view = order_view(order, texts, symbol_of)
     return OrderResult(**msgspec.structs.asdict(view), fills=fills)
 
 
-def canceled_orders(block: EventBlock, symbol_of: SymbolOf) -> list[OrderView]:
-    """The orders that the command's events name, as its last event of each leaves them."""
-    last = {event.order_id: event for event in block.events if isinstance(event, OrderEvent)}
-    return [order_view(event, block.annotations, symbol_of) for event in last.values()]
+def _canceled_orders(events: Sequence[Event], texts: Mapping[int, str], symbol_of: SymbolOf) -> list[OrderView]:
+    """The orders that the events name, as the last event of each leaves them."""
+    last = {event.order_id: event for event in events if isinstance(event, OrderEvent)}
+    return [order_view(event, texts, symbol_of) for event in last.values()]
 
 
-def _subject(block: EventBlock) -> OrderEvent:
+def _subject(events: Sequence[Event]) -> OrderEvent:
     changed: OrderEvent | None = None
-    for event in block.events:
+    for event in events:
         if isinstance(event, OrderAccepted):
             return event  # a new order, or the shares that a partial correction split off
         if changed is None and isinstance(event, OrderEvent):
             changed = event
     if changed is None:
-        raise LookupError(f"the events of seq {block.seq} name no order")
+        raise LookupError("the command's events name no order")
     return changed
