@@ -155,16 +155,18 @@ def decode(raw: bytes | msgspec.Raw, form: type[F]) -> F:
     return decoded
 
 
-def decode_batch(raw: bytes | msgspec.Raw) -> list[NewOrder | Problem]:
-    """Each order of a batch, or what is wrong with it. Raises `Problem` where it is no batch of 1 to 1,000."""
+def split_batch(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """A batch's orders, not yet decoded. Raises `Problem` where it is no batch of 1 to 1,000."""
     batch: _RawBatch = _decode(raw, _RawBatch)
-    orders: list[NewOrder | Problem] = []
-    for item in batch.orders:
-        try:
-            orders.append(decode(item, NewOrder))
-        except Problem as problem:
-            orders.append(problem)
-    return orders
+    return batch.orders
+
+
+def decode_item(raw: msgspec.Raw) -> NewOrder | Problem:
+    """One order of a batch, or what is wrong with it."""
+    try:
+        return decode(raw, NewOrder)
+    except Problem as problem:
+        return problem
 
 
 def _decode(raw: bytes | msgspec.Raw, form: Any) -> Any:

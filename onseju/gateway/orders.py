@@ -16,7 +16,7 @@ from onseju.gateway.body import read_body
 from onseju.gateway.context import gateway_of, principal_of
 from onseju.gateway.limits import charge
 from onseju.gateway.operations import Operations, Parameter
-from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder, NewOrders, decode, decode_batch
+from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder, NewOrders, decode, decode_item, split_batch
 from onseju.gateway.principal import TRADE
 from onseju.gateway.problems import FieldError, Problem, ProblemBody, language_of
 from onseju.gateway.replies import Answer, CanceledOrders, OrderResult
@@ -82,11 +82,15 @@ async def create_order(request: Request) -> Response:
 )
 async def create_orders(request: Request) -> Response:
     """An order or a problem per item. What is wrong with one does not stop the others."""
-    forms = decode_batch(await read_body(request, msgspec.Raw))
-    charge(request, len(forms) - 1)
+    items = split_batch(await read_body(request, msgspec.Raw))
+    charge(request, len(items) - 1)
+    forms = [decode_item(item) async for item in order_entry.in_turns(items)]
     answers = await order_entry.new_orders(gateway_of(request), principal_of(request), forms)
     language, request_id = language_of(request), getattr(request.state, "request_id", "")
-    results = [_item(answer, language, f"{request_id}/{place}") for place, answer in enumerate(answers)]
+    results = [
+        _item(answer, language, f"{request_id}/{place}")
+        async for place, answer in order_entry.in_turns(enumerate(answers))
+    ]
     return json_response(BatchResult(results), seq=max(answer.seq for answer in answers) or None)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +25,8 @@ from onseju.gateway.order_forms import (
     Correct,
     NewOrder,
     decode,
-    decode_batch,
+    decode_item,
+    split_batch,
 )
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
@@ -78,6 +81,10 @@ def played(directory: Path, play: Callable[[Venue], Awaitable[None]]) -> None:
 async def order(venue: Venue, account: int, **fields: Any) -> Answer:
     form = decode(msgspec.json.encode({**GOOD, **fields}), NewOrder)
     return await order_entry.new_order(venue.gateway, trader(account), form)
+
+
+def decoded_batch(raw: bytes) -> list[NewOrder | Problem]:
+    return [decode_item(item) for item in split_batch(raw)]
 
 
 def result(answer: Answer) -> OrderResult:
@@ -312,7 +319,7 @@ def test_a_batch_is_answered_item_by_item(tmp_path: Path) -> None:
             {**GOOD, "side": "sell", "qty": 3, "client_order_id": "b-1"},
             {**GOOD, "limit_price": PRICE - 100, "qty": 1},
         ]
-        forms = decode_batch(msgspec.json.encode({"orders": items}))
+        forms = decoded_batch(msgspec.json.encode({"orders": items}))
         answers = await order_entry.new_orders(venue.gateway, trader(ALICE), forms)
         assert [(answer.status, answer.replayed) for answer in answers] == [
             (201, False),
@@ -334,7 +341,7 @@ def test_a_batch_is_answered_item_by_item(tmp_path: Path) -> None:
 def test_a_repeated_batch_is_read_in_one_go(tmp_path: Path) -> None:
     async def play(venue: Venue) -> None:
         orders = [{**GOOD, "qty": 1, "client_order_id": f"c-{number}"} for number in range(60)]
-        forms = decode_batch(msgspec.json.encode({"orders": orders}))
+        forms = decoded_batch(msgspec.json.encode({"orders": orders}))
         first = await order_entry.new_orders(venue.gateway, trader(ALICE), forms)
         await order_entry.new_orders(venue.gateway, trader(BOB), forms * 2)
         again = await order_entry.new_orders(venue.gateway, trader(ALICE), forms[::7] + forms)
@@ -342,3 +349,46 @@ def test_a_repeated_batch_is_read_in_one_go(tmp_path: Path) -> None:
         assert [answer.body for answer in again] == [answer.body for answer in first[::7] + first]
 
     played(tmp_path, play)
+
+
+def test_a_long_answer_leaves_the_event_loop_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order_entry, "MANY_EVENTS", 20)
+    threads: list[bool] = []
+    answer_from = order_entry.answer_from
+
+    def watched(*arguments: Any, **named: Any) -> Answer:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return answer_from(*arguments, **named)
+
+    monkeypatch.setattr(order_entry, "answer_from", watched)
+
+    async def play(venue: Venue) -> None:
+        numbers = [result(await order(venue, ALICE, qty=1)).order_id for _ in range(30)]
+        everything = await order_entry.cancel_all(venue.gateway, trader(ALICE), CancelAll())
+        assert isinstance(everything.body, CanceledOrders)
+        assert [one.order_id for one in everything.body.canceled] == numbers
+        assert all(one.status == "canceled" and one.leaves_qty == 0 for one in everything.body.canceled)
+
+    played(tmp_path, play)
+    assert threads == [True] * 30 + [False]
+
+
+def test_long_work_gives_others_their_turn() -> None:
+    async def play() -> int:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        async for _ in order_entry.in_turns(range(3)):
+            end = time.monotonic() + 2 * order_entry.SLICE_S
+            while time.monotonic() < end:  # work, not waiting
+                pass
+        task.cancel()
+        return turns
+
+    assert asyncio.run(play()) >= 2

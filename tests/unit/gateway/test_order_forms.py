@@ -19,7 +19,8 @@ from onseju.gateway.order_forms import (
     SideName,
     TimeInForceName,
     decode,
-    decode_batch,
+    decode_item,
+    split_batch,
 )
 from onseju.gateway.problems import Problem
 
@@ -136,8 +137,12 @@ def test_every_field_error_has_a_sentence_in_both_languages() -> None:
     assert all(error.detail for error in (*korean.errors, *english.errors))
 
 
+def decoded_batch(raw: bytes) -> list[NewOrder | Problem]:
+    return [decode_item(item) for item in split_batch(raw)]
+
+
 def test_a_batch_keeps_the_good_among_the_bad() -> None:
-    good, bad, no_object = decode_batch(msgspec.json.encode({"orders": [GOOD, {**GOOD, "qty": 0}, 7]}))
+    good, bad, no_object = decoded_batch(msgspec.json.encode({"orders": [GOOD, {**GOOD, "qty": 0}, 7]}))
     assert isinstance(good, NewOrder)
     assert isinstance(bad, Problem)
     assert [error.field for error in bad.errors] == ["qty"]
@@ -147,6 +152,6 @@ def test_a_batch_keeps_the_good_among_the_bad() -> None:
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_batch_has_1_to_1000_orders(count: int) -> None:
     with pytest.raises(Problem) as refused:
-        decode_batch(msgspec.json.encode({"orders": [GOOD] * count}))
+        decoded_batch(msgspec.json.encode({"orders": [GOOD] * count}))
     assert [(error.field, error.code) for error in refused.value.errors] == [("orders", "invalid_count")]
-    assert len(decode_batch(msgspec.json.encode({"orders": [GOOD] * 1000}))) == 1000
+    assert len(decoded_batch(msgspec.json.encode({"orders": [GOOD] * 1000}))) == 1000
