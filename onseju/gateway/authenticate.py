@@ -9,45 +9,19 @@ from typing import Any, NamedTuple
 
 from onseju.contract.reasons import Reason
 from onseju.gateway.context import Gateway
-from onseju.gateway.hosts import host_name, same_origin
+from onseju.gateway.cookies import cookie_name, cookie_value
+from onseju.gateway.hosts import same_origin
 from onseju.gateway.limits import FAILED, Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operation
 from onseju.gateway.principal import SCOPES, Principal
 from onseju.gateway.problems import Problem
 from onseju.identity.tokens import csrf_token
-from onseju.settings import Settings
-
-SECURE_COOKIE = "__Host-onseju"
-PLAIN_COOKIE = "onseju"
-"""On plain http away from this machine, where a browser drops `__Host-` and `Secure` cookies."""
 
 CSRF_HEADER = b"x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "WS"})
 MAX_CREDENTIAL_BYTES = 512
 
 Headers = Mapping[bytes, bytes]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a `Host` header names this very machine, where browsers take plain http for secure."""
-    name = host_name(host)
-    return name in ("localhost", "[::1]") or name.endswith(".localhost") or name.startswith("127.")
-
-
-def cookie_name(scheme: str, host: str, settings: Settings) -> str | None:
-    """The session cookie's name on this address; None where the host has not allowed sessions on plain http."""
-    if scheme in ("https", "wss") or is_loopback(host):
-        return SECURE_COOKIE
-    return PLAIN_COOKIE if settings.allow_plain_http else None
-
-
-def cookie_value(header: bytes, name: str) -> str | None:
-    """The value of the cookie `name` in a `Cookie` header."""
-    for part in header.split(b";"):
-        key, _, value = part.strip().partition(b"=")
-        if key == name.encode():
-            return value.decode("latin-1")
-    return None
 
 
 class Caller(NamedTuple):

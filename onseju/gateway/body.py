@@ -10,16 +10,16 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from onseju.contract.money import MAX_INPUT
 from onseju.contract.reasons import Reason
 from onseju.gateway.problems import FieldError, Problem
 
 T = TypeVar("T")
 
-MAX_SAFE_INTEGER = 2**53 - 1
-"""Larger integers change silently in clients that keep numbers as doubles: they are refused."""
+Amount = Annotated[int, msgspec.Meta(ge=0, le=MAX_INPUT)]
+"""Money or shares, zero included."""
 
-SafeInt = Annotated[int, msgspec.Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
-"""An integer that every JSON client can hold. Whether zero or less makes sense is the market's rules' to say."""
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=MAX_INPUT)]
 
 BODY_TIMEOUT_S = 15.0
 """A body that takes longer to arrive is given up: a client that drips bytes may not hold a request open."""
@@ -69,11 +69,11 @@ def decode_body(data: bytes, type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         _refuse(_field_error(str(error)))
     except UnicodeDecodeError:
-        _refuse(FieldError("", "invalid_utf8", "The body is not valid UTF-8."))
+        _refuse(FieldError("", "invalid_utf8"))
     except RecursionError:
-        _refuse(FieldError("", "too_deep", "The body is nested too deeply."))
-    except ValueError as error:  # msgspec's DecodeError is one, and so are its rarer refusals of numbers
-        _refuse(FieldError("", "invalid_json", str(error) if data else "The body is empty."))
+        _refuse(FieldError("", "too_deep"))
+    except ValueError:  # msgspec's DecodeError is one, and so are its rarer refusals of numbers
+        _refuse(FieldError("", "invalid_json"))
 
 
 @cache
@@ -89,13 +89,12 @@ def _field_error(message: str) -> FieldError:
     """A validation message as field, code and sentence."""
     path = _PATH.search(message)
     field = path[1].lstrip(".") if path else ""
-    sentence = _PATH.sub("", message)
     named = _NAMED.match(message)
     if named is None:
-        return FieldError(field, "invalid", sentence)
+        return FieldError(field[:200], "invalid", _PATH.sub("", message)[:300])
     name = f"{field}.{named[2]}" if field else named[2]
     code = "missing" if named[1].startswith("missing") else "unknown"
-    return FieldError(name[:200], code, sentence[:300])
+    return FieldError(name[:200], code)
 
 
 def _check_content_type(request: Request) -> None:

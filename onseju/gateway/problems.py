@@ -63,12 +63,32 @@ FIELD_SENTENCES: dict[str, Sentence] = {
     "invalid_seq": Sentence("0 이상의 정수로 보내 주세요.", "Send a whole number of at least 0."),
     "invalid_cursor": Sentence("이 목록의 커서가 아닙니다.", "This is not a cursor of this list."),
     "invalid_choice": Sentence("쓸 수 있는 값이 아닙니다.", "This is not one of the values that it may have."),
-    "invalid_number": Sentence("허용된 범위의 정수로 보내 주세요.", "Send a whole number in the range that is allowed."),
+    "invalid_number": Sentence(
+        "허용된 범위의 정수로 보내 주세요.", "Send a whole number in the range that is allowed."
+    ),
     "invalid_time": Sentence(
-        "2026-11-23T09:00:00Z 같은 RFC 3339 시각으로 보내 주세요.", "Send a time as RFC 3339, like 2026-11-23T09:00:00Z."
+        "2026-11-23T09:00:00Z 같은 RFC 3339 시각으로 보내 주세요.",
+        "Send a time as RFC 3339, like 2026-11-23T09:00:00Z.",
     ),
     "missing": Sentence("꼭 있어야 하는 항목입니다.", "This is required."),
     "invalid_count": Sentence("한 번에 1~1,000건을 보낼 수 있습니다.", "Send 1 to 1,000 at once."),
+    "invalid_json": Sentence("JSON으로 읽을 수 없습니다.", "The body is not JSON."),
+    "invalid_utf8": Sentence("UTF-8로 읽을 수 없습니다.", "The body is not UTF-8."),
+    "too_deep": Sentence("너무 깊이 중첩되어 있습니다.", "The body is nested too deeply."),
+    "invalid_name": Sentence(
+        "이름은 한글, 영문자, 숫자와 . _ - 로 된 2~32자여야 합니다.",
+        "A name has 2 to 32 letters, digits, Korean syllables, or one of . _ -",
+    ),
+    "invalid_password": Sentence(
+        "비밀번호는 8자 이상, 256바이트 이하여야 합니다.", "A password has at least 8 characters and at most 256 bytes."
+    ),
+    "invalid_key_name": Sentence("이름은 1~64자여야 합니다.", "A key's name has 1 to 64 characters."),
+    "invalid_scopes": Sentence(
+        "권한은 자기가 가진 것 중에서 하나 이상이어야 합니다.", "The scopes must be some of those that you have."
+    ),
+    "either_cash_or_shares": Sentence(
+        "cash, 또는 symbol과 qty 중 한쪽만 보내 주세요.", "Send either cash, or symbol and qty."
+    ),
 }
 """Sentences of the field codes that are not reasons."""
 

@@ -44,6 +44,7 @@ class LogIn(NamedTuple):
     token: str
     csrf_token: str
     expires_ts: int
+    scopes: list[str]
 
 
 class _Key(NamedTuple):
@@ -139,9 +140,13 @@ class IdentityService:
         found = await self._run(self._store.user_by_name, name)
         return None if found is None else found[0]
 
-    async def list_users(self, after_user_id: int = 0, limit: int = 100) -> list[User]:
-        """Users in the order of their numbers."""
-        return await self._run(self._store.list_users, after_user_id, limit)
+    async def list_users(self, before_user_id: int = 2**31, limit: int = 100) -> list[User]:
+        """Users below a number, the newest first."""
+        return await self._run(self._store.list_users, before_user_id, limit)
+
+    async def unready_users(self) -> list[User]:
+        """Users who signed up themselves and whose account is not ready, the oldest first."""
+        return await self._run(self._store.unready_users)
 
     async def mark_account_ready(self, user_id: int) -> None:
         """The exchange has opened the user's account, and it holds what it begins with."""
@@ -161,8 +166,11 @@ class IdentityService:
 
     # sessions
 
-    async def log_in(self, name: str, password: str) -> LogIn:
-        """A new session. Takes as long for a name that does not exist. Raises `WrongPasswordError` or `BusyError`."""
+    async def check_password(self, name: str, password: str) -> User:
+        """The user of this name and password. Takes as long for a name that does not exist.
+
+        Raises `WrongPasswordError` or `BusyError`.
+        """
         found = await self._run(self._store.user_by_name, name[:64])
         user, stored = found if found is not None else (None, None)
         secret = composed_password(password)
@@ -171,10 +179,19 @@ class IdentityService:
         if self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(secret)
             await self._run(lambda: self._store.set_password(user.user_id, renewed, end_sessions=False))
+        return user
+
+    async def log_in(self, name: str, password: str) -> LogIn:
+        """A new session. Raises as `check_password`."""
+        return await self.start_session(await self.check_password(name, password))
+
+    async def start_session(self, user: User) -> LogIn:
+        """A session for a user who has proved who it is."""
         token = new_token()
         now = self._clock()
         await self._run(self._store.add_session, digest(token), user.user_id, now, now + self._session_us)
-        return LogIn(user, token, csrf_token(token), now + self._session_us)
+        scopes = [scope for scope in SCOPES if scope in scopes_of(user.kind)]
+        return LogIn(user, token, csrf_token(token), now + self._session_us, scopes)
 
     async def session(self, token: str) -> Principal | None:
         """Whose session a cookie's secret is; None when there is none or it has ended."""

@@ -91,11 +91,18 @@ class Store:
             row = connection.execute(statement).one_or_none()
         return None if row is None else (_user(row), row.password_hash)
 
-    def list_users(self, after_user_id: int, limit: int) -> list[User]:
-        """Users in the order of their ids."""
+    def list_users(self, before_user_id: int, limit: int) -> list[User]:
+        """Users below an id, the newest first."""
         with self._engine.begin() as connection:
-            statement = sa.select(*_PUBLIC).where(users.c.user_id > after_user_id).order_by(users.c.user_id)
+            statement = sa.select(*_PUBLIC).where(users.c.user_id < before_user_id).order_by(users.c.user_id.desc())
             return [_user(row) for row in connection.execute(statement.limit(limit))]
+
+    def unready_users(self) -> list[User]:
+        """Users who signed up themselves and whose account is not ready, the oldest first."""
+        unready = ~users.c.account_ready & users.c.password_hash.is_not(None)
+        with self._engine.begin() as connection:
+            statement = sa.select(*_PUBLIC).where(unready).order_by(users.c.user_id)
+            return [_user(row) for row in connection.execute(statement)]
 
     def mark_ready(self, user_id: int) -> None:
         with self._engine.begin() as connection:

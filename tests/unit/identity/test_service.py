@@ -57,7 +57,10 @@ def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
         async with opened(tmp_path) as identity:
             first = await identity.sign_up("김철수", PASSWORD)
             second = await identity.sign_up("trader-2", PASSWORD)
+            await identity.create_user("no-password", "bot")
+            assert await identity.unready_users() == [first, second]
             await identity.mark_account_ready(first.user_id)
+            assert await identity.unready_users() == [second]
             log_in = await identity.log_in("김철수", PASSWORD)
             key = await identity.create_key(first.user_id, "bot", ["read"])
         assert (first.account_id, second.account_id) == (1, 2)
@@ -69,14 +72,14 @@ def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
             assert (again.account_id, again.owner) == (first.account_id, first.owner)
             principal = await identity.session(log_in.token)
             assert principal is not None
-            assert (principal.account_id, principal.via, principal.scopes) == (1, "session", {"read", "trade"})
+            assert (principal.account_id, principal.via, principal.scopes) == (1, "session", frozenset({"read", "trade"}))
             assert identity.cached_key(key) is None
             by_key = await identity.key(key)
             assert by_key is not None
-            assert (by_key.via, by_key.scopes, by_key.name) == ("key", {"read"}, "김철수")
+            assert (by_key.via, by_key.scopes, by_key.name) == ("key", frozenset({"read"}), "김철수")
             assert identity.cached_key(key) == by_key
             third = await identity.sign_up("third", PASSWORD)
-            assert third.account_id == 3
+            assert third.account_id == 4
 
     run(test)
 
@@ -101,7 +104,7 @@ def test_concurrent_sign_ups_get_account_numbers_of_their_own(tmp_path: Path) ->
         async with opened(tmp_path) as identity:
             users = await asyncio.gather(*(identity.sign_up(f"user-{number}", PASSWORD) for number in range(20)))
             assert sorted(user.account_id for user in users) == list(range(1, 21))
-            assert [user.user_id for user in await identity.list_users(5, 3)] == [6, 7, 8]
+            assert [user.user_id for user in await identity.list_users(9, 3)] == [8, 7, 6]
 
     run(test)
 
