@@ -15,6 +15,7 @@ class EngineFailedError(Exception):
     def __init__(self, seq: int, why: str) -> None:
         super().__init__(f"The engine failed at seq {seq}: {why}.")
         self.seq = seq
+        self.why = why
 
 
 class Applier:

@@ -59,7 +59,7 @@ class Exchange:
     def recover(self, progress: Progress | None = None) -> None:
         """Replay the journal, compare with the event log and complete it, publish every block. Blocks; call it once.
 
-        Raises `JournalError`, `RecoveryError` (the log differs; names the seq) and `EngineFailedError`.
+        Raises `RecoveryError` (the engine failed, or the event log differs; names the seq) and other `JournalError`.
         """
         last = recover(self.journal, self._applier, self._bus.publish, progress)
         if last is not None:

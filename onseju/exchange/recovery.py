@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from onseju.contract.events import EVENT_BYTES
 from onseju.contract.journal_records import EventBlock, JournalRecord
-from onseju.exchange.applier import Applier
+from onseju.exchange.applier import Applier, EngineFailedError
 from onseju.journal.port import Journal, JournalError
 
 BATCH = 1024
@@ -17,21 +17,27 @@ Progress = Callable[[int, int], None]
 
 
 class RecoveryError(JournalError):
-    """Replay and event log differ: the engine's meaning has changed, or a log is not this journal's. `seq` is the first."""
+    """The journal cannot be replayed to what was said before: the engine has changed, failed, or a log is another's.
+
+    `seq` is the first command where.
+    """
 
     def __init__(self, seq: int, why: str) -> None:
-        super().__init__(f"Replay differs from the event log at seq {seq}: {why}.")
+        super().__init__(f"Replay stopped at seq {seq}: {why}.")
         self.seq = seq
 
 
 def replayed(journal: Journal, applier: Applier) -> Iterator[tuple[JournalRecord, EventBlock, bool]]:
     """Every record of the journal, its block, and whether the event log has it (the same, byte for byte).
 
-    Raises `RecoveryError`, `JournalError` and `EngineFailedError`.
+    Raises `RecoveryError`, and `JournalError` where a log is damaged.
     """
     logged = journal.read_events()
     for record in journal.read():
-        block = applier.apply(record)
+        try:
+            block = applier.apply(record)
+        except EngineFailedError as error:
+            raise RecoveryError(error.seq, error.why) from error
         known = next(logged, None)
         if known is not None and known != block:
             raise RecoveryError(block.seq, _difference(known, block))
@@ -76,10 +82,13 @@ def recover(
 def _difference(known: EventBlock, block: EventBlock) -> str:
     if known.payload == block.payload:
         names = [name for name in block.__struct_fields__ if getattr(known, name) != getattr(block, name)]
-        return f"the events are equal, but not the block's {', '.join(names)}"
+        return f"the events are those of the event log, but not the block's {', '.join(names)}"
     pairs = zip(_events(known.payload), _events(block.payload), strict=False)
     same = next((idx for idx, (a, b) in enumerate(pairs) if a != b), min(known.event_count, block.event_count))
-    return f"{known.event_count} events are logged, {block.event_count} were replayed, and event {same} is the first to differ"
+    return (
+        f"it gave {block.event_count} events, the event log has {known.event_count}, "
+        f"and event {same} is the first to differ"
+    )
 
 
 def _events(payload: bytes) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from onseju.matching.engine import Engine
 def replay(journal: Journal, engine: Engine, out: TextIO) -> int:
     """Print every event as a JSON line, then one with `last_seq` and `state_hash`. Gives the exit status 0.
 
-    Raises `RecoveryError` where the event log says otherwise, `JournalError`, and `EngineFailedError`.
+    Raises `RecoveryError` where the engine fails or the event log says otherwise, and `JournalError`.
     """
     last_seq = 0
     for _, block, _ in replayed(journal, Applier(engine)):

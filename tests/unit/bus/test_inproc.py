@@ -1,0 +1,144 @@
+"""The in-process bus beyond its port: what the exchange's side sees, and requests without canonical bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+import pytest
+
+from onseju.bus.inproc import InprocBus
+from onseju.bus.port import BusyError, StoppedError
+from onseju.contract.commands import encode_command
+from tests.contract.bus_contract import run
+from tests.contract.samples import block, order
+
+
+def test_take_gives_all_that_waits_in_order() -> None:
+    async def test() -> None:
+        bus = InprocBus(100)
+        waiting = [asyncio.create_task(bus.request([order(qty=n), order(qty=n + 1)])) for n in (1, 3, 5)]
+        await asyncio.sleep(0)
+        batch = await bus.take()
+        assert [pending.request.command.qty for pending in batch] == [1, 2, 3, 4, 5, 6]
+        assert [pending.command for pending in batch] == [encode_command(pending.request.command) for pending in batch]
+        blocks = [block(seq) for seq in range(1, 7)]
+        bus.answer(batch, blocks)
+        assert await asyncio.gather(*waiting) == [blocks[0:2], blocks[2:4], blocks[4:6]]
+
+    run(test())
+
+
+def test_a_request_may_be_answered_over_several_batches() -> None:
+    async def test() -> None:
+        bus = InprocBus(100, max_batch=2)
+        waiting = asyncio.create_task(bus.request([order() for _ in range(5)]))  # noqa: RUF006 - it is awaited below
+        await asyncio.sleep(0)
+        blocks = [block(seq) for seq in range(1, 6)]
+        for first, size in ((0, 2), (2, 2), (4, 1)):
+            assert not waiting.done()
+            batch = await bus.take()
+            assert len(batch) == size
+            bus.answer(batch, blocks[first : first + size])
+        assert await waiting == blocks
+
+    run(test())
+
+
+def test_take_waits_until_something_comes() -> None:
+    async def test() -> None:
+        bus = InprocBus(100)
+        taking = asyncio.create_task(bus.take())
+        await asyncio.sleep(0)
+        assert not taking.done()
+        waiting = asyncio.create_task(bus.request([order()]))
+        batch = await taking
+        bus.answer(batch, [block(1)])
+        assert await waiting == [block(1)]
+
+    run(test())
+
+
+def test_what_was_taken_counts_until_it_is_answered() -> None:
+    async def test() -> None:
+        bus = InprocBus(2)
+        waiting = asyncio.create_task(bus.request([order(), order()]))
+        await asyncio.sleep(0)
+        batch = await bus.take()
+        assert bus.waiting == 2
+        with pytest.raises(BusyError):
+            await bus.request([order()])
+        bus.answer(batch, [block(1), block(2)])
+        assert bus.waiting == 0
+        await waiting
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (order("a\tb"), ValueError),
+        (order("a\nb"), ValueError),
+        (order("가" * 86), ValueError),
+        (order("\ud800"), ValueError),
+        (order(qty=2**63), struct.error),
+        (order(account=-1), struct.error),
+        (order(account=2**32), struct.error),
+    ],
+    ids=["tab", "line break", "long", "surrogate", "wide quantity", "negative account", "wide account"],
+)
+def test_what_has_no_canonical_bytes_is_refused_with_all_beside_it(request_: object, error: type[Exception]) -> None:
+    async def test() -> None:
+        bus = InprocBus(10)
+        with pytest.raises(error):
+            await bus.request([order(), request_, order()])
+        assert bus.waiting == 0
+        waiting = asyncio.create_task(bus.request([order(qty=9)]))
+        await asyncio.sleep(0)
+        (pending,) = await bus.take()
+        assert pending.request == order(qty=9)
+        bus.answer([pending], [block(1)])
+        await waiting
+
+    run(test())
+
+
+def test_a_stop_wakes_the_exchange_and_names_the_reason() -> None:
+    async def test() -> None:
+        bus = InprocBus(10)
+        taking = asyncio.create_task(bus.take())
+        await asyncio.sleep(0)
+        bus.stop(RuntimeError("the disk is gone"))
+        bus.stop(RuntimeError("a later reason"))
+        with pytest.raises(StoppedError, match="the disk is gone"):
+            await taking
+        with pytest.raises(StoppedError, match="the disk is gone"):
+            await bus.request([order()])
+
+    run(test())
+
+
+def test_a_caller_that_gave_up_is_no_trouble_at_a_stop() -> None:
+    async def test() -> None:
+        bus = InprocBus(10)
+        gone = asyncio.create_task(bus.request([order()]))
+        stays = asyncio.create_task(bus.request([order()]))
+        await asyncio.sleep(0)
+        gone.cancel()
+        bus.stop()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        with pytest.raises(StoppedError, match="shut down"):
+            await stays
+
+    run(test())
+
+
+def test_listeners_are_called_in_the_order_in_which_they_came() -> None:
+    calls = []
+    bus = InprocBus(10)
+    for name in "abc":
+        bus.subscribe(lambda blocks, name=name: calls.append((name, blocks[0].seq)))
+    bus.publish([block(4)])
+    assert calls == [("a", 4), ("b", 4), ("c", 4)]
