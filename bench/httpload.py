@@ -12,11 +12,11 @@ import re
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import msgspec
 from websockets.asyncio.client import connect
 
@@ -63,9 +63,11 @@ class Server:
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(self.url + path, body, headers)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return msgspec.json.decode(answer.read())
+        method = "GET" if body is None else "POST"
+        answer = httpx.request(method, self.url + path, content=body, headers=headers, timeout=30, trust_env=False)
+        if answer.is_error:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()
 
     def stop(self) -> None:
         """Stop in order."""
