@@ -7,23 +7,28 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TextIO
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from onseju.bots.accounts import BOT_ACCOUNTS
 from onseju.bus.inproc import InprocBus
-from onseju.exchange.exchange import Exchange
+from onseju.contract.commands import Request
+from onseju.exchange.exchange import Exchange, now_us
 from onseju.exchange.genesis import begin
-from onseju.exchange.scheduler import Scheduler
+from onseju.exchange.replay import replay
+from onseju.exchange.scheduler import Scheduler, trading_day
 from onseju.gateway import accounts, admin, keys, markets, orders, users
 from onseju.gateway.context import Gateway
+from onseju.gateway.openings import ensure_account, finish_openings
+from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
 from onseju.identity.service import IdentityService
 from onseju.journal.segments import SegmentJournal
 from onseju.market.market import Market
+from onseju.matching.engine import Engine
 from onseju.matching.reference import ReferenceEngine
 from onseju.projections.projector import Projector
 from onseju.projections.queries import Queries
@@ -44,7 +49,8 @@ OPERATIONS = (
     admin.operations,
 )
 
-KST = ZoneInfo("Asia/Seoul")
+ENGINES: dict[str, Callable[[], Engine]] = {"reference": ReferenceEngine}
+"""The engines that `--engine` names."""
 
 Progress = Callable[[str, int, int], None]
 """Told while starting: what is being done, how much of it is done, how much there is."""
@@ -58,12 +64,13 @@ class Venue:
         self.settings = settings.model_copy(update={"admin_key": SecretStr(admin_key(settings))})
         self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
         self.bus = InprocBus(capacity=settings.bus_capacity)
-        self.exchange = Exchange(ReferenceEngine(), self.journal, self.bus, venue=settings.venue)
+        self.exchange_task: asyncio.Task[None] | None = None
+        self.exchange = Exchange(ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue)
         self.market = Market(self.journal.journal_id)
         self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
         self.projector = Projector(self.journal, settings.data_dir / "projections.db")
         self.queries = Queries(settings.data_dir / "projections.db")
-        self.identity = IdentityService.open(settings.data_dir / "identity.db")
+        self.identity = IdentityService.open(settings.data_dir / "identity.db", session_hours=settings.session_hours)
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(self.ring.listen)
         self.bus.subscribe(self.projector.listen)
@@ -89,10 +96,11 @@ class Venue:
         tasks: list[asyncio.Task[None]] = []
         try:
             self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_))
-            tasks.append(asyncio.create_task(self.exchange.run(), name="exchange"))
+            self.exchange_task = asyncio.create_task(self.exchange.run(), name="exchange")
+            tasks.append(self.exchange_task)
             await begin(self.bus, self.exchange, self._first_commands())
-            scheduler = Scheduler(self.bus, self.market.clock_day)
-            tasks.append(asyncio.create_task(scheduler.run(), name="scheduler"))
+            await finish_openings(self.gateway)
+            tasks.append(asyncio.create_task(Scheduler(self.bus, self.market.clock_day).run(), name="scheduler"))
             self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
             self.projector.start()
             yield self
@@ -105,8 +113,27 @@ class Venue:
             await self.identity.close()
             self.journal.close()
 
-    def _first_commands(self) -> list:
-        today = int(datetime.now(KST).strftime("%Y%m%d"))
+    async def bot_keys(self) -> dict[str, str | list[str]]:
+        """Fresh API keys of the demo's bots, whose accounts are opened where they are missing."""
+        prices = {instrument.symbol: instrument.base_price for instrument in self.market.directory.all()}
+        maker, noise = "", []
+        for bot in BOT_ACCOUNTS:
+            user = await ensure_account(
+                self.gateway, bot.name, kind="bot", cash=bot.cash, holdings=bot.holdings(prices)
+            )
+            key = await self.identity.create_key(user.user_id, "bots", [READ, TRADE], replace=True)
+            if bot.role == "market_maker":
+                maker = key
+            else:
+                noise.append(key)
+        return {"market_maker": maker, "noise": noise}
+
+    async def demo_user(self, name: str, password: str) -> None:
+        """A user to log in with, made where it is missing."""
+        await ensure_account(self.gateway, name, password=password)
+
+    def _first_commands(self) -> list[Request]:
+        today = trading_day(now_us())
         return packs.commands(self.settings.rules, today) + instruments.list_commands(self.settings.rules)
 
 
@@ -128,3 +155,12 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replay_journal(directory: Path, engine: str, out: TextIO) -> int:
+    """Print a journal's events and its state hash (`onseju replay`); the journal's server may be running."""
+    journal = SegmentJournal.open_for_reading(directory)
+    try:
+        return replay(journal, ENGINES[engine](), out)
+    finally:
+        journal.close()

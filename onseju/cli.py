@@ -99,9 +99,11 @@ def account_create(
 
     Without --url and --data-dir it talks to the server on this machine.
     """
-    body: dict[str, Any] = {"name": name, "holdings": _holdings(holding or [])}
+    body: dict[str, Any] = {"name": name}
     if cash is not None:
         body["cash"] = cash
+    if holding:
+        body["holdings"] = _holdings(holding)
     settings = _settings(data_dir=data_dir)
     if url is None and data_dir is not None:
         answer = _offline(settings, body)
@@ -193,10 +195,10 @@ def replay(
     engine: Annotated[EngineName, typer.Option(help="The engine to replay on.")] = "reference",
 ) -> None:
     """Replay a journal: print its events as JSON lines, then the state hash."""
-    from onseju.exchange.replay import replay as run
+    from onseju.app import replay_journal
 
     try:
-        raise typer.Exit(run(journal, engine, sys.stdout))
+        raise typer.Exit(replay_journal(journal, engine, sys.stdout))
     except JournalError as error:
         _fail(str(error))
     except BrokenPipeError:

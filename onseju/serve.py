@@ -104,17 +104,18 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
     demo = await _demo_user(venue) if venue.settings.host in LOOPBACK else None
     if server.started:
         _greet(console, venue, url, demo, bots is not None)
-    failed = asyncio.create_task(venue.exchange.wait_stopped(), name="watch the exchange")
+    exchange = venue.exchange_task
+    if exchange is None:
+        raise CannotStartError("The exchange is not running.")
     try:
-        await asyncio.wait({serving, failed}, return_when=asyncio.FIRST_COMPLETED)
-        if failed.done() and not serving.done():
-            console.print(f"[bold]The exchange has stopped:[/bold] {venue.exchange.stopped}")
-            server.should_exit = True
-            await serving
-            return 1
-        return 0
+        await asyncio.wait({serving, exchange}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            return 0
+        console.print(f"[bold]The exchange has stopped:[/bold] {venue.exchange.stopped}")
+        server.should_exit = True
+        await serving
+        return 1
     finally:
-        failed.cancel()
         if bots is not None:
             await _stop_bots(bots)
 
@@ -154,7 +155,7 @@ async def _demo_user(venue: Venue) -> str | None:
     """A log-in to begin with, on this machine alone."""
     if venue.settings.sign_up != "open":
         return None
-    await venue.ensure_user(DEMO_NAME, DEMO_PASSWORD)
+    await venue.demo_user(DEMO_NAME, DEMO_PASSWORD)
     return f"{DEMO_NAME} / {DEMO_PASSWORD}"
 
 
@@ -183,7 +184,7 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     tasks: dict[str, TaskID] = {}
 
     def tell(what: str, done: int, total: int) -> None:
-        if total == 0:
+        if total == 0 or not console.is_terminal:
             return
         if not tasks:
             bars.start()
