@@ -6,7 +6,7 @@ An index of checkpoints says where to look, so that reading a quiet account's hi
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from typing import NamedTuple
 
 from onseju.contract.ids import Position
@@ -35,11 +35,11 @@ class EventIndex:
             found.append(seq)
 
     def windows(self, account: int, seq: int) -> array[int]:
-        """The checkpoints to search for events from `seq` on and for the one before them."""
+        """The checkpoints to search for events from command `seq` on, and for the last one before `seq`."""
         found = self._checkpoints.get(account)
         if found is None:
             return array("Q")
-        return found[max(bisect_right(found, seq) - 1, 0) :]
+        return found[max(bisect_left(found, seq) - 1, 0) :]
 
 
 class Cursor(NamedTuple):

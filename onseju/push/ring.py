@@ -220,18 +220,17 @@ class AccountReader:
     @property
     def behind(self) -> bool:
         """Whether the next event is not in the ring any more: `take_from_log` has it."""
-        chain = self._chain
-        return self._number is None or (chain is not None and self._number < chain.start)
+        if self._chain is None:
+            self._chain = self._ring.chain(self._account)
+        return self._chain is not None and (self._number is None or self._number < self._chain.start)
 
     def take(self, limit: int) -> list[Frame]:
         """The next frames out of the ring; empty = nothing new. Not to be called while `behind`."""
-        chain = self._chain
-        if chain is None:
-            chain = self._chain = self._ring.chain(self._account)
-            if chain is None:
-                return []
-        if self._number is None or self._number < chain.start:
+        if self.behind:
             raise LookupError("the ring does not hold the next event")
+        chain = self._chain
+        if chain is None or self._number is None:
+            return []
         if self._number == chain.end:
             return []
         frames = chain.held(self._number, limit)
