@@ -160,8 +160,9 @@ class Projector:
                 self._position = self._find_position(connection)
         except (sa.exc.DatabaseError, CommandError) as error:
             engine.dispose()
+            reason = error.orig if isinstance(error, sa.exc.DatabaseError) else error
             raise ProjectionError(
-                f"{self._database} cannot be used: {error}. Everything in it is rebuilt from the event log: "
+                f"{self._database} cannot be used: {reason}. Everything in it is rebuilt from the event log: "
                 "move the file away and start again."
             ) from error
         self._engine = engine

@@ -95,7 +95,8 @@ class _Statement:
         width = len(self.names)
         numbered = [tuple(range(row * width, (row + 1) * width)) for row in range(size)]
         compiled = self.build(dialect, numbered).compile(dialect=dialect)
-        if [compiled.params[name] for name in compiled.positiontup] != list(range(size * width)):
+        values = compiled.params
+        if [values[name] for name in compiled.positiontup] != list(range(size * width)):
             raise AssertionError(f"parameters are not in the order of their columns: {compiled}")
         return str(compiled)
 

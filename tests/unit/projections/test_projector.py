@@ -1,0 +1,375 @@
+"""The projector: the same rows whatever happens in between, nothing doubled, nothing missing, nothing silent."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from onseju.contract.journal_records import EventBlock
+from onseju.journal.segments import SegmentJournal
+from onseju.projections import tables
+from onseju.projections.database import reader_engine, writer_engine
+from onseju.projections.migrate import migrate
+from onseju.projections.projector import ProjectionError, Projector
+from onseju.projections.writer import PositionLostError, Writer
+from tests.unit.projections.support import MemoryJournal, blocks_of, contents, records
+
+SEED, COUNT = 3, 700
+BURST = 3000
+
+
+@cache
+def blocks(count: int = COUNT) -> tuple[EventBlock, ...]:
+    return tuple(blocks_of(records(SEED, count)))
+
+
+def project(database: Path, journal: MemoryJournal, **bounds: int) -> None:
+    projector = Projector(journal, database, **bounds)
+    projector.catch_up()
+    assert projector.position == journal.last_event_seq
+    projector.stop()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+    """All rows, written one command a transaction."""
+    database = tmp_path_factory.mktemp("whole") / "p.db"
+    project(database, MemoryJournal(blocks()), max_blocks=1)
+    rows = contents(database)
+    assert all(rows[table.name] for table in tables.metadata.sorted_tables)
+    return rows
+
+
+@pytest.fixture
+def started() -> Iterator[list[Projector]]:
+    """Projectors to stop at the end."""
+    projectors: list[Projector] = []
+    yield projectors
+    for projector in projectors:
+        projector.stop()
+
+
+def eventually(condition: Any, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        threading.Event().wait(0.002)
+
+
+@pytest.mark.parametrize("bounds", [{"max_blocks": 7}, {"max_blocks": 64}, {"max_events": 50}, {}])
+def test_a_batch_writes_what_single_commands_write(
+    tmp_path: Path, whole: dict[str, list[tuple[object, ...]]], bounds: dict[str, int]
+) -> None:
+    project(tmp_path / "p.db", MemoryJournal(blocks()), **bounds)
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_restarts_at_any_point_change_nothing(tmp_path: Path, whole: dict[str, list[tuple[object, ...]]]) -> None:
+    draw = random.Random(1)
+    journal, given = MemoryJournal(), 0
+    while given < len(blocks()):
+        more = draw.randint(1, 60)
+        journal.append_events(blocks()[given : given + more])
+        given += more
+        project(tmp_path / "p.db", journal, max_blocks=draw.randint(1, 40))
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_a_failure_before_the_commit_writes_nothing_and_is_told(
+    tmp_path: Path,
+    whole: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[Projector],
+) -> None:
+    write, calls = Writer.write, 0
+
+    def failing(self: Writer, connection: Any, batch: Any, journal_id: str, after_seq: int) -> None:
+        nonlocal calls
+        write(self, connection, batch, journal_id, after_seq)
+        calls += 1
+        if calls == 5:
+            raise OSError("the disk failed between the rows and the commit")
+
+    journal = MemoryJournal(blocks())
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "write", failing)
+        projector = Projector(journal, tmp_path / "p.db", max_blocks=50)
+        started.append(projector)
+        projector.start()
+        eventually(lambda: projector.failed is not None)
+        assert isinstance(projector.failed, OSError)
+        assert projector.position == 200
+        assert asyncio.run(projector.wait_for(201, 5)) is False
+        assert asyncio.run(projector.wait_for(200, 5)) is True
+        projector.stop()
+    with sqlite3.connect(tmp_path / "p.db") as connection:
+        assert connection.execute("SELECT seq FROM progress").fetchone() == (200,)
+    connection.close()
+    project(tmp_path / "p.db", journal)
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_kill_9_in_a_burst_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    database, draw = tmp_path / "p.db", random.Random(9)
+    kills, finished = 0, False
+    while not finished:
+        arguments = [str(database), str(SEED), str(BURST), "20"]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.unit.projections.burst", *arguments], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        with child.stdout:
+            first = int(child.stdout.readline().split()[0])
+            until = first + draw.randint(200, 1000)
+            for line in child.stdout:
+                finished = line == "done\n"
+                if not finished and int(line.split()[0]) >= until:
+                    child.kill()
+                    kills += 1
+                    break
+        child.wait()
+    assert kills >= 2
+    everything = MemoryJournal(blocks(BURST))
+    project(tmp_path / "fresh.db", everything)
+    assert contents(database) == contents(tmp_path / "fresh.db")
+
+
+def test_it_follows_a_real_event_log(
+    tmp_path: Path, whole: dict[str, list[tuple[object, ...]]], started: list[Projector]
+) -> None:
+    journal = SegmentJournal.open(tmp_path / "journal", fsync=False)
+    projector = Projector(journal, tmp_path / "p.db")
+    started.append(projector)
+    projector.catch_up()
+    projector.start()
+    commands = records(SEED, COUNT)
+    for start in range(0, len(commands), 25):
+        journal.append(commands[start : start + 25])
+        part = blocks()[start : start + 25]
+        journal.append_events(part)
+        projector.listen(part)
+    assert asyncio.run(projector.wait_for(journal.last_event_seq, 20))
+    projector.stop()
+    journal.close()
+    rows, want = contents(tmp_path / "p.db"), dict(whole)
+    assert rows.pop("progress") == [(journal.journal_id, len(blocks()))]
+    want.pop("progress")
+    assert rows == want
+
+
+def test_tables_of_another_journal_are_rebuilt(tmp_path: Path, whole: dict[str, list[tuple[object, ...]]]) -> None:
+    project(tmp_path / "p.db", MemoryJournal(blocks_of(records(8, 100)), "other"))
+    project(tmp_path / "p.db", MemoryJournal(blocks()))
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_tables_ahead_of_the_event_log_are_rebuilt(tmp_path: Path) -> None:
+    project(tmp_path / "p.db", MemoryJournal(blocks()))
+    shorter = MemoryJournal(blocks()[:300])
+    project(tmp_path / "p.db", shorter)
+    project(tmp_path / "fresh.db", shorter)
+    assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
+
+
+def test_catching_up_tells_its_progress(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    projector = Projector(MemoryJournal(blocks()), tmp_path / "p.db", max_blocks=100)
+    projector.catch_up(lambda done, end: told.append((done, end)))
+    projector.stop()
+    assert told[0] == (0, len(blocks()))
+    assert told[-1] == (len(blocks()), len(blocks()))
+    assert told == sorted(told)
+
+
+def test_waiters_are_told_when_their_command_is_in_the_tables(tmp_path: Path, started: list[Projector]) -> None:
+    journal = MemoryJournal(blocks()[:100])
+    projector = Projector(journal, tmp_path / "p.db")
+    started.append(projector)
+    projector.catch_up()
+    projector.start()
+
+    async def wait() -> list[bool]:
+        waiting = [asyncio.create_task(projector.wait_for(seq, 20)) for seq in (1, 100, 101, 150, 200)]
+        await asyncio.sleep(0)
+        assert projector.waiting == 3
+        journal.append_events(blocks()[100:200])
+        projector.listen(blocks()[100:200])
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(wait()) == [True] * 5
+    assert projector.waiting == 0
+
+
+def test_waiting_is_bounded_in_time_and_number(tmp_path: Path, started: list[Projector]) -> None:
+    projector = Projector(MemoryJournal(blocks()[:50]), tmp_path / "p.db", max_waiters=2)
+    started.append(projector)
+    projector.catch_up()
+    projector.start()
+
+    async def wait() -> None:
+        assert await projector.wait_for(51, 0.01) is False
+        assert projector.waiting == 0
+        first = [asyncio.create_task(projector.wait_for(51, 30)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert projector.waiting == 2
+        assert await projector.wait_for(51, 30) is False  # at once: two wait already
+        first[0].cancel()
+        await asyncio.wait(first[:1])
+        assert projector.waiting == 1
+        await asyncio.to_thread(projector.stop)
+        assert await first[1] is False
+        assert await projector.wait_for(51, 30) is False
+
+    asyncio.run(wait())
+
+
+def test_a_failure_releases_the_waiters(tmp_path: Path, started: list[Projector]) -> None:
+    class Broken(MemoryJournal):
+        def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+            if after_seq >= 100:
+                raise OSError("the event log cannot be read")
+            return super().read_events(after_seq)
+
+    journal = Broken(blocks()[:100])
+    projector = Projector(journal, tmp_path / "p.db", gather_s=0)
+    started.append(projector)
+    projector.catch_up()
+
+    async def wait() -> bool:
+        waiting = asyncio.create_task(projector.wait_for(101, 30))
+        await asyncio.sleep(0)
+        assert projector.waiting == 1
+        projector.start()
+        return await waiting
+
+    assert asyncio.run(wait()) is False
+    assert isinstance(projector.failed, OSError)
+
+
+def test_a_waiter_whose_loop_is_gone_hurts_nobody(tmp_path: Path, started: list[Projector]) -> None:
+    journal = MemoryJournal(blocks()[:10])
+    projector = Projector(journal, tmp_path / "p.db")
+    started.append(projector)
+    projector.catch_up()
+    loop = asyncio.new_event_loop()
+    projector._waiters[loop.create_future()] = (11, loop)
+    loop.close()
+    journal.append_events(blocks()[10:20])
+    projector.start()
+    assert asyncio.run(projector.wait_for(20, 20)) is True
+    assert projector.failed is None
+
+
+def test_a_second_writer_is_found_out(tmp_path: Path, started: list[Projector]) -> None:
+    journal = MemoryJournal(blocks()[:100])
+    first, second = Projector(journal, tmp_path / "p.db"), Projector(journal, tmp_path / "p.db")
+    started += [first, second]
+    first.catch_up()
+    second.catch_up()
+    journal.append_events(blocks()[100:200])
+    first.catch_up()
+    with pytest.raises(PositionLostError):
+        second.catch_up()
+    first.stop()
+    second.stop()
+    project(tmp_path / "fresh.db", journal)
+    assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
+
+
+def test_a_gap_in_the_event_log_is_refused(tmp_path: Path, started: list[Projector]) -> None:
+    class Gap(MemoryJournal):
+        def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+            return iter(self.blocks[after_seq + 1 :])
+
+    projector = Projector(Gap(blocks()), tmp_path / "p.db")
+    started.append(projector)
+    with pytest.raises(ProjectionError, match="command 2, after 0"):
+        projector.catch_up()
+
+
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(ProjectionError, match=r"p\.db.*rebuilt from the event log"):
+        Projector(MemoryJournal(blocks()), tmp_path / "p.db").catch_up()
+
+
+def test_tables_of_a_later_release_are_left_alone(tmp_path: Path) -> None:
+    project(tmp_path / "p.db", MemoryJournal(blocks()[:100]))
+    with sqlite3.connect(tmp_path / "p.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'later'")
+    connection.close()
+    with pytest.raises(ProjectionError, match="later"):
+        Projector(MemoryJournal(blocks()), tmp_path / "p.db").catch_up()
+
+
+def test_it_runs_once_and_stops_often(tmp_path: Path, started: list[Projector]) -> None:
+    projector = Projector(MemoryJournal(blocks()[:10]), tmp_path / "with space?" / "p.db")
+    started.append(projector)
+    projector.start()
+    with pytest.raises(RuntimeError):
+        projector.start()
+    with pytest.raises(RuntimeError):
+        projector.catch_up()
+    assert asyncio.run(projector.wait_for(10, 20)) is True
+    projector.stop()
+    projector.stop()
+    assert not (tmp_path / "with space?" / "p.db-wal").exists(), "the last connection merges the write-ahead log"
+
+
+def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
+    engine = writer_engine(tmp_path / "p.db")
+    with engine.begin() as connection:
+        migrate(connection)
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+        assert migrated_sql(connection) == created_sql()
+    engine.dispose()
+
+
+def migrated_sql(connection: sa.Connection) -> dict[str, str]:
+    rows = connection.execute(
+        sa.text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+    )
+    return {row.name: " ".join(row.sql.split()) for row in rows}
+
+
+def created_sql() -> dict[str, str]:
+    """The same from the metadata: `compare_metadata` does not look at everything."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        tables.metadata.create_all(connection)
+        made = migrated_sql(connection)
+    engine.dispose()
+    return made
+
+
+def test_readers_cannot_write(tmp_path: Path) -> None:
+    project(tmp_path / "p.db", MemoryJournal(blocks()[:10]))
+    engine = reader_engine(tmp_path / "p.db")
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
+        connection.execute(sa.delete(tables.progress))
+    engine.dispose()
+
+
+def test_any_number_of_rows_goes_in_any_sizes(tmp_path: Path, whole: dict[str, list[tuple[object, ...]]]) -> None:
+    sizes: Sequence[int] = (5, 3)
+    projector = Projector(MemoryJournal(blocks()), tmp_path / "p.db")
+    projector._open()
+    assert projector._engine is not None
+    projector._writer = Writer(projector._engine.dialect, sizes)
+    projector.catch_up()
+    projector.stop()
+    assert contents(tmp_path / "p.db") == whole

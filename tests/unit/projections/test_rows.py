@@ -1,0 +1,150 @@
+"""Events to rows: what coalesces, and where time and sums have their edges."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from onseju.contract.events import (
+    Event,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    PriceLimitsSet,
+    Trade,
+    encode_event,
+)
+from onseju.contract.journal_records import EventBlock, annotation_text
+from onseju.contract.words import OrderStatus, OrderType, Side, TimeInForce
+from onseju.projections import tables
+from onseju.projections.rows import BIGGEST, Batch, kst_day_of, minute_of
+
+
+def block(*events: Event, texts: dict[int, str] | None = None) -> EventBlock:
+    return EventBlock(
+        venue=1,
+        epoch=1,
+        semantics=1,
+        seq=events[0].seq,
+        ts=events[0].ts,
+        command_kind=1,
+        payload=b"".join(encode_event(event) for event in events),
+        text=annotation_text(texts or {}),
+    )
+
+
+def accepted(seq: int, order_id: int) -> OrderAccepted:
+    return OrderAccepted(
+        seq=seq, ts=seq * 10, idx=0, account=7, instrument=1, order_id=order_id, qty=10, limit_price=100, leaves_qty=10,
+        side=Side.BUY, order_type=OrderType.LIMIT, time_in_force=TimeInForce.DAY, status=OrderStatus.NEW,
+    )  # fmt: skip
+
+
+def filled(seq: int, order_id: int, leaves: int, filled_qty: int) -> OrderFilled:
+    status = OrderStatus.PARTIALLY_FILLED if leaves else OrderStatus.FILLED
+    return OrderFilled(
+        seq=seq, ts=seq * 10, idx=1, account=7, instrument=1, order_id=order_id, trade_id=seq, price=100, qty=1,
+        leaves_qty=leaves, filled_qty=filled_qty, canceled_qty=0, filled_amount=100 * filled_qty, side=Side.BUY,
+        liquidity=1, status=status,
+    )  # fmt: skip
+
+
+def canceled(seq: int, order_id: int) -> OrderCanceled:
+    return OrderCanceled(
+        seq=seq, ts=seq * 10, idx=0, account=7, instrument=1, order_id=order_id, qty=10, limit_price=100, filled_qty=4,
+        canceled_qty=6, filled_amount=400, side=Side.BUY, order_type=OrderType.LIMIT, time_in_force=TimeInForce.DAY,
+        status=OrderStatus.CANCELED,
+    )  # fmt: skip
+
+
+def trade(seq: int, price: int, qty: int, ts: int) -> Trade:
+    return Trade(
+        seq=seq, ts=ts, idx=0, instrument=1, trade_id=seq, price=price, qty=qty, buy_order_id=1, sell_order_id=2
+    )
+
+
+def as_order(row: list[object]) -> dict[str, object]:
+    return dict(zip(tables.orders.c.keys(), row, strict=True))
+
+
+def test_an_order_is_written_once_as_it_stands_last() -> None:
+    batch = Batch()
+    batch.add(block(accepted(1, 5), texts={5: "mine"}))
+    batch.add(block(filled(2, 5, leaves=6, filled_qty=4), texts={5: "mine"}))
+    batch.add(block(canceled(3, 5), texts={5: "mine"}))
+    assert (batch.first_seq, batch.last_seq, batch.block_count, batch.event_count) == (1, 3, 3, 3)
+    assert len(batch.orders) == 1
+    assert not batch.order_fills
+    order = as_order(batch.orders[5])
+    assert (order["created_seq"], order["updated_seq"], order["updated_ts"]) == (1, 3, 30)
+    assert (order["client_order_id"], order["filled_qty"], order["canceled_qty"], order["done"]) == ("mine", 4, 6, 1)
+    assert len(batch.fills) == 1
+    assert batch.row_count == 2
+
+
+def test_a_fill_after_the_whole_row_changes_that_row() -> None:
+    batch = Batch()
+    batch.add(block(accepted(1, 5)))
+    batch.add(block(filled(2, 5, leaves=0, filled_qty=10)))
+    order = as_order(batch.orders[5])
+    assert (order["leaves_qty"], order["filled_qty"], order["filled_amount"]) == (0, 10, 1000)
+    assert (order["status"], order["done"], order["updated_seq"], order["updated_ts"]) == (OrderStatus.FILLED, 1, 2, 20)
+
+
+def test_a_fill_of_an_older_order_changes_only_its_own_columns_until_a_whole_row_comes() -> None:
+    batch = Batch()
+    batch.add(block(filled(8, 5, leaves=7, filled_qty=3)))
+    batch.add(block(filled(9, 5, leaves=6, filled_qty=4)))
+    assert batch.order_fills == {5: (6, 4, 0, 400, OrderStatus.PARTIALLY_FILLED, 0, 9, 90, 5)}
+    batch.add(block(canceled(10, 5)))
+    assert not batch.order_fills
+    assert as_order(batch.orders[5])["updated_seq"] == 10
+
+
+def test_limits_of_a_known_instrument_are_an_update() -> None:
+    batch = Batch()
+    batch.add(block(PriceLimitsSet(seq=4, ts=40, idx=0, instrument=3, base_price=10, upper_limit=13, lower_limit=7)))
+    assert batch.limits == {3: (10, 13, 7, 4, 40, 3)}
+
+
+def test_candles_bucket_by_utc_minute_and_korean_day() -> None:
+    minute = 60_000_000
+    batch = Batch()
+    for seq, (price, qty, ts) in enumerate(
+        [(100, 1, 0), (120, 2, minute - 1), (90, 3, minute), (110, 4, minute + 5)], 1
+    ):
+        batch.add(block(trade(seq, price, qty, ts)))
+    assert batch.candles[1, 60, 0] == [1, 60, 0, 100, 120, 100, 120, 3, 340, 2]
+    assert batch.candles[1, 60, minute] == [1, 60, minute, 90, 110, 90, 110, 7, 710, 2]
+    day = batch.candles[1, 86400, kst_day_of(0)]
+    assert day[3:] == [100, 120, 90, 110, 10, 1050, 4]
+
+
+def test_a_candles_sums_stop_at_the_largest_integer() -> None:
+    batch = Batch()
+    for seq in (1, 2, 3):
+        batch.add(block(trade(seq, 2**31, 2**31, 0)))
+    assert batch.candles[1, 60, 0][8] == BIGGEST
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        ("2026-11-23T14:59:59.999999", "2026-11-22T15:00:00"),
+        ("2026-11-23T15:00:00", "2026-11-23T15:00:00"),
+        ("2026-11-23T00:00:00", "2026-11-22T15:00:00"),
+    ],
+)
+def test_a_korean_day_begins_at_15_utc(moment: str, day: str) -> None:
+    assert kst_day_of(_us(moment)) == _us(day)
+
+
+def test_a_minute_begins_at_its_second_zero() -> None:
+    assert minute_of(_us("2026-11-23T00:00:59.999999")) == _us("2026-11-23T00:00:00")
+    assert minute_of(_us("2026-11-23T00:01:00")) == _us("2026-11-23T00:01:00")
+
+
+def _us(text: str) -> int:
+    moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
