@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -27,6 +28,7 @@ from onseju.gateway.context import Gateway
 from onseju.gateway.hosts import AllowedHosts
 from onseju.gateway.limits import Limits, address_key, limit_headers, quotas, refusal
 from onseju.gateway.operations import Operation, Operations
+from onseju.gateway.pages import documentation
 from onseju.gateway.problems import Problem, problem_response
 from onseju.gateway.routing import WEBSOCKET, RouteTable, allowed_methods
 
@@ -60,8 +62,10 @@ def build_app(
     app.state.gateway = gateway
     app.state.limits = Limits(quotas(gateway.settings))
     table = [operation for stage in operations for operation in stage.table]
+    files = StaticFiles(directory=page, html=True) if page is not None and page.is_dir() else None
+    table += documentation(table, landing=files is None).table
     app.router.redirect_slashes = False
-    app.router.default = Shell(gateway, app.state.limits, RouteTable(table))
+    app.router.default = Shell(gateway, app.state.limits, RouteTable(table), files)
     return app
 
 
@@ -100,9 +104,9 @@ class Shell:
         self._check_host(headers)
         method = scope["method"]
         found = self._routes.find(scope["path"])
+        if self._files is not None and method in ("GET", "HEAD") and (found is None or found[0].keys() == {WEBSOCKET}):
+            return self._files  # the web page; a WebSocket may be at the same address
         if found is None:
-            if self._files is not None and method in ("GET", "HEAD"):
-                return self._files
             raise Problem(Reason.NOT_FOUND)
         methods, scope["path_params"] = found
         operation = _operation_of(methods, method)
