@@ -12,7 +12,7 @@ import msgspec
 from onseju.bus.port import BusyError, StoppedError
 from onseju.contract import commands
 from onseju.contract.commands import Command, Request, encode_command
-from onseju.contract.events import RequestRejected, RequestRepeated
+from onseju.contract.events import KIND_OFFSET, EventKind, RequestRejected, RequestRepeated, decode_event
 from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.money import MAX_INPUT
@@ -22,7 +22,7 @@ from onseju.gateway.context import Gateway
 from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
-from onseju.gateway.replies import Answer, answer_from, first_event
+from onseju.gateway.replies import Answer, answer_from
 from onseju.journal.port import Journal
 from onseju.projections.queries import QueriesBusyError
 
@@ -193,16 +193,18 @@ async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answe
             answer = answer_from(told, symbol_of, seq=block.seq, replayed=replayed)
         else:  # everything canceled, or a book swept empty
             answer = await asyncio.to_thread(answer_from, told, symbol_of, seq=block.seq, replayed=replayed)
-        first = first_event(told)
-        if isinstance(first, RequestRejected) and first.reason == Reason.ORDER_DONE:
-            answer = await _hide_others(gateway, first, answer)
+        if isinstance(answer.body, Problem) and answer.body.reason is Reason.ORDER_DONE:
+            answer = await _hide_others(gateway, told, answer)
         answers.append(answer)
     return answers
 
 
 def _original_seq(block: EventBlock) -> int:
-    first = first_event(block)
-    return first.original_seq if isinstance(first, RequestRepeated) and not first.reason else 0
+    """Whose answer a repeat gets; 0 for what is no repeat, or a refused one."""
+    if block.payload[KIND_OFFSET] != EventKind.REQUEST_REPEATED:
+        return 0
+    repeated: RequestRepeated = decode_event(block.payload)  # type: ignore[assignment]  # its kind says so
+    return 0 if repeated.reason else repeated.original_seq
 
 
 def _read_blocks(journal: Journal, seqs: Iterable[int]) -> dict[int, EventBlock]:
@@ -221,11 +223,12 @@ def _read_blocks(journal: Journal, seqs: Iterable[int]) -> dict[int, EventBlock]
     return found
 
 
-async def _hide_others(gateway: Gateway, rejected: RequestRejected, answer: Answer) -> Answer:
+async def _hide_others(gateway: Gateway, block: EventBlock, answer: Answer) -> Answer:
     """The same answer where the done order was the asker's own; else what an order that never was gets.
 
     The exchange keeps no done orders, so only the read side knows whose it was; it must have caught up to be asked.
     """
+    rejected: RequestRejected = decode_event(block.payload)  # type: ignore[assignment]  # only it gives ORDER_DONE
     if not await gateway.projector.wait_for(rejected.seq, gateway.settings.min_seq_wait_s):
         raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq)
     try:

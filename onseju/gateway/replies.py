@@ -89,11 +89,6 @@ def _body(block: EventBlock, symbol_of: SymbolOf) -> tuple[OrderResult | Cancele
     return result, 201 if block.command_kind == CommandKind.NEW_ORDER else 200
 
 
-def first_event(block: EventBlock) -> Event:
-    """The event that tells whether the command took effect, was refused, or was a repeat."""
-    return decode_event(block.payload)
-
-
 def _told(block: EventBlock) -> list[Event]:
     """The events that an answer is made of. The others, half of them or more, are not even decoded."""
     payload = block.payload
