@@ -79,7 +79,8 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
         sent = 0
         for round_ in range(ROUNDS):
             traders = [
-                Trader(server, key, f"r{round_}t{n}", ledgers[n], symbols[SYMBOL]["base_price"]) for n, key in enumerate(keys)
+                Trader(server, key, f"r{round_}t{n}", ledgers[n], symbols[SYMBOL]["base_price"])
+                for n, key in enumerate(keys)
             ]
             for trader in traders:
                 trader.start()

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -107,8 +108,9 @@ class WsClient(Collector):
     def __init__(self, url: str, key: str | None, *channels: dict[str, Any]) -> None:
         super().__init__()
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._connection = connect(
-            url.replace("http", "ws", 1) + "/v1/ws", additional_headers=headers, compression=None, proxy=None
+        self._stack = ExitStack()
+        self._connection = self._stack.enter_context(
+            connect(url.replace("http", "ws", 1) + "/v1/ws", additional_headers=headers, compression=None, proxy=None)
         )
         self.answers = Collector()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -130,7 +132,7 @@ class WsClient(Collector):
             (self if "ch" in content else self.answers).take(content)
 
     def close(self) -> None:
-        self._connection.close()
+        self._stack.close()
         self._thread.join(WAIT_S)
 
     def __enter__(self) -> Self:
