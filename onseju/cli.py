@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from onseju import __version__
+from onseju.gateway.logs import configure_logs
 from onseju.journal.port import JournalError
 from onseju.settings import Settings
 
@@ -66,6 +67,7 @@ def up(
     """Start the exchange: everything in one command, nothing to install."""
     from onseju.serve import CannotStartError, serve
 
+    configure_logs()
     settings = _settings(
         host=host,
         port=port,
@@ -142,6 +144,8 @@ def _online(url: str, settings: Settings, body: dict[str, Any]) -> dict[str, Any
 def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
     """The same call on the same stages, without a port."""
     from onseju.app import Venue
+
+    configure_logs()
 
     async def create() -> httpx.Response:
         venue = Venue(settings)

@@ -20,14 +20,24 @@ ALLOWED: dict[str, set[str]] = {
     "identity": {"contract"},
     "projections": {"contract", "journal.port"},
     "market": {"contract", "rules.ticks"},
-    "push": {"contract", "journal.port", "market", "gateway"},
-    "gateway": {"contract", "bus.port", "journal.port", "rules.ticks", "identity", "projections", "market", "push.ring", "settings"},
+    "push": {"contract", "journal.port", "market", "gateway", "settings"},
+    "gateway": {
+        "contract",
+        "bus.port",
+        "journal.port",
+        "rules.ticks",
+        "identity",
+        "projections",
+        "market",
+        "push.ring",
+        "settings",
+    },
     "kis": {"contract", "market"},
     "bots": set(),
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }
-KNOW_ALL = {"app", "cli", "__main__"}
+KNOW_ALL = {"app", "cli", "serve", "__main__"}
 
 
 def stage_of(module: str) -> str:
