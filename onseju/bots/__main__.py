@@ -14,11 +14,13 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable
+from typing import Any
 
-import httpx
 import msgspec
+import uvloop
 
-from onseju.bots.client import ANSWER_TIMEOUT_S, Client, KeyRefusedError, Listing, UnavailableError
+from onseju.bots.client import Client, KeyRefusedError, Listing
+from onseju.bots.http import UnavailableError
 from onseju.bots.making import MarketMaker
 from onseju.bots.market_data import MarketData
 from onseju.bots.noise import Trader
@@ -59,44 +61,43 @@ def read_keys() -> Keys:
 
 async def run(url: str, seed: int, keys: Keys, stop: asyncio.Event) -> None:
     """Run the bots until `stop`; then take their orders out of the books. Raises `KeyRefusedError`."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=30.0)
-    async with httpx.AsyncClient(
-        base_url=url, timeout=ANSWER_TIMEOUT_S, limits=limits, trust_env=False, verify=url.startswith("https")
-    ) as http:
-        stopped = asyncio.create_task(stop.wait(), name="stop")
-        listing = asyncio.create_task(wait_for_market(Client(http)), name="wait for the market")
-        tasks: list[asyncio.Task[object]] = [stopped, listing]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if stopped.done():
-                return
-            bots, market = make_bots(http, url, seed, keys, listing.result())
-            tasks += [asyncio.create_task(bot.run()) for bot in (*bots, market)]
-            tasks.remove(listing)
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await leave([bot.leave() for bot in bots])
+    public = Client(url)
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    opening = asyncio.create_task(wait_for_market(public), name="wait for the market")
+    tasks: list[asyncio.Task[Any]] = [stopped, opening]
+    bots: list[MarketMaker | NoiseTrader] = []
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.done():
+            return
+        listings = opening.result()
+        tasks.remove(opening)
+        market = MarketData(public, [listing.symbol for listing in listings])
+        bots = make_bots(url, seed, keys, listings, market)
+        tasks += [asyncio.create_task(bot.run()) for bot in (*bots, market)]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await leave([*(bot.leave() for bot in bots), public.close()])
 
 
 def make_bots(
-    http: httpx.AsyncClient, url: str, seed: int, keys: Keys, listings: list[Listing]
-) -> tuple[list[MarketMaker | NoiseTrader], MarketData]:
-    """The bots for which there are keys, and the market data that they share."""
+    url: str, seed: int, keys: Keys, listings: list[Listing], market: MarketData
+) -> list[MarketMaker | NoiseTrader]:
+    """The bots for which there are keys."""
     symbols = [listing.symbol for listing in listings]
-    market = MarketData(url, symbols)
     bots: list[MarketMaker | NoiseTrader] = []
     if keys.market_maker:
-        bots.append(MarketMaker(Client(http, keys.market_maker), seed))
+        bots.append(MarketMaker(Client(url, keys.market_maker), seed))
     for number, key in enumerate(keys.noise, 1):
         rate = NOISE_ORDERS_PER_S / len(keys.noise) * min(1.0, len(symbols) / INSTRUMENTS)
         trader = Trader(seed, f"noise-{number}", symbols, rate)
-        bots.append(NoiseTrader(Client(http, key), trader, listings, market))
-    return bots, market
+        bots.append(NoiseTrader(Client(url, key), trader, listings, market))
+    return bots
 
 
 async def wait_for_market(client: Client) -> list[Listing]:
@@ -170,7 +171,7 @@ def cli() -> int:
     except ValueError as error:
         log.error("standard input must begin with the keys as JSON: %s", error)
         return 2
-    return asyncio.run(main(options.url.rstrip("/"), options.seed, keys))
+    return uvloop.run(main(options.url.rstrip("/"), options.seed, keys))
 
 
 if __name__ == "__main__":

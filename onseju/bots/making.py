@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from random import Random
+from typing import Any
 
-from onseju.bots.client import Client, Listing, Refused, StreamEvent, UnavailableError
+from onseju.bots.client import Client, Listing, Refused
 from onseju.bots.fair_value import FairValue
+from onseju.bots.http import UnavailableError
 from onseju.bots.market_maker import Maker, changes
 from onseju.bots.orders import Action, Move, Place, Side
 from onseju.bots.own_orders import OwnOrders
@@ -65,13 +67,14 @@ class MarketMaker:
                 await self._patience.wait(error)
 
     async def leave(self) -> None:
-        """Take all quotes out of the books."""
+        """Take all quotes out of the books, and close."""
         await self._client.cancel_all()
+        await self._client.close()
 
     async def _session(self) -> None:
         """From an empty slate until the server or the stream is away."""
         await self._look_up()
-        async with self._client.events(None) as events:
+        async with self._client.subscribe({"name": "account"}) as events:
             seq = await self._client.cancel_all()
             self._own.forget()
             await self._count_shares(seq)
@@ -158,16 +161,16 @@ class MarketMaker:
             if desk.home is None:
                 desk.home = desk.held
 
-    async def _follow(self, events: AsyncIterator[StreamEvent]) -> None:
+    async def _follow(self, events: AsyncIterator[dict[str, Any]]) -> None:
         async for event in events:
-            data = event.data
-            if event.type == "order":
+            type_, data = event["type"], event["data"]
+            if type_ == "order":
                 self._own.take_order(data)
-            elif event.type == "fill":
+            elif type_ == "fill":
                 self._own.take_fill(data)
-            elif event.type == "account" and data["kind"] == "position":
+            elif type_ == "account" and data["kind"] == "position":
                 desk = self._desks.get(data["symbol"])
                 if desk is not None:
                     desk.held = data["qty"]
-            elif event.type == "reset":
+            elif type_ == "reset":
                 raise UnavailableError("the stream began anew")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from onseju.bots.client import UnavailableError, public_frames
+from onseju.bots.client import Client
+from onseju.bots.http import UnavailableError
 from onseju.bots.noise import Top
 from onseju.bots.pace import Patience
 
@@ -15,8 +16,8 @@ EMPTY = Top(None, None)
 class MarketData:
     """Follows the books of some instruments, one level deep."""
 
-    def __init__(self, url: str, symbols: Iterable[str]) -> None:
-        self._url = url
+    def __init__(self, client: Client, symbols: Iterable[str]) -> None:
+        self._client = client
         self._symbols = list(symbols)
         self._tops: dict[str, Top] = {}
         self._last: dict[str, str | None] = {}
@@ -28,12 +29,14 @@ class MarketData:
 
     async def run(self) -> None:
         """Follow until canceled."""
+        channel = {"name": "book", "symbols": self._symbols, "depth": 1}
         while True:
             try:
-                async for frame in public_frames(self._url, [{"name": "book", "symbols": self._symbols, "depth": 1}]):
-                    if frame.get("ch") == "book":
-                        self._patience.rewarded()
+                async with self._client.subscribe(channel) as frames:
+                    self._patience.rewarded()
+                    async for frame in frames:
                         self.take(frame)
+                raise UnavailableError("the books ended")
             except UnavailableError as error:
                 self._tops.clear()
                 await self._patience.wait(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from onseju.bots.client import UnavailableError
+from onseju.bots.http import UnavailableError
 
 log = logging.getLogger("onseju.bots")
 

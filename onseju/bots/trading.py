@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from onseju.bots.client import Client, Listing, Refused, UnavailableError
+from onseju.bots.client import Client, Listing, Refused
+from onseju.bots.http import UnavailableError
 from onseju.bots.making import SHORT
 from onseju.bots.market_data import MarketData
 from onseju.bots.noise import Intention, Trader, decide
@@ -52,8 +53,9 @@ class NoiseTrader:
                 await self._patience.wait(error)
 
     async def leave(self) -> None:
-        """Take all orders out of the books."""
+        """Take all orders out of the books, and close."""
         await self._client.cancel_all()
+        await self._client.close()
 
     async def _begin(self) -> None:
         while True:

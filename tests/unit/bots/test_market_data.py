@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from onseju.bots.client import UnavailableError
+from onseju.bots.client import Client
+from onseju.bots.http import UnavailableError
 from onseju.bots.market_data import EMPTY, MarketData
 from onseju.bots.noise import Top
 from onseju.bots.pace import LONGEST_ASKED_WAIT_S, LONGEST_WAIT_S, Patience
@@ -20,7 +21,7 @@ def frame(type_: str, id_: str, prev: str | None, bids: Levels, asks: Levels) ->
 
 
 def test_snapshots_and_deltas() -> None:
-    market = MarketData("http://127.0.0.1:1", ["005930"])
+    market = MarketData(Client("http://127.0.0.1:1"), ["005930"])
     assert market.top("005930") == EMPTY
     market.take(frame("snapshot", "j-1-0", None, [(70_000, 10, 1)], [(70_100, 20, 2)]))
     assert market.top("005930") == Top((70_000, 10), (70_100, 20))
@@ -31,7 +32,7 @@ def test_snapshots_and_deltas() -> None:
 
 
 def test_a_gap_is_noticed() -> None:
-    market = MarketData("http://127.0.0.1:1", ["005930"])
+    market = MarketData(Client("http://127.0.0.1:1"), ["005930"])
     with pytest.raises(UnavailableError):
         market.take(frame("delta", "j-2-0", "j-1-0", [], []))
     market.take(frame("snapshot", "j-3-0", None, [], []))
