@@ -81,7 +81,7 @@ class SseResponse(Response):
                     await self._run(stream, send)
             finally:
                 self._ring.forget(self._account, stream.wake.set)
-                if not stream.was_cut:
+                if not stream.dropped:
                     leaving.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await leaving

@@ -86,6 +86,11 @@ class Stream:
             self.was_cut = True
             self._sending.cancel()
 
+    @property
+    def dropped(self) -> bool:
+        """Whether the connection was cut, so that its loss is about to be told."""
+        return self.was_cut and self._link is not None
+
     @contextlib.contextmanager
     def cutting(self) -> Iterator[None]:
         """Around the stream's work: the cancellation by which a blocked send is given up ends here."""
