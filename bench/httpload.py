@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import httpx
 import msgspec
-from websockets.asyncio.client import connect
 
 START_S = 120
 _ADDRESS = re.compile(r"is open at (http://\S+)")
@@ -32,18 +31,20 @@ class Server:
         command = [sys.executable, "-m", "onseju", "up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
         limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
         environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        self._log = data_dir / "server.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self._data_dir = data_dir
         self.url = self._address()
 
     def _address(self) -> str:
-        assert self._process.stdout is not None
-        seen = []
-        for line in self._process.stdout:
-            seen.append(line)
-            if found := _ADDRESS.search(line):
+        end = time.monotonic() + START_S
+        while self._process.poll() is None and time.monotonic() < end:
+            if found := _ADDRESS.search(self._log.read_text()):
                 return found[1]
-        raise RuntimeError("the server did not start:\n" + "".join(seen))
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError("the server did not start:\n" + self._log.read_text())
 
     @property
     def port(self) -> int:
@@ -77,8 +78,6 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
     def __enter__(self) -> Self:
         return self
@@ -150,10 +149,8 @@ Arrivals = dict[str, float]
 """When the fill of a client order id arrived first, on the taker's stream."""
 
 
-def take_envelope(text: bytes | str, now: float, arrivals: Arrivals) -> None:
+def take_envelope(text: bytes, now: float, arrivals: Arrivals) -> None:
     """Note a taker's fill."""
-    if isinstance(text, str):
-        text = text.encode()
     if b'"fill"' not in text:
         return
     envelope = _envelope.decode(text)
@@ -188,14 +185,59 @@ async def read_sse(port: int, key: str, arrivals: Arrivals, ready: Ready) -> Non
 
 
 async def read_websocket(port: int, key: str, arrivals: Arrivals, ready: Ready) -> None:
-    """Read an account's events on a WebSocket until cancelled. `ready` is called when the subscription is answered."""
-    headers = {"Authorization": f"Bearer {key}"}
-    async with connect(
-        f"ws://127.0.0.1:{port}/v1/ws", additional_headers=headers, compression=None, proxy=None, max_queue=None
-    ) as socket:
-        await socket.send('{"op":"subscribe","id":"s","channels":[{"name":"account"}]}')
-        await socket.recv()
-        ready()
-        async for message in socket:
-            take_envelope(message, time.perf_counter(), arrivals)
-    raise ConnectionResetError("the server ended the stream")
+    """Read an account's events on a WebSocket until cancelled. `ready` is called when the subscription is answered.
+
+    As bare as the SSE reader, so that the two are compared and not their client libraries.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = (
+            f"GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 101 " not in answer[:20]:
+            raise RuntimeError(f"the WebSocket was refused: {answer[:200]!r}")
+        writer.write(_client_frame(_TEXT, b'{"op":"subscribe","id":"s","channels":[{"name":"account"}]}'))
+        buffer = b""
+        subscribed = False
+        while data := await reader.read(1 << 16):
+            now = time.perf_counter()
+            frames, buffer = _server_frames(buffer + data)
+            for opcode, payload in frames:
+                if opcode == _PING:
+                    writer.write(_client_frame(_PONG, payload))
+                elif not subscribed:
+                    subscribed = True
+                    ready()
+                else:
+                    take_envelope(payload, now, arrivals)
+        raise ConnectionResetError("the server ended the stream")
+    finally:
+        writer.close()
+
+
+_TEXT, _PING, _PONG = 1, 9, 10
+
+
+def _client_frame(opcode: int, payload: bytes) -> bytes:
+    """A short frame (RFC 6455, 5.2), masked with zeros as clients may choose."""
+    return bytes((0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0)) + payload
+
+
+def _server_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """The whole frames in `data`, as (opcode, payload), and the rest. The server sends them unmasked and unfragmented."""
+    frames = []
+    start = 0
+    while len(data) - start >= 2:
+        length, head = data[start + 1] & 0x7F, 2
+        if length >= 126:
+            head = 4 if length == 126 else 10
+            length = int.from_bytes(data[start + 2 : start + head], "big")
+        end = start + head + length
+        if len(data) < max(end, start + head):
+            break
+        frames.append((data[start] & 0x0F, data[start + head : end]))
+        start = end
+    return frames, data[start:]
