@@ -1,0 +1,142 @@
+"""Where an order stands in the queue at its price: how many shares are ahead of it.
+
+The book's own order of precedence, followed from the events: at one price, earlier first; an order that is corrected to
+another price or to more shares goes to the back (KRX rules 3.6). Market orders that wait show in no level and count
+as ahead of nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from onseju.contract.events import (
+    EVENT_BYTES,
+    KIND_OFFSET,
+    EventKind,
+    OrderEvent,
+    OrderFilled,
+    decode_event,
+)
+from onseju.contract.journal_records import EventBlock
+from onseju.contract.words import OrderStatus, OrderType
+
+_KINDS = frozenset(
+    {
+        EventKind.ORDER_ACCEPTED,
+        EventKind.ORDER_CORRECTED,
+        EventKind.ORDER_CANCELED,
+        EventKind.ORDER_EXPIRED,
+        EventKind.ORDER_FILLED,
+    }
+)
+
+Level = tuple[int, int, int]
+"""Instrument, side, price."""
+
+
+class _Place(NamedTuple):
+    account: int
+    level: Level
+
+
+class QueuePosition(msgspec.Struct, frozen=True, kw_only=True):
+    """An open limit order's place: of the level's `level_qty` shares, `ahead_qty` trade before its own `leaves_qty`."""
+
+    order_id: int
+    ahead_qty: int
+    leaves_qty: int
+    level_qty: int
+    ahead_orders: int
+
+
+class QueuePositions:
+    """All open limit orders' places. An event listener; one entry an open order."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        """The last command that is reflected."""
+        self._places: dict[int, _Place] = {}
+        self._levels: dict[Level, dict[int, int]] = {}
+        """Open shares by order, first to trade first: a dict keeps the order of entry."""
+        self._by_account: dict[int, set[int]] = {}
+
+    def listen(self, blocks: Sequence[EventBlock]) -> None:
+        """Follow the events."""
+        for block in blocks:
+            payload = block.payload
+            for offset in range(0, len(payload), EVENT_BYTES):
+                if payload[offset + KIND_OFFSET] in _KINDS:
+                    self._take(decode_event(payload, offset))
+            self.seq = block.seq
+
+    def position(self, account: int, order_id: int) -> QueuePosition | None:
+        """Where an order of this account stands; None where it has no such open limit order."""
+        place = self._places.get(order_id)
+        if place is None or place.account != account:
+            return None
+        level = self._levels[place.level]
+        ahead = ahead_orders = 0
+        for other, qty in level.items():
+            if other == order_id:
+                break
+            ahead += qty
+            ahead_orders += 1
+        return QueuePosition(
+            order_id=order_id,
+            ahead_qty=ahead,
+            leaves_qty=level[order_id],
+            level_qty=sum(level.values()),
+            ahead_orders=ahead_orders,
+        )
+
+    def positions(self, account: int) -> list[QueuePosition]:
+        """All places of an account, oldest order first."""
+        found = (self.position(account, order_id) for order_id in sorted(self._by_account.get(account, ())))
+        return [position for position in found if position is not None]
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, OrderFilled):
+            self._shrink(event.order_id, event.leaves_qty)
+        elif isinstance(event, OrderEvent):
+            if event.order_type != OrderType.LIMIT or not OrderStatus(event.status).is_open:
+                self._remove(event.order_id)
+                return
+            place = _Place(event.account, (event.instrument, event.side, event.limit_price))
+            if self._places.get(event.order_id) == place and event.leaves_qty <= self._open_qty(event.order_id):
+                self._shrink(event.order_id, event.leaves_qty)
+            else:
+                self._remove(event.order_id)
+                self._add(event.order_id, place, event.leaves_qty)
+
+    def _open_qty(self, order_id: int) -> int:
+        return self._levels[self._places[order_id].level][order_id]
+
+    def _add(self, order_id: int, place: _Place, qty: int) -> None:
+        self._places[order_id] = place
+        self._levels.setdefault(place.level, {})[order_id] = qty
+        self._by_account.setdefault(place.account, set()).add(order_id)
+
+    def _shrink(self, order_id: int, qty: int) -> None:
+        place = self._places.get(order_id)
+        if place is None:
+            return
+        if qty:
+            self._levels[place.level][order_id] = qty
+        else:
+            self._remove(order_id)
+
+    def _remove(self, order_id: int) -> None:
+        place = self._places.pop(order_id, None)
+        if place is None:
+            return
+        level = self._levels[place.level]
+        del level[order_id]
+        if not level:
+            del self._levels[place.level]
+        mine = self._by_account[place.account]
+        mine.discard(order_id)
+        if not mine:
+            del self._by_account[place.account]
