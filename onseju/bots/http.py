@@ -83,6 +83,7 @@ class Connection:
         writer.write(sent)
         await writer.drain()
         first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        _, status, *_ = first.split(" ")
         headers = {}
         for line in rest:
             name, _, value = line.partition(":")
@@ -95,7 +96,7 @@ class Connection:
         content = await reader.readexactly(length)
         if headers.get("connection", "").lower() == "close":
             self._drop()
-        return Response(int(first.split(" ", 2)[1]), headers, content)
+        return Response(int(status), headers, content)
 
     def _drop(self) -> None:
         if self._streams is not None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.serverprocess import ServerProcess
-from tests.unit.bots.test_live import full, until
+from tests.unit.bots.living import full, until
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
