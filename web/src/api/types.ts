@@ -1,0 +1,332 @@
+/** The exchange's JSON, as `onseju/contract/views.py` and the gateway's answers make it. Prices in the venue's smallest unit. */
+
+export type Side = "buy" | "sell";
+export type OrderType =
+  | "limit"
+  | "market"
+  | "conditional_limit"
+  | "best_opposite"
+  | "best_same"
+  | "midpoint"
+  | "stop_limit"
+  | "stop";
+export type TimeInForce = "day" | "ioc" | "fok";
+export type OrderStatus = "new" | "partially_filled" | "filled" | "canceled" | "rejected" | "expired";
+export type Liquidity = "maker" | "taker" | "auction";
+export type Phase =
+  | "pre_open"
+  | "opening_auction"
+  | "continuous"
+  | "closing_auction"
+  | "vi_auction"
+  | "closed"
+  | "halted"
+  | "after_hours";
+
+export interface TickBand {
+  from_price: number;
+  tick: number;
+}
+
+export interface Instrument {
+  symbol: string;
+  name: string;
+  board: string;
+  security: string;
+  phase: Phase;
+  base_price: number;
+  upper_limit: number | null;
+  lower_limit: number | null;
+  tick_bands: TickBand[];
+  last_price: number | null;
+  change: number | null;
+  change_percent: string | null;
+  day_open: number | null;
+  day_high: number | null;
+  day_low: number | null;
+  day_volume: number;
+  day_turnover: number;
+  /** Rules that a server may tell; where it does not, there is no such cost or bound. */
+  commission_ppm?: number;
+  transaction_tax_ppm?: number;
+  rural_tax_ppm?: number;
+  max_order_qty?: number;
+}
+
+export interface Symbols {
+  symbols: Instrument[];
+  seq: number;
+}
+
+export interface Clock {
+  now: string;
+  trading_day: string | null;
+  phase: Phase;
+  seq: number;
+}
+
+/** Price, open quantity, number of orders. */
+export type Level = readonly [price: number, qty: number, orders: number];
+
+export interface BookSnapshot {
+  symbol: string;
+  bids: Level[];
+  asks: Level[];
+  seq: number;
+  ts: string | null;
+}
+
+export interface PublicTrade {
+  symbol: string;
+  trade_id: number;
+  price: number;
+  qty: number;
+  taker_side: Side | null;
+  ts: string;
+}
+
+export interface TradePage {
+  trades: PublicTrade[];
+  next_cursor: string | null;
+  seq: number;
+}
+
+export type Interval = "1s" | "1m" | "5m" | "15m" | "1h" | "1d";
+
+export interface CandleView {
+  ts: string;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  turnover: number;
+  trade_count: number;
+}
+
+export interface CandlePage {
+  symbol: string;
+  interval: string;
+  candles: CandleView[];
+  seq: number;
+}
+
+/** An order. Always leaves_qty + filled_qty + canceled_qty = qty. */
+export interface OrderView {
+  order_id: number;
+  client_order_id: string | null;
+  parent_order_id: number | null;
+  account_id: number;
+  symbol: string;
+  side: Side;
+  type: OrderType;
+  time_in_force: TimeInForce;
+  qty: number;
+  limit_price: number | null;
+  stop_price: number | null;
+  leaves_qty: number;
+  filled_qty: number;
+  canceled_qty: number;
+  filled_amount: number;
+  avg_fill_price: string | null;
+  status: OrderStatus;
+  reject_reason: string | null;
+  seq: number;
+  ts: string;
+}
+
+/** A fill, with the order as it stood after it. */
+export interface FillView {
+  trade_id: number;
+  order_id: number;
+  client_order_id: string | null;
+  account_id: number;
+  symbol: string;
+  side: Side;
+  price: number;
+  qty: number;
+  amount: number;
+  liquidity: Liquidity;
+  leaves_qty: number;
+  filled_qty: number;
+  canceled_qty: number;
+  filled_amount: number;
+  avg_fill_price: string | null;
+  commission: number;
+  tax: number;
+  status: OrderStatus;
+  seq: number;
+  ts: string;
+}
+
+export interface OrderResult extends OrderView {
+  fills: FillView[];
+}
+
+export interface CanceledOrders {
+  canceled: OrderView[];
+  count: number;
+}
+
+export interface BalanceView {
+  kind: "balance";
+  account_id: number;
+  cash: number;
+  reserved: number;
+  available: number;
+  seq: number;
+  ts: string;
+}
+
+export interface PositionView {
+  kind: "position";
+  account_id: number;
+  symbol: string;
+  qty: number;
+  reserved_qty: number;
+  available_qty: number;
+  cost_amount: number;
+  avg_cost: string | null;
+  realized_profit: number;
+  seq: number;
+  ts: string;
+}
+
+export interface AccountView extends BalanceView {
+  market_value: number;
+  cost_amount: number;
+  unrealized_profit: number;
+  realized_profit: number;
+  total_value: number;
+}
+
+export interface HoldingView extends PositionView {
+  last_price: number | null;
+  market_value: number;
+  unrealized_profit: number;
+}
+
+export interface Positions {
+  positions: HoldingView[];
+  seq: number;
+}
+
+export interface OrderCapacity {
+  symbol: string;
+  side: Side;
+  type: OrderType;
+  limit_price: number | null;
+  max_qty: number;
+  unit_cash: number | null;
+  available_cash: number;
+  available_qty: number;
+  reason: string | null;
+  detail: string | null;
+  seq: number;
+}
+
+export interface OrderPage {
+  orders: OrderView[];
+  next_cursor: string | null;
+  seq: number;
+}
+
+export interface FillPage {
+  fills: FillView[];
+  next_cursor: string | null;
+  seq: number;
+}
+
+/** What stands ahead of an open order at its price. */
+export interface QueuePlace {
+  order_id: number;
+  ahead_qty: number;
+  level_qty: number;
+  ahead_orders?: number;
+  entry_ahead_qty?: number | null;
+}
+
+/** A request of the account that changed nothing. */
+export interface RequestView {
+  request: string;
+  account_id: number;
+  order_id: number | null;
+  original_seq: number | null;
+  reason: string | null;
+  seq: number;
+  ts: string;
+}
+
+export interface SessionView {
+  user_id: number;
+  name: string;
+  account_id: number | null;
+  scopes: string[];
+  via: string;
+  csrf_token: string | null;
+}
+
+export interface NewUser {
+  user_id: number;
+  name: string;
+  account_id: number;
+  seq: number;
+}
+
+export type KisMode = "simulator" | "live" | "mock";
+
+export interface KisApproval {
+  approval_key: string;
+  /** The WebSocket's address, `ws://host:port/`. */
+  url: string;
+  mode: KisMode;
+  layout: string;
+}
+
+/** The one envelope of every stream. `id` is `JOURNAL-seq-idx`; `prev` the id of the event before it on the same chain. */
+export interface Envelope<Type extends string = string, Data = unknown> {
+  ch: string;
+  id: string | null;
+  prev: string | null;
+  type: Type;
+  ts: string | null;
+  data: Data;
+}
+
+export type AccountEvent =
+  | Envelope<"order", OrderView>
+  | Envelope<"fill", FillView>
+  | Envelope<"account", BalanceView | PositionView>
+  | Envelope<"request", RequestView>
+  | Envelope<"reset", unknown>;
+
+export interface NewOrder {
+  symbol: string;
+  side: Side;
+  type: OrderType;
+  qty: number;
+  limit_price?: number;
+  time_in_force?: TimeInForce;
+  client_order_id?: string;
+}
+
+export interface Correction {
+  limit_price?: number;
+  leaves_qty?: number;
+  type?: OrderType;
+  qty?: number;
+  client_order_id?: string;
+}
+
+/** RFC 9457, as the gateway writes it. */
+export interface ProblemBody {
+  type?: string;
+  title?: string;
+  status: number;
+  code: string;
+  detail: string;
+  instance?: string;
+  retryable?: boolean;
+  errors?: { field: string; code: string; detail?: string }[];
+  order?: OrderView;
+}
