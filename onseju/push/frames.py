@@ -9,7 +9,7 @@ from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.events import ACCOUNT_OFFSET, EVENT_BYTES, KIND_OFFSET, EventKind, decode_event
 from onseju.contract.ids import Position
 from onseju.contract.journal_records import EventBlock
-from onseju.contract.views import SymbolOf, stream_view, timestamp
+from onseju.contract.views import SymbolOf, stream_view
 
 CHANNEL = "account"
 
@@ -81,7 +81,7 @@ class Frame:
                 id=event_id,
                 prev=self.prev.event_id(journal_id) if self.prev else None,
                 type=type_,
-                ts=timestamp(event.ts),
+                ts=data.ts,
                 data=data,
             )
         )

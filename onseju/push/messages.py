@@ -72,6 +72,6 @@ def take_order_id(data: msgspec.Raw) -> tuple[int, msgspec.Raw]:
     return order_id, msgspec.Raw(_encoder.encode(fields))
 
 
-def encode_answer(answer: Answer) -> str:
+def encode_answer(answer: Answer) -> bytes:
     """The answer's JSON."""
-    return _encoder.encode(answer).decode()
+    return _encoder.encode(answer)

@@ -1,4 +1,5 @@
-"""uvicorn's protocols, with what streams need beyond ASGI: to bound a connection's buffers, to cut it, to end at shutdown.
+"""uvicorn's protocols, with what streams need beyond ASGI: to bound a connection's buffers, to cut it, to end at shutdown,
+and to send many encoded messages at once.
 
 ASGI can only send and wait. A client that never reads would hold its connection for ever: even closing waits until what
 is buffered was taken. So the scope's extension `onseju.link` gives a stream a `Link` to its connection.
@@ -8,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -79,10 +81,46 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
 
+async def send_texts(socket: WebSocket, bodies: Sequence[bytes]) -> None:
+    """Send text messages, in one write where the server can. Waits while the client does not keep up.
+
+    Raises `WebSocketDisconnect` when it has left.
+    """
+    link = link_of(socket.scope)
+    if isinstance(link, _WebSocketLink) and link.plain:
+        await link.send_texts(bodies)
+        return
+    for body in bodies:
+        await socket.send({"type": "websocket.send", "text": body.decode()})
+
+
+def text_frame(body: bytes) -> bytes:
+    """A server's text message on the wire (RFC 6455, 5.2): whole, unmasked."""
+    length = len(body)
+    if length < 126:
+        return b"\x81%c%b" % (length, body)
+    if length < 1 << 16:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), body)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), body)
+
+
 class _WebSocketLink(_Link):
     def __init__(self, protocol: WebSocketProtocol) -> None:
         super().__init__(protocol.transport)
         self._protocol = protocol
+
+    @property
+    def plain(self) -> bool:
+        """Whether messages travel as they are (no compression was agreed)."""
+        return not self._protocol.conn.extensions
+
+    async def send_texts(self, bodies: Sequence[bytes]) -> None:
+        """ASGI's `websocket.send` in bulk, with the same flow control. It costs a tenth."""
+        protocol = self._protocol
+        await protocol.writable.wait()
+        if protocol.disconnected or protocol.close_sent:
+            raise WebSocketDisconnect(1006)
+        protocol.transport.write(b"".join([text_frame(body) for body in bodies]))
 
     def cut(self, code: int, reason: str) -> None:
         protocol, transport = self._protocol, self._transport

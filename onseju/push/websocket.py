@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -36,6 +35,7 @@ from onseju.push.messages import (
     encode_answer,
     take_order_id,
 )
+from onseju.push.protocols import send_texts
 from onseju.push.ring import AccountReader
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
@@ -84,7 +84,7 @@ class Connection:
         self._close: tuple[int, str] | None = None
         self._malformed = 0
         self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
-        self._answers: deque[str] = deque()
+        self._answers: list[bytes] = []
         self._orders: set[asyncio.Task[None]] = set()
         self._feeds: dict[tuple[str, str], tuple[FeedReader, Callable[[], None]]] = {}
         self._pending: dict[tuple[str, str], None] = {}
@@ -133,33 +133,34 @@ class Connection:
         reader = self._reader
         if self._reset is not None:
             reset, self._reset = self._reset, None
-            await self._send(reset.decode())
+            await self._send([reset])
         if reader is not None:
             frames = await reader.next(SEND_FRAMES)
-            if reader is self._reader:
-                for frame in frames:
-                    await self._send(frame.json.decode())
+            if frames and reader is self._reader:
+                await self._send([frame.json for frame in frames])
             busy = busy or bool(frames)
         for key in tuple(self._pending):
             found = self._feeds.get(key)
             del self._pending[key]
             if found is None:
                 continue
-            for body in found[0].take(SEND_FRAMES):
+            bodies = found[0].take(SEND_FRAMES)
+            if bodies:
                 self._pending[key] = None  # until it gives nothing, there may be more
-                await self._send(body.decode())
+                await self._send(bodies)
         return busy or bool(self._pending)
 
     async def _send_answers(self) -> bool:
         if not self._answers:
             return False
-        while self._answers:
-            await self._send(self._answers.popleft())
+        answers, self._answers = self._answers, []
+        await self._send(answers)
+        for _ in answers:
             self._free.release()
         return True
 
-    async def _send(self, text: str) -> None:
-        await self._stream.send(self._socket.send({"type": "websocket.send", "text": text}))
+    async def _send(self, bodies: list[bytes]) -> None:
+        await self._stream.send(send_texts(self._socket, bodies))
 
     async def _check_caller(self) -> None:
         if not await still_valid(self._socket):
