@@ -62,7 +62,14 @@ class Authenticator:
             origin = headers.get(b"origin", b"").decode("latin-1")
             if not same_origin(origin, scope["scheme"], host):
                 return NOBODY
-        return Caller(await self._gateway.identity.session(token), token)
+        identity = self._gateway.identity
+        remembered = identity.remembers_session(token)
+        if not remembered and not self._limits.may(FAILED, address):
+            raise Problem(Reason.RATE_LIMITED)
+        principal = await identity.session(token)
+        if principal is None and not remembered:
+            self._limits.spend(FAILED, address)
+        return Caller(principal, token)
 
     async def _by_key(self, authorization: bytes, address: str) -> Principal:
         scheme, _, credential = authorization.partition(b" ")

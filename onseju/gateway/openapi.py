@@ -163,14 +163,12 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
     responses: dict[str, Any] = {}
-    if operation.method == WEBSOCKET:
-        responses["101"] = {"description": "The WebSocket is open."}
     for status, type_ in operation.responses.items():
         response: dict[str, Any] = {"description": _SUCCESS.get(status, "Done."), "headers": headers}
-        if type_ is not None:
-            streams = operation.limit == "stream" and operation.method == "GET"
-            media_type = "text/event-stream" if streams else "application/json"
-            response["content"] = {media_type: {"schema": schemas.of(type_)}}
+        if operation.limit == "stream" and operation.method == "GET":
+            response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        elif type_ is not None:
+            response["content"] = {"application/json": {"schema": schemas.of(type_)}}
         responses[str(status)] = response
     problems = ["BadRequest", "TooManyRequests", "Unavailable"]
     if operation.scope is not PUBLIC:
@@ -195,6 +193,7 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
 
 
 _SUCCESS = {
+    101: "The WebSocket is open.",
     200: "Done.",
     201: "Made.",
     202: "Taken; the outcome is not known yet.",

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 CACHED_KEYS = 20_000
 CACHED_SESSIONS = 20_000
+CACHED_STRANGERS = 10_000
+"""Session secrets that are nobody's. None of them can become somebody's later: all are random."""
 KINDS = ("user", "bot", "admin")
 
 
@@ -72,6 +74,7 @@ class IdentityService:
         self._passwords = Passwords(hasher)
         self._keys: Cache[str, _Key] = Cache(CACHED_KEYS)
         self._sessions: Cache[bytes, _Session] = Cache(CACHED_SESSIONS)
+        self._strangers: Cache[bytes, bool] = Cache(CACHED_STRANGERS)
         self._closed = False
 
     @classmethod
@@ -189,17 +192,28 @@ class IdentityService:
         """A session for a user who has proved who it is."""
         token = new_token()
         now = self._clock()
-        await self._run(self._store.add_session, digest(token), user.user_id, now, now + self._session_us)
-        scopes = [scope for scope in SCOPES if scope in scopes_of(user.kind)]
-        return LogIn(user, token, csrf_token(token), now + self._session_us, scopes)
+        expires_ts = now + self._session_us
+        for ended in await self._run(self._store.add_session, digest(token), user.user_id, now, expires_ts):
+            self._sessions.drop(ended)
+        allowed = scopes_of(user.kind)
+        self._sessions.put(digest(token), _Session(expires_ts, _principal(user, allowed, "session")))
+        return LogIn(user, token, csrf_token(token), expires_ts, [scope for scope in SCOPES if scope in allowed])
+
+    def remembers_session(self, token: str) -> bool:
+        """Whether `session` can answer from memory."""
+        hashed = digest(token)
+        return self._sessions.get(hashed) is not None or self._strangers.get(hashed) is not None
 
     async def session(self, token: str) -> Principal | None:
         """Whose session a cookie's secret is; None when there is none or it has ended."""
         hashed = digest(token)
         session = self._sessions.get(hashed)
         if session is None:
+            if self._strangers.get(hashed):
+                return None
             found = await self._run(self._store.session, hashed)
             if found is None:
+                self._strangers.put(hashed, True)
                 return None
             user, expires_ts = found
             session = _Session(expires_ts, _principal(user, scopes_of(user.kind), "session"))

@@ -124,8 +124,9 @@ class Store:
 
     # sessions
 
-    def add_session(self, token_hash: bytes, user_id: int, now: int, expires_ts: int) -> None:
-        """A new session; ended ones are cleared away, and of the user's the oldest beyond `MAX_SESSIONS_PER_USER`."""
+    def add_session(self, token_hash: bytes, user_id: int, now: int, expires_ts: int) -> list[bytes]:
+        """A new session. Ended ones are cleared away, and of the user's the oldest beyond `MAX_SESSIONS_PER_USER`: they
+        are given."""
         newest = (
             sa.select(sessions.c.token_hash)
             .where(sessions.c.user_id == user_id)
@@ -134,9 +135,11 @@ class Store:
         )
         with self._engine.begin() as connection:
             too_old = (sessions.c.user_id == user_id) & sessions.c.token_hash.not_in(newest)
-            connection.execute(sessions.delete().where((sessions.c.expires_ts <= now) | too_old))
+            cleared = sessions.delete().where((sessions.c.expires_ts <= now) | too_old)
+            ended = list(connection.execute(cleared.returning(sessions.c.token_hash)).scalars())
             values = {"token_hash": token_hash, "user_id": user_id, "created_ts": now, "expires_ts": expires_ts}
             connection.execute(sessions.insert().values(values))
+        return ended
 
     def session(self, token_hash: bytes) -> tuple[User, int] | None:
         """Whose session it is, and when it ends."""

@@ -72,7 +72,11 @@ def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
             assert (again.account_id, again.owner) == (first.account_id, first.owner)
             principal = await identity.session(log_in.token)
             assert principal is not None
-            assert (principal.account_id, principal.via, principal.scopes) == (1, "session", frozenset({"read", "trade"}))
+            assert (principal.account_id, principal.via, principal.scopes) == (
+                1,
+                "session",
+                frozenset({"read", "trade"}),
+            )
             assert identity.cached_key(key) is None
             by_key = await identity.key(key)
             assert by_key is not None
@@ -181,7 +185,9 @@ def test_a_session_ends_by_time_and_by_logging_out(tmp_path: Path) -> None:
             await identity.log_out(other.token)
             assert await identity.session(other.token) is None
             assert await identity.session("") is None
+            assert not identity.remembers_session("nothing")
             assert await identity.session("nothing") is None
+            assert identity.remembers_session("nothing")
 
     run(test)
 
@@ -195,6 +201,7 @@ def test_a_user_has_a_bounded_number_of_sessions(tmp_path: Path) -> None:
             for _ in range(MAX_SESSIONS_PER_USER + 2):
                 clock.now += 1
                 tokens.append((await identity.log_in("kim", PASSWORD)).token)
+            assert await identity.session(tokens[0]) is None
         async with opened(tmp_path, clock) as identity:
             alive = [await identity.session(token) is not None for token in tokens]
             assert alive == [False, False] + [True] * MAX_SESSIONS_PER_USER

@@ -1,0 +1,245 @@
+"""The host's calls over real sockets, with the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from onseju.gateway import admin, keys, users
+from tests.unit.gateway.served import ADMIN_KEY, PASSWORD, Served, Venue
+
+
+@pytest.fixture
+def server(venue: Venue) -> Iterator[Served]:
+    with venue.served(admin.operations, users.operations, keys.operations) as served:
+        yield served
+
+
+@pytest.fixture
+def host(server: Served) -> Iterator[httpx.Client]:
+    """A client with the bootstrap admin key."""
+    with server.client(headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        yield client
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_an_account_with_what_it_is_given_and_a_key(venue: Venue, server: Served, host: httpx.Client) -> None:
+    body = {"name": "maker", "cash": 5_000, "holdings": {"005930": 7, "000660": 0}}
+    with capture_logs() as logs:
+        answer = host.post("/v1/admin/accounts", json=body)
+    assert answer.status_code == 201
+    opened = answer.json()
+    assert (opened["account_id"], opened["name"], opened["seq"]) == (1, "maker", venue.bus.last_seq)
+    account = venue.bus.engine.account(1)
+    assert (account.cash, account.position(1).qty, len(account.positions)) == (5_000, 7, 1)
+    with server.client(headers={"Authorization": f"Bearer {opened['api_key']}"}) as client:
+        assert client.get("/v1/session").json()["scopes"] == ["read", "trade"]
+        refused(client.post("/v1/admin/accounts", json=body), 403, "forbidden")
+    (entry,) = [entry for entry in logs if entry["event"] == "open_account"]
+    assert (entry["by"], entry["account_id"]) == ("bootstrap", 1)
+    assert opened["api_key"] not in str(logs)
+    refused(host.post("/v1/admin/accounts", json=body), 409, "name_taken")
+
+
+def test_an_account_with_the_settings_money_and_shares(venue: Venue, host: httpx.Client) -> None:
+    assert host.post("/v1/admin/accounts", json={"name": "plain"}).status_code == 201
+    account = venue.bus.engine.account(1)
+    assert (account.cash, len(account.positions)) == (1_000_000, 10)
+    assert host.post("/v1/admin/accounts", json={"name": "poor", "cash": 0, "holdings": {}}).status_code == 201
+    account = venue.bus.engine.account(2)
+    assert (account.cash, len(account.positions)) == (0, 0)
+
+
+def test_an_account_cut_short_is_finished_by_the_next_try(venue: Venue, host: httpx.Client) -> None:
+    body = {"name": "maker", "cash": 5_000, "holdings": {"005930": 7}}
+    for applied in range(3):
+        venue.bus.busy_after = applied
+        refused(host.post("/v1/admin/accounts", json=body), 503, "overloaded")
+    venue.bus.busy_after = None
+    assert host.post("/v1/admin/accounts", json=body).json()["account_id"] == 1
+    account = venue.bus.engine.account(1)
+    assert (account.cash, account.position(1).qty) == (5_000, 7)
+
+
+def test_an_admin_user_is_an_admin_by_key_and_by_session(server: Served, host: httpx.Client) -> None:
+    body = {"name": "root", "kind": "admin", "password": PASSWORD, "cash": 0, "holdings": {}}
+    key = host.post("/v1/admin/accounts", json=body).json()["api_key"]
+    with server.client(headers={"Authorization": f"Bearer {key}"}) as client:
+        assert client.get("/v1/admin/users").status_code == 200
+    with server.client() as client:
+        answer = client.post("/v1/session", json={"name": "root", "password": PASSWORD})
+        assert answer.json()["scopes"] == ["read", "trade", "admin"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"name": "x"}, 400, "malformed"),
+        ({"name": "maker", "cash": -1}, 400, "malformed"),
+        ({"name": "maker", "cash": 2**53}, 400, "malformed"),
+        ({"name": "maker", "holdings": {"999999": 1}}, 404, "unknown_symbol"),
+        ({"name": "maker", "holdings": {"005930": -1}}, 400, "malformed"),
+        ({"name": "maker", "holdings": {"000660": 2**53 - 1}}, 422, "amount_too_large"),
+        ({"name": "maker", "holdings": {"a b": 1}}, 400, "malformed"),
+        ({"name": "maker", "kind": "king"}, 400, "malformed"),
+        ({"name": "maker", "password": "short"}, 400, "malformed"),
+    ],
+)
+def test_accounts_that_cannot_be(venue: Venue, host: httpx.Client, body: Any, status: int, code: str) -> None:
+    before = venue.bus.last_seq
+    refused(host.post("/v1/admin/accounts", json=body), status, code)
+    assert venue.bus.last_seq == before
+
+
+def test_deposits_take_effect_once_under_their_id(venue: Venue, host: httpx.Client) -> None:
+    host.post("/v1/admin/accounts", json={"name": "kim", "cash": 100, "holdings": {}})
+    body = {"account_id": 1, "cash": 50, "client_order_id": "prize-1"}
+    first = host.post("/v1/admin/deposits", json=body)
+    assert (first.status_code, first.json()["cash"]) == (201, 150)
+    again = host.post("/v1/admin/deposits", json=body)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    refused(host.post("/v1/admin/deposits", json={**body, "cash": 51}), 409, "client_order_id_reused")
+    assert host.post("/v1/admin/deposits", json={"account_id": 1, "cash": 50}).json()["cash"] == 200
+    assert venue.bus.engine.account(1).cash == 200
+
+
+def test_deposits_of_shares(venue: Venue, host: httpx.Client) -> None:
+    host.post("/v1/admin/accounts", json={"name": "kim", "cash": 0, "holdings": {}})
+    shares = {"account_id": 1, "symbol": "005930", "qty": 4}
+    answer = host.post("/v1/admin/deposits", json=shares)
+    assert answer.status_code == 201
+    assert (answer.json()["qty"], answer.json()["cost_amount"]) == (4, 4 * 98_500)
+    assert host.post("/v1/admin/deposits", json={**shares, "cost_amount": 0}).json()["cost_amount"] == 4 * 98_500
+    assert answer.headers["onseju-seq"] == str(answer.json()["seq"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"account_id": 1}, 400, "malformed"),
+        ({"account_id": 1, "cash": 1, "symbol": "005930", "qty": 1}, 400, "malformed"),
+        ({"account_id": 1, "cash": 1, "qty": 1}, 400, "malformed"),
+        ({"account_id": 1, "symbol": "005930"}, 400, "malformed"),
+        ({"account_id": 1, "cash": 0}, 400, "malformed"),
+        ({"account_id": 1, "cash": "1"}, 400, "malformed"),
+        ({"account_id": 1, "cash": 1, "client_order_id": "a b"}, 400, "malformed"),
+        ({"account_id": 1, "cash": 1, "client_order_id": "a\n"}, 400, "malformed"),
+        ({"account_id": 0, "cash": 1}, 400, "malformed"),
+        ({"account_id": 2**32, "cash": 1}, 400, "malformed"),
+        ({"account_id": 99, "cash": 1}, 404, "unknown_account"),
+        ({"account_id": 1, "symbol": "999999", "qty": 1}, 404, "unknown_symbol"),
+        ({"account_id": 1, "symbol": "000660", "qty": 2**53 - 1}, 422, "amount_too_large"),
+    ],
+)
+def test_deposits_that_cannot_be(venue: Venue, host: httpx.Client, body: Any, status: int, code: str) -> None:
+    host.post("/v1/admin/accounts", json={"name": "kim", "cash": 0, "holdings": {}})
+    refused(host.post("/v1/admin/deposits", json=body), status, code)
+    account = venue.bus.engine.account(1)
+    assert (account.cash, len(account.positions)) == (0, 0)
+
+
+def test_instruments_are_listed_by_the_customs_of_their_kind(venue: Venue, host: httpx.Client) -> None:
+    body = {"symbol": "900001", "name": "온세주전자", "base_price": 10_000}
+    answer = host.post("/v1/admin/instruments", json=body)
+    assert (answer.status_code, answer.json()["instrument_id"]) == (201, 11)
+    listed = venue.bus.market.directory.by_symbol("900001")
+    assert listed is not None
+    assert (listed.name, listed.upper_limit, listed.lower_limit) == ("온세주전자", 13_000, 7_000)
+    fund = {"symbol": "900002", "name": "fund", "base_price": 10_000, "security": "etf", "limit_ppm": 0}
+    assert host.post("/v1/admin/instruments", json=fund).status_code == 201
+    etf, kodex = venue.bus.market.directory.by_symbol("900002"), venue.bus.market.directory.by_symbol("069500")
+    assert etf is not None
+    assert kodex is not None
+    assert (etf.tick_table, etf.upper_limit) == (kodex.tick_table, 0)
+    refused(host.post("/v1/admin/instruments", json=body), 409, "symbol_exists")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"symbol": ""},
+        {"symbol": "x" * 17},
+        {"symbol": "한글"},
+        {"symbol": "A\n"},
+        {"name": ""},
+        {"name": "a\tb"},
+        {"name": "a\nb"},
+        {"name": "가" * 61},
+        {"base_price": -1},
+        {"base_price": 1.5},
+        {"limit_ppm": 10_000_001},
+        {"board": "moon"},
+        {"tick_table": 2**32},
+    ],
+)
+def test_instruments_that_cannot_be(venue: Venue, host: httpx.Client, change: Any) -> None:
+    before = venue.bus.last_seq
+    body = {"symbol": "900001", "name": "x", "base_price": 10_000, **change}
+    refused(host.post("/v1/admin/instruments", json=body), 400, "malformed")
+    assert venue.bus.last_seq == before
+
+
+def test_halting_and_resuming_and_phases(venue: Venue, host: httpx.Client) -> None:
+    halted = host.post("/v1/admin/halt", json={"symbol": "005930"})
+    assert (halted.status_code, halted.json()["phases"]) == (200, {"005930": "halted"})
+    refused(host.post("/v1/admin/halt", json={"symbol": "005930"}), 422, "invalid_command")
+    resumed = host.post("/v1/admin/resume", json={"symbol": "005930"})
+    assert resumed.json()["phases"] == {"005930": "continuous"}
+    for phase in ("closed", "continuous", "closed", "continuous"):
+        moved = host.post("/v1/admin/phase", json={"phase": phase})
+        assert moved.status_code == 200, moved.text
+        assert set(moved.json()["phases"].values()) == {phase}
+        assert len(moved.json()["phases"]) == 10
+    refused(host.post("/v1/admin/phase", json={"phase": "lunch"}), 400, "malformed")
+    refused(host.post("/v1/admin/halt", json={"symbol": "999999"}), 404, "unknown_symbol")
+    assert host.post("/v1/admin/halt", json={}).json()["phases"].keys() == {
+        instrument.symbol for instrument in venue.bus.market.directory.all()
+    }
+
+
+def test_users_are_listed_in_pages(host: httpx.Client) -> None:
+    for number in range(5):
+        host.post("/v1/admin/accounts", json={"name": f"user-{number}", "cash": 0, "holdings": {}})
+    names, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = host.get("/v1/admin/users", params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        names += [user["name"] for user in page["users"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert (names, pages) == ([f"user-{number}" for number in range(4, -1, -1)], 3)
+    assert "owner" not in host.get("/v1/admin/users").text
+    for query in ("limit=0", "limit=1001", "limit=x", "cursor=-1", "cursor=x", "limit=1e3", "limit=²"):
+        refused(host.get(f"/v1/admin/users?{query}"), 400, "malformed")
+
+
+def test_a_password_is_reset(server: Served, host: httpx.Client) -> None:
+    with server.client() as client:
+        client.post("/v1/users", json={"name": "kim", "password": PASSWORD})
+        answer = host.post("/v1/admin/users/1/password", json={"password": "another password"})
+        assert answer.status_code == 204
+        assert client.post("/v1/session", json={"name": "kim", "password": PASSWORD}).status_code == 401
+        assert client.post("/v1/session", json={"name": "kim", "password": "another password"}).status_code == 201
+    refused(host.post("/v1/admin/users/1/password", json={"password": "short"}), 400, "malformed")
+    for number in ("9", "x", "-1", "9" * 30):
+        refused(host.post(f"/v1/admin/users/{number}/password", json={"password": PASSWORD}), 404, "not_found")
+
+
+def test_the_bootstrap_key_is_no_user(host: httpx.Client) -> None:
+    refused(host.post("/v1/api-keys", json={"name": "x"}), 403, "forbidden")
+    assert host.get("/v1/api-keys").json() == {"keys": []}
+    me = host.get("/v1/session").json()
+    assert (me["account_id"], me["via"]) == (None, "bootstrap")
+
+
+def test_every_call_of_the_host_needs_its_scope(server: Served) -> None:
+    with server.client() as client:
+        for operation in admin.operations.table:
+            path = operation.path.replace("{user_id}", "1")
+            refused(client.request(operation.method, path, json={}), 401, "unauthenticated")
