@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,11 +11,14 @@ from onseju.kis.codec import encode_frame
 from onseju.kis.layouts import BOOK, TRADES, Layout, LayoutName, layout_for
 from onseju.kis.messages import Registration
 from onseju.kis.port import PriceSource, Traded
-from onseju.kis.quotes import book_record, trade_record
+from onseju.kis.quotes import book_record, totals_of, trade_record
 from onseju.kis.records import TradeRecord
 
 RECORDS_PER_FRAME = 20
 """Trades in one frame at most: under 8 KB, which is what some clients can take."""
+
+
+_SYMBOL = re.compile(r"[0-9A-Za-z._-]{1,16}")
 
 
 class Subscriber(Protocol):
@@ -40,15 +44,20 @@ class Hub:
         self._scheduled = False
         source.subscribe(self)
 
+    @property
+    def registrations(self) -> int:
+        """How many registrations there are now."""
+        return sum(len(subscribers) for subscribers in self._subscribers.values())
+
     def knows(self, symbol: str) -> bool:
-        """Whether there is such an instrument."""
-        return self._source.quoted(symbol) is not None
+        """Whether there is such an instrument, with a symbol that a frame can carry."""
+        return _SYMBOL.fullmatch(symbol) is not None and self._source.quoted(symbol) is not None
 
     def add(self, registration: Registration, subscriber: Subscriber) -> None:
         """Send it the registered frames from now on; for a book, its present state first."""
         self._subscribers.setdefault(registration, {})[subscriber] = None
         if registration.tr_id == BOOK:
-            frame = self._book_frame(registration.tr_key, self._now_us())
+            frame = self._book_frame(registration.tr_key, self._now_us(), news=False)
             if frame is not None:
                 subscriber.offer(frame)
 
@@ -92,7 +101,7 @@ class Hub:
                 part = records[start : start + RECORDS_PER_FRAME]
                 self._send(Registration(TRADES, symbol), encode_frame(part, self._layout_of(part[0].trading_day)))
         for symbol, ts in books.items():
-            frame = self._book_frame(symbol, ts)
+            frame = self._book_frame(symbol, ts, news=True)
             if frame is not None:
                 self._send(Registration(BOOK, symbol), frame)
 
@@ -100,17 +109,19 @@ class Hub:
         for subscriber in tuple(self._subscribers.get(registration, ())):
             subscriber.offer(frame)
 
-    def _book_frame(self, symbol: str, ts: int) -> str | None:
+    def _book_frame(self, symbol: str, ts: int, *, news: bool) -> str | None:
+        """The book's frame. `news` goes to all: its totals are what the next one's changes are measured against."""
         quoted = self._source.quoted(symbol)
         if quoted is None:
             return None
         day, depth = self._source.day(symbol), self._source.depth(symbol)
-        before = self._totals.get(symbol)
-        record = book_record(symbol, ts, quoted, day, depth, before or (0, 0))
-        totals = self._totals[symbol] = record.total_ask_qty, record.total_bid_qty
-        if before is None:
-            record = book_record(symbol, ts, quoted, day, depth, totals)
-        return encode_frame([record], self._layout_of(day.trading_day))
+        totals = totals_of(depth)
+        before = self._totals.setdefault(symbol, totals)
+        if news:
+            self._totals[symbol] = totals
+        else:
+            before = totals
+        return encode_frame([book_record(symbol, ts, quoted, day, depth, before)], self._layout_of(day.trading_day))
 
     def _layout_of(self, trading_day: int | str) -> Layout:
         return layout_for(self._layout, int(trading_day))

@@ -35,6 +35,7 @@ def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth) -> Trade
     """The record of a trade that `day` counts already."""
     price = trade.price
     change = price - quoted.base_price
+    totals = totals_of(depth)
     ask_price, ask_qty = depth.asks[0] if depth.asks else (0, 0)
     bid_price, bid_qty = depth.bids[0] if depth.bids else (0, 0)
     return TradeRecord(
@@ -76,8 +77,8 @@ def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth) -> Trade
         halted="N",
         ask_qty=ask_qty,
         bid_qty=bid_qty,
-        total_ask_qty=sum(qty for _, qty in depth.asks[:LEVELS]),
-        total_bid_qty=sum(qty for _, qty in depth.bids[:LEVELS]),
+        total_ask_qty=totals[0],
+        total_bid_qty=totals[1],
         turnover_rate_x100=hundredths(100 * day.volume, quoted.listed_shares),
         previous_volume_by_now=0,
         previous_volume_by_now_rate_x100=0,
@@ -95,7 +96,7 @@ def book_record(symbol: str, ts: int, quoted: Quoted, day: Day, depth: Depth, be
     """
     asks = [*depth.asks[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.asks[:LEVELS])))]
     bids = [*depth.bids[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.bids[:LEVELS])))]
-    total_ask, total_bid = sum(qty for _, qty in asks), sum(qty for _, qty in bids)
+    total_ask, total_bid = totals_of(depth)
     best_ask, best_bid = asks[0][0], bids[0][0]
     return BookRecord(
         symbol=symbol,
@@ -126,6 +127,11 @@ def book_record(symbol: str, ts: int, quoted: Quoted, day: Day, depth: Depth, be
         mid_side="0",
         market_code=REGULAR_MARKET,
     )
+
+
+def totals_of(depth: Depth) -> tuple[int, int]:
+    """The quantities of the ten levels that are sent: sells, buys."""
+    return sum(qty for _, qty in depth.asks[:LEVELS]), sum(qty for _, qty in depth.bids[:LEVELS])
 
 
 def hundredths(numerator: int, denominator: int) -> int:

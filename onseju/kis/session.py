@@ -37,6 +37,8 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
     """A client that answers PINGPONG neither by text nor by a pong frame for so long is cut off."""
     zombie_s: float = 0
     """For so long after a connection that broke off, its app key still counts as in use."""
+    close_after_s: float = 0
+    """Cut every connection so long after its beginning, to try out a client's patience; 0 = never."""
     unread_bytes: int = 256 * 1024
     """A client that leaves more than this unread is cut off."""
     send_s: float = 10
@@ -105,7 +107,11 @@ class Session:
         writer = asyncio.create_task(self._write())
         tasks = (self._reader, writer, asyncio.create_task(self._ping()))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                tasks, timeout=self._manners.close_after_s or None, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                self._cut_off()
             if self._refused and not self._cut:
                 await asyncio.wait((writer,), timeout=self._manners.send_s)
         finally:

@@ -86,6 +86,11 @@ class KisSimulator:
         """Open connections now."""
         return self._guests.connections
 
+    @property
+    def registrations(self) -> int:
+        """Registrations of all connections now."""
+        return self._hub.registrations
+
     async def _serve(self, websocket: WebSocket) -> None:
         guest = self._guests.of(websocket.client.host if websocket.client else "")
         if not self._guests.enter(guest):

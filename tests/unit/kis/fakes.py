@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from onseju.kis.codec import decode_frame
 from onseju.kis.layouts import LayoutName
 from onseju.kis.messages import PINGPONG
-from onseju.kis.port import Day, Depth, PriceListener, Quoted, Traded
+from onseju.kis.port import Day, Depth, PriceListener, PriceSource, Quoted, Traded
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.kis.records import Record
 from onseju.kis.session import Manners
@@ -162,7 +162,7 @@ def with_manners(**manners: Any) -> SimulatorSettings:
 
 @contextlib.asynccontextmanager
 async def serving(
-    source: FakeSource,
+    source: PriceSource,
     chosen: SimulatorSettings | None = None,
     *,
     clock: Callable[[], float] | None = None,

@@ -126,7 +126,8 @@ async def test_nothing_comes_after_unsubscribing() -> None:
 
 
 async def test_what_is_asked_wrongly_is_answered_with_its_code() -> None:
-    async with serving(FakeSource()) as server, server.client() as client:
+    source = FakeSource(symbols=(SAMSUNG, "삼성전자", "00^930"))
+    async with serving(source) as server, server.client() as client:
         assert await client.code(TRADES, SAMSUNG, "2") == "OPSP0003"
         assert await client.code(TRADES, SAMSUNG) == "OPSP0000"
         twice = await client.ask(TRADES, SAMSUNG)
@@ -139,6 +140,7 @@ async def test_what_is_asked_wrongly_is_answered_with_its_code() -> None:
         assert await client.code("", SAMSUNG) == "OPSP8991"
         assert await client.code(TRADES, "999999") == "OPSP8992"
         assert await client.code(TRADES, "삼성전자") == "OPSP8992"
+        assert await client.code(TRADES, "00^930") == "OPSP8992"
         assert await client.code(TRADES, "") == "OPSP9990"
         assert await client.code(TRADES, SAMSUNG, "0") == "OPSP8997"
         assert await client.code(TRADES, SAMSUNG, custtype="X") == "OPSP8998"
@@ -307,6 +309,28 @@ async def test_a_client_that_never_answers_pingpong_is_dropped() -> None:
     async with serving(FakeSource(), manners) as server, server.client() as client:
         assert await closing_code(client) == 1006
         await until(lambda: server.simulator.connections == 0)
+
+
+async def test_connections_can_be_made_to_break() -> None:
+    async with serving(FakeSource(), with_manners(close_after_s=0.1)) as server, server.client() as client:
+        assert await client.code(TRADES, SAMSUNG) == "OPSP0000"
+        assert await closing_code(client) == 1006
+        await until(lambda: server.simulator.registrations == 0)
+
+
+async def test_a_second_subscribers_book_is_no_change_for_the_first() -> None:
+    source = FakeSource()
+    source.set_book(SAMSUNG, ASKS, BIDS)
+    async with serving(source) as server, server.client() as first, server.client() as second:
+        assert await first.code(BOOK, SAMSUNG) == "OPSP0000"
+        await first.records()
+        source.set_book(SAMSUNG, ASKS[:1], BIDS)
+        assert await second.code(BOOK, SAMSUNG) == "OPSP0000"
+        (change,) = await first.records()
+        (present,) = await second.records()
+        assert isinstance(change, BookRecord)
+        assert isinstance(present, BookRecord)
+        assert (change.asks, change.total_ask_change) == (present.asks, -20) == (ASKS[:1], -20)
 
 
 async def test_where_pong_frames_cannot_be_seen_nobody_is_dropped_for_silence() -> None:
