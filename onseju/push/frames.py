@@ -56,18 +56,20 @@ class Frame:
     @property
     def sse(self) -> bytes:
         """`id:…\\nevent:…\\ndata:…\\n\\n`."""
-        if self._block is not None:
-            self._encode(self._block)
+        self.encode()
         return self._sse
 
     @property
     def json(self) -> bytes:
         """The envelope: what stands after `data:` in the SSE form."""
-        if self._block is not None:
-            self._encode(self._block)
+        self.encode()
         return self._sse[self._json_start : -2]
 
-    def _encode(self, block: EventBlock) -> None:
+    def encode(self) -> None:
+        """Make the bytes, if they are not made yet."""
+        block = self._block
+        if block is None:
+            return
         event = decode_event(block.payload, self.position.idx * EVENT_BYTES)
         view = stream_view(event, block.annotations, self._codec.symbol_of)
         if view is None:

@@ -90,7 +90,9 @@ def read_log(
                     break
                 if len(frames) == limit:
                     return LogPage(frames, Cursor(frames[-1].position, last))
-                frames.append(Frame(codec, block, idx, last))
+                frame = Frame(codec, block, idx, last)
+                frame.encode()  # here in the thread, not in the event loop
+                frames.append(frame)
                 last = position
     return LogPage(frames, Cursor(max(through, after), last))
 

@@ -181,8 +181,16 @@ class Site:
         self.app = build_app(gateway, [events.operations, sse.operations, websocket.operations])
         self.streams = Streams(self.settings, heartbeat_s=heartbeat_s, tick_s=0.05)
         self.app.state.streams = self.streams
+        self.server: uvicorn.Server | None = None
         self.seq = 0
         self.port = 0
+
+    def replay(self) -> None:
+        """Take in what the journal holds, as at a start."""
+        blocks = list(self.journal.read_events())
+        self.market.listen(blocks)
+        self.ring.listen(blocks)
+        self.seq = blocks[-1].seq
 
     def publish(self, *commands: Sequence[Made]) -> None:
         """Publish one command for each list of events, all in one batch."""
@@ -214,7 +222,7 @@ class Site:
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
-        server = uvicorn.Server(config)
+        self.server = server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         serving = asyncio.create_task(server._serve([sock]))
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -263,3 +264,45 @@ def test_a_frame_lets_its_block_go_once_it_is_encoded() -> None:
     assert frame.sse is frame.sse
     assert msgspec.json.decode(frame.json)["type"] == "account"
     assert frame._block is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_readers_that_move_between_log_and_ring_while_events_come(tmp_path: Path, seed: int) -> None:
+    """A real journal, whose log is always ahead of what the ring was told; readers of different speed; a tiny ring."""
+    draw = random.Random(seed)
+
+    async def main() -> None:
+        journal = open_journal(tmp_path)
+        ring = ring_of(journal, 7)
+        done = False
+
+        async def read(account: int, after: Position, limit: int, pause: int) -> list[bytes]:
+            reader, found = ring.reader(account, after), []
+            while True:
+                frames = await reader.next(limit)
+                found += [frame.sse for frame in frames]
+                if done and not frames:
+                    return found
+                for _ in range(pause):
+                    await asyncio.sleep(0)
+
+        wanted = [(draw.randint(1, 3), draw.randint(1, 9), draw.randint(1, 40)) for _ in range(8)]
+        tasks = [asyncio.create_task(read(account, BEFORE_ALL, *speed)) for account, *speed in wanted]
+        for _ in range(150):
+            blocks = [
+                block(ring.head.seq + 1 + place, *[balance(draw.randint(0, 3)) for _ in range(draw.randint(1, 4))])
+                for place in range(draw.randint(1, 5))
+            ]
+            record_blocks(journal, blocks)
+            await asyncio.sleep(0)
+            ring.listen(blocks)
+            for _ in range(draw.randint(0, 20)):
+                await asyncio.sleep(0)
+        done = True
+        results = await asyncio.gather(*tasks)
+        for (account, *_), found in zip(wanted, results, strict=True):
+            assert found == [data for _, data in from_the_start(journal, account)]
+        ring.close()
+        journal.close()
+
+    asyncio.run(main())

@@ -144,6 +144,40 @@ def test_another_journals_cursor_gives_one_reset(run: Run) -> None:
     run(test)
 
 
+def test_a_restart_changes_nothing(run: Run, tmp_path: Path) -> None:
+    """The same bytes before and after, whether the new ring still holds them or the log must."""
+
+    async def test(site: Site) -> None:
+        before = await site.sse()
+        for number in range(50):
+            site.publish([balance(7, number), balance(8)])
+        expected = await before.take(50)
+        for capacity in (3, 1000):
+            again = Site(site.journal, capacity=capacity)
+            again.replay()
+            async with again.open():
+                resumed = await again.sse(last_event_id=expected[9]["id"])
+                await resumed.take(40)
+                assert resumed.raw == before.raw[10:]
+                await resumed.close()
+        await before.close()
+
+    run(test)
+
+
+def test_a_shutdown_ends_the_streams_at_once(run: Run) -> None:
+    async def test(site: Site) -> None:
+        client = await site.sse()
+        await client.comment("connected")
+        assert site.server is not None
+        site.server.should_exit = True
+        async with asyncio.timeout(1):
+            assert await client.next() is None
+        await client.close()
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("cursor", "code"),
     [("nonsense", "malformed"), ("{j}-1", "malformed"), ("{j}-99-0", "seq_ahead"), ("{j}-1-1", "seq_ahead")],
