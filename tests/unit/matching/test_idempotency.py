@@ -1,0 +1,96 @@
+"""A command takes effect at most once under its client id, on its trading day and the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onseju.contract.commands import CancelOrder, Command, DepositCash, RollDay
+from onseju.contract.events import BalanceChanged, OrderAccepted, OrderRejected, RequestRejected, RequestRepeated
+from onseju.contract.reasons import Reason
+from tests.properties.driver import DAY, Driver
+from tests.unit.matching.venue import BUYER, SELLER, buy, sell, venue
+
+ID, OTHER_ID = b"\x01" * 16, b"\x02" * 16
+BODY, OTHER_BODY = b"\x0a" * 16, b"\x0b" * 16
+
+
+def repeat(driver: Driver, command: Command) -> RequestRepeated:
+    """The answer to a repeat, which must be all that happens."""
+    order_id, orders = driver.engine.state.last_order_id, dict(driver.engine.state.orders)
+    events = driver.do(command)
+    assert len(events) == 1
+    assert isinstance(events[0], RequestRepeated)
+    assert driver.engine.state.last_order_id == order_id
+    assert driver.engine.state.orders == orders
+    return events[0]
+
+
+def test_the_same_body_is_pointed_to_the_first_answer() -> None:
+    driver = venue()
+    driver.do(buy(10, 100, client_id=ID, body_hash=BODY))
+    first_seq = driver.seq
+    for _ in range(2):
+        again = repeat(driver, buy(10, 100, client_id=ID, body_hash=BODY))
+        assert (again.reason, again.original_seq, again.client_id) == (Reason.NONE, first_seq, ID)
+
+
+def test_another_body_is_refused() -> None:
+    driver = venue()
+    driver.do(buy(10, 100, client_id=ID, body_hash=BODY))
+    first_seq = driver.seq
+    again = repeat(driver, buy(11, 100, client_id=ID, body_hash=OTHER_BODY))
+    assert (again.reason, again.original_seq) == (Reason.CLIENT_ORDER_ID_REUSED, first_seq)
+
+
+def test_a_refusal_uses_the_id_up() -> None:
+    driver = venue()
+    driver.first(buy(0, 100, client_id=ID, body_hash=BODY), OrderRejected)
+    assert repeat(driver, buy(0, 100, client_id=ID, body_hash=BODY)).reason == Reason.NONE
+    driver.first(CancelOrder(account=BUYER, order_id=99, client_id=OTHER_ID), RequestRejected)
+    assert repeat(driver, CancelOrder(account=BUYER, order_id=99, client_id=OTHER_ID)).reason == Reason.NONE
+
+
+def test_one_name_space_for_an_accounts_requests_and_one_for_each_account() -> None:
+    driver = venue()
+    driver.do(buy(10, 100, client_id=ID, body_hash=BODY))
+    again = repeat(driver, CancelOrder(account=BUYER, order_id=1, client_id=ID, body_hash=OTHER_BODY))
+    assert again.reason == Reason.CLIENT_ORDER_ID_REUSED
+    driver.first(sell(10, 101, client_id=ID, body_hash=BODY), OrderAccepted)
+
+
+def test_a_deposit_counts_once() -> None:
+    driver = venue(cash=5)
+    command = DepositCash(account=BUYER, amount=10, client_id=ID, body_hash=BODY)
+    driver.first(command, BalanceChanged)
+    repeat(driver, command)
+    assert driver.engine.account(BUYER).cash == 15
+
+
+def test_without_an_id_nothing_is_protected() -> None:
+    driver = venue()
+    ids: list[Any] = [driver.first(buy(1, 100), OrderAccepted).order_id for _ in range(2)]
+    assert ids == [1, 2]
+    assert not driver.engine.state.repeats.today
+
+
+@pytest.mark.parametrize(("rolls", "is_free"), [(0, False), (1, False), (2, True)])
+def test_an_id_is_kept_for_its_day_and_the_next(rolls: int, is_free: bool) -> None:
+    driver = venue()
+    driver.do(sell(10, 100, client_id=ID, body_hash=BODY))
+    for roll in range(rolls):
+        driver.do(RollDay(trading_day=DAY + 1 + roll))
+    event = driver.do(sell(10, 100, client_id=ID, body_hash=BODY))[0]
+    assert isinstance(event, OrderAccepted if is_free else RequestRepeated)
+    assert driver.engine.account(SELLER).available_shares(1) in (10**6, 10**6 - 10)
+
+
+def test_rolling_forgets_ids_for_good() -> None:
+    driver = venue()
+    for number in range(100):
+        driver.do(sell(1, 100, client_id=number.to_bytes(16, "big")))
+    for roll in range(2):
+        driver.do(RollDay(trading_day=DAY + 1 + roll))
+    assert not driver.engine.state.repeats.today
+    assert not driver.engine.state.repeats.yesterday
