@@ -135,4 +135,4 @@ def test_a_block_of_the_readme_runs(number: int, made_run: tuple[str, Path]) -> 
     assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
     if "my-first" in block:
         assert '"status":"filled"' in done.stdout.replace(" ", "")
-        assert "event: fill" in done.stdout, "the stream did not show the fill"
+        assert "event:fill" in done.stdout, "the stream did not show the fill"
