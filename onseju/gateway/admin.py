@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -14,16 +13,17 @@ from starlette.responses import Response
 from onseju.contract import commands
 from onseju.contract.commands import Command
 from onseju.contract.commands import Request as ExchangeRequest
-from onseju.contract.events import BalanceChanged, InstrumentListed, PhaseChanged, PositionChanged, RequestRepeated
+from onseju.contract.events import BalanceChanged, InstrumentListed, PhaseChanged, PositionChanged
 from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 from onseju.contract.reasons import Reason
 from onseju.contract.views import BalanceView, PositionView, balance_view, position_view, timestamp
 from onseju.contract.words import Board, Phase, Security
 from onseju.gateway.answers import json_response, no_content
+from onseju.gateway.blocks import first_time, refusal_of
 from onseju.gateway.body import Amount, AtLeastOne, read_body
 from onseju.gateway.context import Gateway, gateway_of, principal_of
-from onseju.gateway.openings import open_account, refusal_of, share_cost
+from onseju.gateway.openings import open_account, share_cost
 from onseju.gateway.operations import H, Operations, Parameter
 from onseju.gateway.principal import ADMIN, READ, TRADE
 from onseju.gateway.problems import FieldError, Problem
@@ -185,15 +185,12 @@ async def deposit(request: Request) -> Response:
         body_hash = hash128(msgspec.json.encode(form))  # not the command's: its default cost follows the base price
         command = msgspec.structs.replace(command, client_id=client_id_hash(text), body_hash=body_hash)
     block = await _ask(gateway, command, text)
-    first = block.events[0]
-    if isinstance(first, RequestRepeated):
-        if first.reason:
-            raise Problem(Reason(first.reason), seq=block.seq)
-        original = await asyncio.to_thread(_read_block, gateway, first.original_seq)
-        reason = refusal_of(original)
+    first, repeated = await first_time(gateway, block)
+    if repeated:
+        reason = refusal_of(first)
         if reason is not None:
             raise Problem(reason, seq=block.seq, headers={"Idempotency-Replayed": "true"})
-        return json_response(_deposited(gateway, original), seq=block.seq, headers={"Idempotency-Replayed": "true"})
+        return json_response(_deposited(gateway, first), seq=block.seq, headers={"Idempotency-Replayed": "true"})
     _audit(request, "deposit", account_id=form.account_id, cash=form.cash, symbol=form.symbol, qty=form.qty)
     return json_response(_deposited(gateway, block), 201, seq=block.seq)
 
@@ -380,11 +377,6 @@ def _deposited(gateway: Gateway, block: EventBlock) -> BalanceView | PositionVie
         if isinstance(event, PositionChanged):
             return position_view(event, gateway.market.directory.symbol_of)
     raise LookupError(f"the deposit of seq {block.seq} changed nothing")
-
-
-def _read_block(gateway: Gateway, seq: int) -> EventBlock:
-    """A command's block from the event log (blocking)."""
-    return next(block for block in gateway.journal.read_events(seq - 1) if block.seq == seq)
 
 
 def _customs(gateway: Gateway, security: Security) -> tuple[int, int]:

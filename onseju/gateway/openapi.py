@@ -184,12 +184,12 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    if operation.scope is PUBLIC:
-        return []
     session: dict[str, list[str]] = {"session": []}
     if operation.method not in SAFE and operation.csrf:
         session["csrf"] = []
-    return [{"key": [operation.scope]}, session]
+    if operation.scope is not PUBLIC:
+        return [{"key": [operation.scope]}, session]
+    return [{}, session] if "csrf" in session else []
 
 
 _SUCCESS = {

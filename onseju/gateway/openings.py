@@ -11,13 +11,12 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
-from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, Request, encode_command
-from onseju.contract.events import RequestRejected
+from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, Request
 from onseju.contract.ids import hash128
-from onseju.contract.journal_records import EventBlock
 from onseju.contract.money import fits
 from onseju.contract.reasons import Reason
 from onseju.contract.words import AccountKind
+from onseju.gateway.blocks import first_time, refusal_of
 from onseju.gateway.context import Gateway
 from onseju.gateway.problems import Problem
 from onseju.identity.records import User
@@ -26,14 +25,6 @@ log = structlog.get_logger("onseju.gateway")
 
 MAX_MOVES = 40
 """Account numbers to try. The steps double, so that any number of taken ones is soon behind us."""
-
-
-def refusal_of(block: EventBlock) -> Reason | None:
-    """Why the exchange refused the command; None where it did not."""
-    for event in block.events:
-        if isinstance(event, RequestRejected):
-            return Reason(event.reason)
-    return None
 
 
 def starting_holdings(gateway: Gateway) -> dict[str, int]:
@@ -56,9 +47,9 @@ async def open_account(
     user, seq = await _open(gateway, user)
     if gifts:
         mine = [msgspec.structs.replace(gift, account=user.account_id, actor=user.account_id) for gift in gifts]
-        identified = [msgspec.structs.replace(gift, body_hash=hash128(encode_command(gift))) for gift in mine]
-        for block in await gateway.commands.request([Request(gift) for gift in identified]):
-            reason = refusal_of(block)
+        for block in await gateway.commands.request([Request(gift) for gift in mine]):
+            first, _ = await first_time(gateway, block)
+            reason = refusal_of(first)
             if reason is not None:
                 raise Problem(reason, seq=block.seq)
             seq = block.seq
@@ -84,12 +75,20 @@ async def ensure_account(
 
 async def finish_openings(gateway: Gateway) -> int:
     """Open the accounts of users who signed up just before a crash. To be called before a new trading day begins: the
-    exchange remembers deposits' ids for this and the previous day. Gives the number of accounts."""
-    users = await gateway.identity.unready_users()
-    for user in users:
-        user, seq = await open_account(gateway, user)
-        log.info("account opened late", account_id=user.account_id, seq=seq)
-    return len(users)
+    exchange remembers deposits' ids for this and the previous day. Gives the number of accounts opened.
+
+    One that the exchange refuses stays unfinished; its user is told why at the next log-in.
+    """
+    opened = 0
+    for user in await gateway.identity.unready_users():
+        try:
+            finished, seq = await open_account(gateway, user)
+        except Problem as problem:
+            log.warning("account not opened", user_id=user.user_id, reason=problem.reason.code)
+        else:
+            log.info("account opened late", account_id=finished.account_id, seq=seq)
+            opened += 1
+    return opened
 
 
 async def _open(gateway: Gateway, user: User) -> tuple[User, int]:
@@ -108,10 +107,11 @@ async def _open(gateway: Gateway, user: User) -> tuple[User, int]:
 
 
 def _gifts(gateway: Gateway, owner: bytes, cash: int, holdings: Mapping[str, int]) -> list[Command]:
-    """The deposits, each under an id that is the same at every try."""
+    """The deposits, each under an id that is the same at every try, whatever the base price or the settings are then."""
     gifts: list[Command] = []
     if cash:
-        gifts.append(DepositCash(amount=cash, client_id=hash128(b"opening cash " + owner)))
+        gift_id = hash128(b"opening cash " + owner)
+        gifts.append(DepositCash(amount=cash, client_id=gift_id, body_hash=gift_id))
     for symbol, qty in holdings.items():
         instrument = gateway.market.directory.by_symbol(symbol)
         if instrument is None:
@@ -119,7 +119,9 @@ def _gifts(gateway: Gateway, owner: bytes, cash: int, holdings: Mapping[str, int
         if qty:
             gift_id = hash128(b"opening shares " + owner + instrument.id.to_bytes(4, "little"))
             cost = share_cost(instrument.base_price, qty)
-            gifts.append(DepositShares(instrument=instrument.id, qty=qty, cost_amount=cost, client_id=gift_id))
+            gifts.append(
+                DepositShares(instrument=instrument.id, qty=qty, cost_amount=cost, client_id=gift_id, body_hash=gift_id)
+            )
     return gifts
 
 

@@ -81,6 +81,7 @@ def test_writes_by_session_need_the_csrf_header(openapi: dict[str, Any]) -> None
     assert openapi["paths"]["/v1/orders"]["post"]["security"] == [{"key": ["trade"]}, {"session": [], "csrf": []}]
     assert openapi["paths"]["/v1/account"]["get"]["security"] == [{"key": ["read"]}, {"session": []}]
     assert openapi["paths"]["/v1/users"]["post"]["security"] == []
+    assert openapi["paths"]["/v1/session"]["delete"]["security"] == [{}, {"session": [], "csrf": []}]
 
 
 def test_the_examples_are_what_their_forms_take() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from onseju.contract.commands import Request as ExchangeRequest
 from onseju.contract.commands import RollDay
@@ -94,7 +95,7 @@ def test_sign_up_can_be_closed(tmp_path: Path) -> None:
         venue.close()
 
 
-@pytest.mark.parametrize("applied", range(12))
+@pytest.mark.parametrize("applied", [0, 1, 2, 7, 11])
 def test_a_sign_up_cut_short_anywhere_is_finished_by_the_next_try(venue: Venue, server: Served, applied: int) -> None:
     with server.client() as client:
         venue.bus.busy_after = applied
@@ -127,6 +128,29 @@ def test_unfinished_openings_are_finished_at_the_start_even_after_base_prices_mo
 async def _finish(venue: Venue) -> None:
     assert await finish_openings(venue.gateway) == 1
     assert await finish_openings(venue.gateway) == 0
+
+
+def test_an_opening_that_is_refused_does_not_stop_the_others(venue: Venue, server: Served) -> None:
+    venue.settings.starting_cash = 2**63 - 1
+    with server.client() as client:
+        refused = sign_up(client, "kim")
+        assert (refused.status_code, refused.json()["code"]) == (422, "amount_too_large")
+        venue.bus.busy_after = 0
+        assert sign_up(client, "lee").status_code == 503
+        venue.bus.busy_after = None
+        with capture_logs() as logs:
+            venue.settings.starting_cash = 5
+            assert asyncio.run(finish_openings(venue.gateway)) == 1
+        assert [(entry["event"], entry.get("reason")) for entry in logs] == [
+            ("account not opened", "amount_too_large"),
+            ("account opened late", None),
+        ]
+        answer = client.post("/v1/session", json={"name": "kim", "password": PASSWORD})
+        assert (answer.status_code, answer.json()["code"]) == (422, "amount_too_large")
+        for day in (20261124, 20261125):
+            venue.bus.apply(ExchangeRequest(RollDay(trading_day=day)))
+        log_in(client, "kim")
+    assert [venue.bus.engine.account(number).cash for number in (1, 2)] == [5, 5]
 
 
 def test_numbers_that_the_exchange_gave_to_others_are_left_alone(venue: Venue, tmp_path: Path) -> None:
