@@ -1,0 +1,121 @@
+/** What the page says, in English. */
+
+import { group, shares, won } from "../numbers";
+import type { ko } from "./ko";
+import { labels } from "./labels.en";
+
+const w = (value: number) => won(value, "en");
+const s = (value: number) => shares(value, "en");
+
+type Korean = typeof ko;
+type Catalogue = { [Key in keyof Korean]: Korean[Key] extends string ? string : Korean[Key] };
+
+export const en: Catalogue = {
+  ...labels,
+
+  "forecast.no_symbol": "Choose an instrument to order.",
+  "forecast.log_in": "Log in to order.",
+  "forecast.price_missing": "Enter a price.",
+  "forecast.qty_missing": "Enter a quantity.",
+  "forecast.pick_order": "Choose the order to amend among your open orders.",
+  "forecast.no_book": "Waiting for the order book, so nothing can be said about a fill yet.",
+  "forecast.fill": (p) => `${s(p.qty)} could fill at once at ${w(p.price)}.`,
+  "forecast.fill_range": (p) => `${s(p.qty)} could fill at once at ${w(p.from)} to ${w(p.to)}.`,
+  "forecast.fill_deep": (p) =>
+    `Up to ${s(p.qty)} could fill at once from the levels seen here; the rest depends on deeper ones.`,
+  "forecast.rest": (p) => `Will not fill at once: it queues at ${w(p.price)} behind ${s(p.ahead)}.`,
+  "forecast.rest_first": (p) => `Will not fill at once: it queues first at ${w(p.price)}.`,
+  "forecast.rest_far": (p) => `Will not fill at once: it waits at ${w(p.price)}.`,
+  "forecast.part": (p) => `${s(p.now)} could fill at once; ${s(p.rest)} would wait at ${w(p.price)}.`,
+  "forecast.part_canceled": (p) => `${s(p.now)} could fill at once; ${s(p.canceled)} would be canceled.`,
+  "forecast.part_cash": (p) => `Your cash could fill ${s(p.now)} at once; ${s(p.canceled)} would be canceled.`,
+  "forecast.none_ioc": "Nothing could fill at once, so the whole IOC order would be canceled.",
+  "forecast.none_fok": (p) =>
+    p.now > 0
+      ? `Only ${s(p.now)} of ${s(p.qty)} could fill at once, so the whole FOK order would be canceled.`
+      : "Nothing could fill at once, so the whole FOK order would be canceled.",
+  "forecast.none_market": "There is no quote on the other side, so a market order would be canceled unfilled.",
+  "forecast.auction": (p) =>
+    p.price === null
+      ? `All match at one price at ${p.time}.`
+      : `All match at one price at ${p.time}. At the indicative ${w(p.price)} this order could ${p.could ? "" : "not "}fill.`,
+  "forecast.amend_keeps": (p) => `Only the quantity goes down, to ${s(p.qty)}. You keep your place.`,
+  "forecast.amend_cancels": "All that is open would be canceled.",
+  "forecast.amend_back": "A new price goes to the back of the queue. Reducing the quantity keeps your place.",
+
+  "refused.offline": "You are offline, so orders are not sent.",
+  "refused.input_invalid": "Enter digits only.",
+  "refused.input_huge": "That is more than an order can carry. Enter a smaller number.",
+  "refused.price_tick": (p) => `Prices here move in steps of ${w(p.tick)}.`,
+  "refused.price_limit_upper": (p) => `The upper limit today is ${w(p.limit)}.`,
+  "refused.price_limit_lower": (p) => `The lower limit today is ${w(p.limit)}.`,
+  "refused.qty_limit": (p) => `One order may have at most ${s(p.max)}.`,
+  "refused.insufficient_cash": (p) => `${w(p.short)} short.` + (p.max > 0 ? ` You can buy up to ${s(p.max)}.` : ""),
+  "refused.no_cash": "There is no free cash to order with.",
+  "refused.insufficient_shares": (p) =>
+    p.held > 0
+      ? `You can sell ${s(p.can)}; ${s(p.held)} are held by another order.`
+      : p.can > 0
+        ? `You can sell ${s(p.can)}.`
+        : "You have no shares to sell.",
+  "refused.auction_type": (p) => `${p.type} is not accepted during an auction. Use a day limit order.`,
+  "refused.market_closed": (p) =>
+    p.opens === null ? "The market is closed." : `The market is closed. Orders open ${p.opens}.`,
+  "refused.rate_limited": (p) => `Too many orders. Try again in ${p.seconds} s.`,
+  "refused.network": "The server could not be reached. Check your connection.",
+  "refused.unknown_answer": "The server sent an answer that was not understood.",
+
+  "fix.price": (p) => w(p.price),
+  "fix.qty": (p) => `Change to ${s(p.qty)}`,
+  "fix.limit_day": "Change to a day limit order",
+  "fix.log_in": "Log in",
+
+  "ticket.sending": "Sending the order.",
+  "ticket.confirming": "Confirming. Pressing again will not enter it twice.",
+  "done.bought": (p) => `Bought ${s(p.qty)} ${p.name}`,
+  "done.sold": (p) => `Sold ${s(p.qty)} ${p.name}`,
+  "done.part": (p) => `${s(p.filled)} of ${s(p.qty)}, ${s(p.left)} left`,
+  "done.at": (p) => `at ${w(p.price)}`,
+  "done.at_average": (p) => `at ${w(p.price)} on average`,
+  "done.accepted": (p) =>
+    `Order accepted: ${p.side === "buy" ? "buy" : "sell"} ${s(p.qty)} ${p.name} at ${p.price === null ? "market" : w(p.price)}`,
+  "done.canceled": (p) => `Canceled: ${s(p.qty)} ${p.name}`,
+  "done.all_canceled": (p) => `Canceled ${group(p.count)} ${p.count === 1 ? "order" : "orders"}`,
+  "done.corrected": (p) => `Amended the ${p.name} order`,
+  "done.expired": (p) => `Ended with the trading day: ${s(p.qty)} ${p.name}`,
+  "ask.cancel_all": (p) => `Cancel all ${group(p.count)} open ${p.count === 1 ? "order" : "orders"}?`,
+  "ask.correct_price": (p) => `Move the order from ${w(p.from)} to ${w(p.to)}? It goes to the back of the queue.`,
+
+  "why.ahead": (p) => `${s(p.ahead)} stand ahead of it at ${w(p.price)}. They must fill or be canceled first.`,
+  "why.first": (p) => `It is first in the queue at ${w(p.price)}. The next order from the other side could fill it.`,
+  "why.price_away_buy": (p) => `The cheapest seller asks ${w(p.best)}. The price must fall to ${w(p.price)} first.`,
+  "why.price_away_sell": (p) => `The best buyer bids ${w(p.best)}. The price must rise to ${w(p.price)} first.`,
+  "why.no_opposite": "There is no quote on the other side yet.",
+  "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first in line"),
+
+  "link.live": "Live",
+  "link.connecting": "Connecting.",
+  "link.offline": (p) => `Connection lost. Trying again in ${p.seconds} s (attempt ${p.attempt}).`,
+  "link.offline_now": (p) => `Connection lost. Trying again now (attempt ${p.attempt}).`,
+  "link.back": (p) => `Connected again. ${group(p.fills)} ${p.fills === 1 ? "fill" : "fills"} happened meanwhile.`,
+  "link.back_quiet": "Connected again. Nothing is missing.",
+  "link.reset": "Away for long, so everything was read anew. Nothing is missing.",
+  "link.session_ended": "Your session has ended. Log in again.",
+  "kis.off": "Prices are not being received yet.",
+  "kis.connecting": "Connecting to KIS prices.",
+  "kis.live": (p) => `KIS prices live ${p.used}/${p.limit}`,
+  "kis.silent": (p) => `Nothing heard from KIS for ${p.seconds} s. The prices shown are not live.`,
+  "kis.retrying": (p) => `The KIS price connection was lost. Trying again in ${p.seconds} s (attempt ${p.attempt}).`,
+  "kis.flapping": (p) =>
+    `The KIS price connection keeps closing (${p.times} times lately). Trying again in ${p.seconds} s.`,
+  "kis.key_superseded": "The KIS approval key is no longer valid; a new one is being fetched.",
+  "kis.in_use": (p) => `The KIS key is in use elsewhere. Waiting ${p.seconds} s before trying again.`,
+  "kis.full": (p) => `KIS takes ${p.limit} registrations at once. The other instruments are not live.`,
+  "kis.no_approval": "No KIS approval key was given, so prices are not live.",
+  "kis.mixed_content": "A page opened over https cannot connect to KIS (ws://) directly. Open it over http.",
+
+  "session.name_short": "The name must have 2 to 32 characters.",
+  "session.name_letters": "The name may have letters, digits, Korean syllables and . _ -",
+  "session.password_short": "The password must have at least 8 characters.",
+  "session.password_long": "The password is too long.",
+};

@@ -1,0 +1,50 @@
+/** The page's sentences in two languages: one typed catalogue, and the exchange's own sentence for each of its reasons. */
+
+import reasons from "../reasons.json";
+import type { Language } from "../numbers";
+import { en } from "./en";
+import { ko } from "./ko";
+
+type Catalogue = typeof ko;
+export type Key = keyof Catalogue;
+export type Params<K extends Key> = Catalogue[K] extends (params: infer P) => string ? P : undefined;
+
+/** A key with what it needs. A reason's sentence has only the code. */
+export type Sentence =
+  | { [K in Key]: Params<K> extends undefined ? { key: K; params?: undefined } : { key: K; params: Params<K> } }[Key]
+  | { key: "reason"; params: { code: string } }
+  | { key: "detail"; params: { text: string } };
+
+type Arguments<K extends Key> = Params<K> extends undefined ? [] : [params: Params<K>];
+
+const CATALOGUES: Record<Language, { [K in Key]: string | ((params: never) => string) }> = { ko, en };
+const REASONS: Record<string, { ko: string; en: string } | undefined> = reasons;
+
+/** Every reason that the exchange may give. */
+export const REASON_CODES: readonly string[] = Object.keys(reasons);
+
+/** The exchange's sentence for a reason's code; for a code that this page does not know, the general one. */
+export function reasonText(code: string, language: Language): string {
+  return (REASONS[code] ?? REASONS["internal"])?.[language] ?? code;
+}
+
+function make(language: Language, key: Key, params: unknown): string {
+  const entry = CATALOGUES[language][key];
+  return typeof entry === "string" ? entry : (entry as (params: unknown) => string)(params);
+}
+
+/** Says things in one language. */
+export class Words {
+  constructor(readonly language: Language) {}
+
+  /** `t("forecast.fill", { price, qty })`. */
+  readonly t = <K extends Key>(key: K, ...rest: Arguments<K>): string => make(this.language, key, rest[0]);
+
+  readonly say = (sentence: Sentence): string => {
+    if (sentence.key === "reason") return reasonText(sentence.params.code, this.language);
+    if (sentence.key === "detail") return sentence.params.text;
+    return make(this.language, sentence.key, sentence.params);
+  };
+}
+
+export const WORDS: Record<Language, Words> = { ko: new Words("ko"), en: new Words("en") };

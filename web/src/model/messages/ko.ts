@@ -1,0 +1,141 @@
+/** What the page says, in Korean. `en.ts` has the same keys; its type makes sure. Labels of the view are in `labels.ko.ts`. */
+
+import { group, shares, won } from "../numbers";
+import { labels } from "./labels.ko";
+
+const w = (value: number) => won(value, "ko");
+const s = (value: number) => shares(value, "ko");
+
+export const ko = {
+  ...labels,
+
+  // What would happen if the order were sent now
+  "forecast.no_symbol": "종목을 고르면 주문할 수 있습니다.",
+  "forecast.log_in": "로그인하면 주문할 수 있습니다.",
+  "forecast.price_missing": "가격을 입력해 주세요.",
+  "forecast.qty_missing": "수량을 입력해 주세요.",
+  "forecast.pick_order": "미체결에서 정정할 주문을 골라 주세요.",
+  "forecast.no_book": "호가를 기다리고 있습니다. 지금은 체결 여부를 말할 수 없습니다.",
+  "forecast.fill": (p: { price: number; qty: number }) => `${w(p.price)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
+  "forecast.fill_range": (p: { from: number; to: number; qty: number }) =>
+    `${group(p.from)}~${w(p.to)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
+  "forecast.fill_deep": (p: { qty: number }) =>
+    `${s(p.qty)}까지는 보이는 호가에서 바로 체결될 수 있고, 그다음은 더 먼 호가에 달려 있습니다.`,
+  "forecast.rest": (p: { price: number; ahead: number }) =>
+    `바로 체결되지 않고, ${w(p.price)}에서 ${s(p.ahead)} 뒤에 줄을 섭니다.`,
+  "forecast.rest_first": (p: { price: number }) => `바로 체결되지 않고, ${w(p.price)}에서 맨 앞에 줄을 섭니다.`,
+  "forecast.rest_far": (p: { price: number }) => `바로 체결되지 않고, ${w(p.price)}에서 기다립니다.`,
+  "forecast.part": (p: { now: number; rest: number; price: number }) =>
+    `${s(p.now)}는 바로 체결될 수 있고, ${s(p.rest)}는 ${w(p.price)}에서 기다립니다.`,
+  "forecast.part_canceled": (p: { now: number; canceled: number }) =>
+    `${s(p.now)}는 바로 체결될 수 있고, ${s(p.canceled)}는 취소됩니다.`,
+  "forecast.part_cash": (p: { now: number; canceled: number }) =>
+    `현금으로 ${s(p.now)}까지 바로 체결될 수 있고, ${s(p.canceled)}는 취소됩니다.`,
+  "forecast.none_ioc": "지금 체결될 호가가 없어 IOC 주문은 전량 취소됩니다.",
+  "forecast.none_fok": (p: { now: number; qty: number }) =>
+    p.now > 0
+      ? `지금 체결될 수 있는 수량이 ${s(p.qty)} 중 ${s(p.now)}여서 FOK 주문은 전량 취소됩니다.`
+      : "지금 체결될 호가가 없어 FOK 주문은 전량 취소됩니다.",
+  "forecast.none_market": "상대편 호가가 없어 시장가 주문은 체결되지 않고 취소됩니다.",
+  "forecast.auction": (p: { time: string; price: number | null; could: boolean }) =>
+    p.price === null
+      ? `${p.time}에 한 가격으로 체결됩니다.`
+      : `${p.time}에 한 가격으로 체결됩니다. 예상체결가 ${w(p.price)}이면 이 주문은 체결될 수 ${p.could ? "있" : "없"}습니다.`,
+  "forecast.amend_keeps": (p: { qty: number }) => `수량만 ${s(p.qty)}로 줄어듭니다. 순서는 그대로입니다.`,
+  "forecast.amend_cancels": "미체결 수량이 모두 취소됩니다.",
+  "forecast.amend_back": "가격을 바꾸면 순서가 맨 뒤로 갑니다. 수량만 줄이면 순서가 그대로입니다.",
+
+  // Why it cannot be sent
+  "refused.offline": "연결이 끊겨 있어 지금은 주문을 보내지 않습니다.",
+  "refused.input_invalid": "숫자만 입력해 주세요.",
+  "refused.input_huge": "주문할 수 있는 수보다 큽니다. 더 작은 수를 입력해 주세요.",
+  "refused.price_tick": (p: { tick: number }) => `이 가격대는 ${w(p.tick)} 단위로 주문합니다.`,
+  "refused.price_limit_upper": (p: { limit: number }) => `상한가 ${w(p.limit)}보다 비싸게 주문할 수 없습니다.`,
+  "refused.price_limit_lower": (p: { limit: number }) => `하한가 ${w(p.limit)}보다 싸게 주문할 수 없습니다.`,
+  "refused.qty_limit": (p: { max: number }) => `한 번에 ${s(p.max)}까지 주문할 수 있습니다.`,
+  "refused.insufficient_cash": (p: { short: number; max: number }) =>
+    `현금이 ${w(p.short)} 모자랍니다.` + (p.max > 0 ? ` 최대 ${s(p.max)}까지 살 수 있습니다.` : ""),
+  "refused.no_cash": "주문할 수 있는 현금이 없습니다.",
+  "refused.insufficient_shares": (p: { can: number; held: number }) =>
+    p.held > 0
+      ? `팔 수 있는 수량은 ${s(p.can)}입니다. ${s(p.held)}는 다른 매도 주문에 묶여 있습니다.`
+      : p.can > 0
+        ? `팔 수 있는 수량은 ${s(p.can)}입니다.`
+        : "팔 수 있는 주식이 없습니다.",
+  "refused.auction_type": (p: { type: string }) =>
+    `단일가 시간에는 ${p.type}를 쓸 수 없습니다. 당일 지정가로 주문해 주세요.`,
+  "refused.market_closed": (p: { opens: string | null }) =>
+    p.opens === null ? "장이 끝났습니다." : `장이 끝났습니다. ${p.opens}부터 주문할 수 있습니다.`,
+  "refused.rate_limited": (p: { seconds: number }) =>
+    `주문이 너무 잦습니다. ${p.seconds}초 뒤에 다시 보낼 수 있습니다.`,
+  "refused.network": "서버에 닿지 못했습니다. 연결을 확인해 주세요.",
+  "refused.unknown_answer": "서버가 알 수 없는 답을 보냈습니다.",
+
+  // What a refusal offers instead
+  "fix.price": (p: { price: number }) => w(p.price),
+  "fix.qty": (p: { qty: number }) => `${s(p.qty)}로 바꾸기`,
+  "fix.limit_day": "당일 지정가로 바꾸기",
+  "fix.log_in": "로그인",
+
+  // What became of it
+  "ticket.sending": "주문을 보내는 중입니다.",
+  "ticket.confirming": "접수를 확인하는 중입니다. 다시 눌러도 두 번 들어가지 않습니다.",
+  "done.bought": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)}를 샀습니다`,
+  "done.sold": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)}를 팔았습니다`,
+  "done.part": (p: { qty: number; filled: number; left: number }) =>
+    `${s(p.qty)} 중 ${group(p.filled)}주, ${s(p.left)} 남음`,
+  "done.at": (p: { price: number }) => `${w(p.price)}`,
+  "done.at_average": (p: { price: number }) => `평균 ${w(p.price)}`,
+  "done.accepted": (p: { name: string; price: number | null; qty: number; side: "buy" | "sell" }) =>
+    `${p.name} ${p.price === null ? "시장가" : w(p.price)} ${s(p.qty)} ${p.side === "buy" ? "매수" : "매도"} 주문이 접수되었습니다`,
+  "done.canceled": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 취소되었습니다`,
+  "done.all_canceled": (p: { count: number }) => `주문 ${group(p.count)}건을 취소했습니다`,
+  "done.corrected": (p: { name: string }) => `${p.name} 주문을 정정했습니다`,
+  "done.expired": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 장 마감으로 종료되었습니다`,
+  "ask.cancel_all": (p: { count: number }) => `미체결 주문 ${group(p.count)}건을 모두 취소할까요?`,
+  "ask.correct_price": (p: { from: number; to: number }) =>
+    `${w(p.from)} 주문을 ${w(p.to)}로 정정할까요? 순서가 맨 뒤로 갑니다.`,
+
+  // Why it has not filled yet
+  "why.ahead": (p: { price: number; ahead: number }) =>
+    `${w(p.price)}에서 ${s(p.ahead)} 앞에 있습니다. 그 수량이 먼저 체결되거나 취소되어야 합니다.`,
+  "why.first": (p: { price: number }) => `${w(p.price)}에서 맨 앞에 있습니다. 반대편 주문이 오면 바로 체결됩니다.`,
+  "why.price_away_buy": (p: { best: number; price: number }) =>
+    `지금 가장 싼 매도는 ${w(p.best)}입니다. ${w(p.price)}까지 내려와야 체결될 수 있습니다.`,
+  "why.price_away_sell": (p: { best: number; price: number }) =>
+    `지금 가장 비싼 매수는 ${w(p.best)}입니다. ${w(p.price)}까지 올라와야 체결될 수 있습니다.`,
+  "why.no_opposite": "상대편 호가가 아직 없습니다.",
+  "queue.ahead": (p: { ahead: number }) => (p.ahead > 0 ? `앞에 ${s(p.ahead)}` : "맨 앞"),
+
+  // The connection
+  "link.live": "실시간",
+  "link.connecting": "연결하는 중입니다.",
+  "link.offline": (p: { seconds: number; attempt: number }) =>
+    `연결이 끊겼습니다. ${p.seconds}초 뒤 다시 연결합니다 (${p.attempt}번째).`,
+  "link.offline_now": (p: { attempt: number }) => `연결이 끊겼습니다. 지금 다시 연결합니다 (${p.attempt}번째).`,
+  "link.back": (p: { fills: number }) => `다시 연결되었습니다. 그 사이 체결 ${group(p.fills)}건이 있었습니다.`,
+  "link.back_quiet": "다시 연결되었습니다. 빠진 것은 없습니다.",
+  "link.reset": "오래 떨어져 있어 처음부터 다시 읽었습니다. 빠진 것은 없습니다.",
+  "link.session_ended": "로그인이 끝났습니다. 다시 로그인해 주세요.",
+  "kis.off": "시세를 아직 받지 않습니다.",
+  "kis.connecting": "KIS 시세에 연결하는 중입니다.",
+  "kis.live": (p: { used: number; limit: number }) => `KIS 시세 실시간 ${p.used}/${p.limit}`,
+  "kis.silent": (p: { seconds: number }) =>
+    `KIS에서 ${p.seconds}초 동안 소식이 없습니다. 보이는 가격은 실시간이 아닙니다.`,
+  "kis.retrying": (p: { seconds: number; attempt: number }) =>
+    `KIS 시세 연결이 끊겼습니다. ${p.seconds}초 뒤 다시 연결합니다 (${p.attempt}번째).`,
+  "kis.flapping": (p: { times: number; seconds: number }) =>
+    `KIS 시세 연결이 자꾸 끊깁니다 (최근 ${p.times}번). ${p.seconds}초 뒤 다시 연결합니다.`,
+  "kis.key_superseded": "KIS 접속키가 더는 유효하지 않아 새로 받고 있습니다.",
+  "kis.in_use": (p: { seconds: number }) =>
+    `다른 곳에서 같은 KIS 키를 쓰고 있습니다. ${p.seconds}초 동안 기다렸다가 다시 연결합니다.`,
+  "kis.full": (p: { limit: number }) => `KIS는 한 번에 ${p.limit}건까지만 등록됩니다. 나머지 종목은 실시간이 아닙니다.`,
+  "kis.no_approval": "KIS 접속키를 받지 못했습니다. 시세는 실시간이 아닙니다.",
+  "kis.mixed_content": "https로 연 페이지에서는 브라우저가 KIS(ws://)에 직접 연결할 수 없습니다. http로 열어 주세요.",
+
+  // Sign-up and log-in
+  "session.name_short": "이름은 2자 이상 32자 이하로 입력해 주세요.",
+  "session.name_letters": "이름에는 한글, 영문, 숫자와 . _ -만 쓸 수 있습니다.",
+  "session.password_short": "비밀번호는 8자 이상이어야 합니다.",
+  "session.password_long": "비밀번호가 너무 깁니다.",
+} as const;
