@@ -104,10 +104,13 @@ async def closed_loop(
 
 
 async def until(moment: float) -> None:
-    """Wait for a `perf_counter` time. The loop's timers are whole milliseconds, so the last stretch is spent polling."""
-    await asyncio.sleep(max(0.0, moment - time.perf_counter() - 0.002))
-    while time.perf_counter() < moment:  # noqa: ASYNC110  # time is what is waited for
-        await asyncio.sleep(0)
+    """Wait for a `perf_counter` time; up to a millisecond late, as the loop's timers are.
+
+    Polling would be exact, and would take a whole core that the server may need; `send_delay_ms` tells what it costs.
+    """
+    await asyncio.sleep(0)
+    while (wait := moment - time.perf_counter()) > 0:  # noqa: ASYNC110  # time is what is waited for
+        await asyncio.sleep(max(wait, 0.001))
 
 
 async def open_loop(
