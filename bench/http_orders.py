@@ -109,7 +109,7 @@ async def until(moment: float) -> None:
     Polling would be exact, and would take a whole core that the server may need; `send_delay_ms` tells what it costs.
     """
     await asyncio.sleep(0)
-    while (wait := moment - time.perf_counter()) > 0:  # noqa: ASYNC110  # time is what is waited for
+    while (wait := moment - time.perf_counter()) > 0:
         await asyncio.sleep(max(wait, 0.001))
 
 
