@@ -91,7 +91,8 @@ export interface TradePage {
   seq: number;
 }
 
-export type Interval = "1s" | "1m" | "5m" | "15m" | "1h" | "1d";
+export const INTERVALS = ["1m", "3m", "5m", "15m", "30m", "60m", "1d"] as const;
+export type Interval = (typeof INTERVALS)[number];
 
 export interface CandleView {
   ts: string;
