@@ -6,6 +6,7 @@ document, an error in the program a 500 without details and a line in the log.
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -75,12 +76,15 @@ class Shell:
     def __init__(self, gateway: Gateway, limits: Limits, routes: RouteTable, files: ASGIApp | None = None) -> None:
         self._limits = limits
         self._routes = routes
+        # A random number each would cost a system call each; a run's own beginning makes them unique over restarts.
+        self._run = secrets.token_hex(4)
+        self._count = itertools.count(1)
         self._hosts = AllowedHosts(gateway.settings.allowed_hosts)
         self._authenticator = Authenticator(gateway, limits)
         self._files = files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = f"{self._run}-{next(self._count):x}"
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
