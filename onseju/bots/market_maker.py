@@ -18,7 +18,7 @@ TOUCH_VALUE = 6_000_000
 DEEPER = 0.15
 HALF_SPREAD = 0.4
 """Steps between the centre and the nearest quote, before both are rounded away from it."""
-FINEST_STEP = 4.0e-4
+FINEST_STEP = 6.0e-4
 """Levels are at least this share of the price apart: where ticks are finer, quotes at each of them would be all busyness."""
 STICKY = 0.5
 """Steps that the centre may wander before the quotes follow: less would only make them flicker."""

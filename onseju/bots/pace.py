@@ -12,6 +12,7 @@ log = logging.getLogger("onseju.bots")
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 5.0
 LONGEST_ASKED_WAIT_S = 30.0
+MOMENT_S = 2.0
 
 
 class Beat:
@@ -28,23 +29,26 @@ class Beat:
 
 
 class Patience:
-    """Longer and longer waits while the server does not serve; told once for each time that it is away."""
+    """Longer and longer waits while the server does not serve. What takes longer than a moment is told, once."""
 
     def __init__(self, who: str) -> None:
         self._who = who
         self._wait_s = 0.0
+        self._told = False
 
     def rewarded(self) -> None:
         """The server serves."""
-        if self._wait_s:
+        if self._told:
             log.info("%s: goes on", self._who)
         self._wait_s = 0.0
+        self._told = False
 
     def next_wait_s(self, error: UnavailableError) -> float:
         """How long to wait after this error: twice as long as before, or as long as the server asks for."""
-        if not self._wait_s:
-            log.warning("%s: waits for the server (%s)", self._who, error)
         self._wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * self._wait_s))
+        if self._wait_s >= MOMENT_S and not self._told:
+            log.warning("%s: waits for the server (%s)", self._who, error)
+            self._told = True
         return max(self._wait_s, min(error.retry_after_s, LONGEST_ASKED_WAIT_S))
 
     async def wait(self, error: UnavailableError) -> None:

@@ -49,3 +49,16 @@ def test_patience_grows_is_bounded_heeds_the_server_and_begins_anew() -> None:
     assert patience.next_wait_s(UnavailableError("busy", 1e9)) == LONGEST_ASKED_WAIT_S
     patience.rewarded()
     assert patience.next_wait_s(UnavailableError("away")) == 0.25
+
+
+def test_only_what_takes_longer_than_a_moment_is_told_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="onseju.bots")
+    patience = Patience("a bot")
+    for _ in range(2):
+        patience.next_wait_s(UnavailableError("away"))
+    patience.rewarded()
+    assert caplog.messages == []
+    for _ in range(9):
+        patience.next_wait_s(UnavailableError("away"))
+    patience.rewarded()
+    assert caplog.messages == ["a bot: waits for the server (away)", "a bot: goes on"]

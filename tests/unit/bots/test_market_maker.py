@@ -164,7 +164,7 @@ def test_sizes_are_worth_about_the_same_everywhere(base: int) -> None:
 def test_where_ticks_are_fine_levels_keep_a_distance() -> None:
     bids = prices(maker().quotes(57_215.0, 0, PriceGrid([(1, 1), (2_000, 5)], 40_050, 74_375)), BUY)
     assert len(bids) == LEVELS
-    assert {higher - lower for higher, lower in pairwise(bids)} == {25}
+    assert {higher - lower for higher, lower in pairwise(bids)} == {35}
 
 
 def test_a_small_change_of_the_fair_value_changes_no_quote() -> None:
