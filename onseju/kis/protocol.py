@@ -18,7 +18,10 @@ from onseju.kis.session import CONNECTION
 
 
 class KisWebSocketProtocol(WebSocketsSansIOProtocol):
-    """For `uvicorn.Config(ws=…)`. Other WebSockets of the same server are served as before."""
+    """For `uvicorn.Config(ws=…)`, alone or as the first base beside another subclass of uvicorn's protocol.
+
+    Other WebSockets of the same server are served as before.
+    """
 
     def handle_connect(self, event: Request) -> None:
         """Begin the application, with the extension in its scope."""

@@ -20,7 +20,7 @@ from tests.unit.kis.fakes import NINE_O_CLOCK, SAMSUNG, TRADING_DAY, Server, ser
 
 HERE = Path(__file__).parent
 SIGNS = {2: "rise", 5: "decline"}
-PONG_TIMEOUT_S = 0.8
+PONG_TIMEOUT_S = 1.5
 SECOND = 1_000_000
 
 BEFORE: tuple[Made, ...] = (

@@ -296,9 +296,9 @@ async def test_pingpong_is_sent_and_its_echo_is_not_answered() -> None:
 
 @pytest.mark.parametrize("manner", ["text", "pong frame"])
 async def test_a_client_that_answers_pingpong_stays(manner: str) -> None:
-    manners = with_manners(ping_interval_s=0.05, pong_timeout_s=0.3)
+    manners = with_manners(ping_interval_s=0.1, pong_timeout_s=1.0)
     async with serving(FakeSource(), manners) as server, server.client() as client:
-        for _ in range(12):
+        for _ in range(16):
             text = await client.text()
             await (client.connection.send(text) if manner == "text" else client.connection.pong(text))
         assert await client.code(TRADES, SAMSUNG) == "OPSP0000"
