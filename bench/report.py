@@ -1,0 +1,133 @@
+"""From the figures in build/bench/*.json to docs/benchmarks.md: tables between markers, and a plot for each."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "build/bench"
+PAGE = ROOT / "docs/benchmarks.md"
+IMAGES = ROOT / "docs/images"
+INK, BLUE, RED, BRASS = "#1a1c1f", "#1d5fd6", "#cf2436", "#dba11c"
+PERCENTILES = ("p50", "p95", "p99")
+
+
+def load(name: str) -> dict[str, Any]:
+    """A benchmark's last full figures. Raises `SystemExit` where there are none."""
+    path = FIGURES / f"{name}.json"
+    if not path.exists():
+        raise SystemExit(f"{path.relative_to(ROOT)} is missing: run `make bench` first")
+    figures: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if figures["quick"]:
+        raise SystemExit(f"{path.relative_to(ROOT)} holds a quick run's figures: run `make bench`")
+    return figures
+
+
+def http_orders(figures: dict[str, Any]) -> str:
+    """The table of orders over HTTP."""
+    closed = figures["closed_loop"]
+    rows = [
+        (
+            f"{closed['connections']} connections, each its next at once",
+            "acknowledgement",
+            closed["orders_per_s"],
+            closed["ack_ms"],
+        )
+    ]
+    for name, label in (("sse", "SSE"), ("websocket", "WebSocket")):
+        part = figures[name]
+        load_ = f"open loop at half of it, listening on {label}"
+        rows.append((load_, "acknowledgement", part["rate_per_s"], part["ack_ms"]))
+        rows.append((load_, f"the fill on {label}", part["rate_per_s"], part["fill_ms"]))
+    lines = ["| load | from the request to | orders/s | p50 ms | p95 ms | p99 ms |", "|---|---|---:|---:|---:|---:|"]
+    for load_, until, rate, spread in rows:
+        numbers = " | ".join(f"{spread[name]:.1f}" for name in PERCENTILES)
+        lines.append(f"| {load_} | {until} | {rate:,} | {numbers} |")
+    return "\n".join(lines)
+
+
+def projections(figures: dict[str, Any]) -> str:
+    """The table of rows into SQLite."""
+    lines = [
+        "| commands a transaction | commands/s | row changes/s | against single |",
+        "|---:|---:|---:|---:|",
+    ]
+    single = figures["batches"][0]["commands_per_s"]
+    for row in figures["batches"]:
+        lines.append(
+            f"| {row['commands_a_transaction']:,} | {row['commands_per_s']:,} | {row['changes_per_s']:,} "
+            f"| {row['commands_per_s'] / single:.1f} × |"
+        )
+    return "\n".join(lines)
+
+
+def plot_http_orders(figures: dict[str, Any], path: Path) -> None:
+    """Latency by percentile, acknowledgement against fill, on both streams."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+    series = [
+        ("acknowledgement (SSE run)", figures["sse"]["ack_ms"], INK),
+        ("fill on SSE", figures["sse"]["fill_ms"], BLUE),
+        ("acknowledgement (WebSocket run)", figures["websocket"]["ack_ms"], BRASS),
+        ("fill on WebSocket", figures["websocket"]["fill_ms"], RED),
+    ]
+    for place, (label, spread, colour) in enumerate(series):
+        heights = [spread[name] for name in PERCENTILES]
+        axes.bar([n + 0.2 * place for n in range(3)], heights, width=0.18, label=label, color=colour)
+    axes.set_xticks([n + 0.3 for n in range(3)], PERCENTILES)
+    axes.set_ylabel("milliseconds")
+    axes.set_title(f"From the request, at {figures['sse']['rate_per_s']:,} orders/s (half of the maximum)", fontsize=10)
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+def plot_projections(figures: dict[str, Any], path: Path) -> None:
+    """Commands a second by batch size."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+    sizes = [f"{row['commands_a_transaction']:,}" for row in figures["batches"]]
+    rates = [row["commands_per_s"] for row in figures["batches"]]
+    bars = axes.bar(sizes, rates, color=[INK] + [BLUE] * (len(sizes) - 1), width=0.6)
+    axes.bar_label(bars, [f"{rate:,}" for rate in rates], fontsize=8, padding=2)
+    axes.set_xlabel("commands a transaction")
+    axes.set_ylabel("commands a second")
+    axes.set_title("Event log to SQLite tables", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+PARTS = {
+    "http_orders": (http_orders, plot_http_orders),
+    "projections": (projections, plot_projections),
+}
+
+
+def fill_in(page: str, name: str, text: str) -> str:
+    """The page with the text between a part's markers replaced. Raises `ValueError` where the markers are missing."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"docs/benchmarks.md has no place for {name}")
+    return pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page)
+
+
+def write() -> str:
+    """Write the page and the plots; gives the page's path."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    page = PAGE.read_text("utf-8")
+    for name, (table, plot) in PARTS.items():
+        figures = load(name)
+        plot(figures, IMAGES / f"{name}.png")
+        machine = figures["machine"]
+        told = f"{table(figures)}\n\n{machine['cpus']} cores, {machine['machine']}, Python {machine['python']}."
+        page = fill_in(page, name, told)
+    PAGE.write_text(page, "utf-8")
+    return str(PAGE.relative_to(ROOT))

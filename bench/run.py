@@ -1,0 +1,33 @@
+"""`make bench`: measure everything, then write docs/benchmarks.md and its plots from the figures.
+
+`python -m bench.run [--quick] [--only NAME] [--report]`; `--report` only writes the page anew from build/bench/*.json.
+`--quick` checks that all of it works and leaves the page alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from bench import report
+
+BENCHMARKS = ("http_orders", "projections")
+
+
+def main() -> None:
+    """Run the benchmarks one after the other: each has the machine for itself."""
+    parser = argparse.ArgumentParser(description="Everything that docs/benchmarks.md states.")
+    parser.add_argument("--quick", action="store_true", help="a few seconds each; the page stays as it is")
+    parser.add_argument("--only", choices=BENCHMARKS)
+    parser.add_argument("--report", action="store_true", help="measure nothing, write the page")
+    chosen = parser.parse_args()
+    if not chosen.report:
+        for name in BENCHMARKS if chosen.only is None else (chosen.only,):
+            print(f"== {name}")
+            importlib.import_module(f"bench.{name}").main(["--quick"] if chosen.quick else [])
+    if not chosen.quick:
+        print(f"written: {report.write()}")
+
+
+if __name__ == "__main__":
+    main()
