@@ -28,6 +28,7 @@ from onseju.contract.words import Side
 from onseju.gateway.context import Gateway
 from onseju.gateway.principal import Principal
 from onseju.gateway.shell import build_app
+from onseju.identity.service import IdentityService
 from onseju.journal.port import Journal
 from onseju.market.market import Market
 from onseju.push import events, sse, websocket
@@ -152,16 +153,19 @@ class Keys:
     async def key(self, bearer: str) -> Principal | None:
         return self.cached_key(bearer)
 
-    async def session(self, token: str) -> Principal | None:
-        if token in self.revoked:
-            return None
-        return Principal(user_id=1, account_id=int(token), scopes=frozenset({"read"}), via="session", name=token)
-
 
 class Site:
     """A server with the streams alone, whose events the test makes up."""
 
-    def __init__(self, journal: Journal, *, capacity: int = 1000, heartbeat_s: float = 15, **settings: Any) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        capacity: int = 1000,
+        heartbeat_s: float = 15,
+        identity: IdentityService | None = None,
+        **settings: Any,
+    ) -> None:
         self.journal = journal
         self.market = Market(journal.journal_id)
         self.ring = AccountRing(journal, self.market.directory.symbol_of, capacity)
@@ -176,7 +180,7 @@ class Site:
             queries=nothing,
             market=self.market,
             ring=self.ring,
-            identity=cast("Any", self.keys),
+            identity=identity or cast("Any", self.keys),
         )
         self.app = build_app(gateway, [events.operations, sse.operations, websocket.operations])
         self.streams = Streams(self.settings, heartbeat_s=heartbeat_s, tick_s=0.05)
@@ -237,8 +241,9 @@ class Site:
     async def sse(self, account: int = 7, **more: Any) -> SseReader:
         return await SseReader.open(self.port, account, **more)
 
-    def ws(self, account: int | None = 7) -> connect:
-        headers = {} if account is None else {"Authorization": f"Bearer k{account}.x"}
+    def ws(self, account: int | None = 7, *, headers: dict[str, str] | None = None) -> connect:
+        if headers is None:
+            headers = {} if account is None else {"Authorization": f"Bearer k{account}.x"}
         return connect(f"ws://127.0.0.1:{self.port}/v1/ws", additional_headers=headers, compression=None, proxy=None)
 
 

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from onseju.contract.words import Side
+from onseju.identity.service import IdentityService
 from onseju.market.feeds import BOOK_RING_FRAMES
 from tests.unit.push.harness import (
     SYMBOL,
@@ -349,23 +350,37 @@ def test_unsubscribing_ends_a_channel(run: Run) -> None:
     run(test)
 
 
-def test_a_revoked_key_and_an_ended_session_close(run: Run) -> None:
-    async def test(site: Site) -> None:
-        async with site.ws(7) as ws, site.ws(None) as anonymous:
-            await ask(ws, subscribe(ACCOUNT))
-            site.keys.revoked.add("k7.x")
-            assert await closed(ws) == 4001
-            assert (await ask(anonymous, {"op": "ping", "id": 1}))["id"] == 1
-        cookie = {"Cookie": "__Host-onseju=9", "Origin": f"http://127.0.0.1:{site.port}"}
-        url = f"ws://127.0.0.1:{site.port}/v1/ws"
-        async with connect(url, additional_headers=cookie, proxy=None) as ws:
-            await ask(ws, subscribe(ACCOUNT))
-            refused = await ask(ws, {"op": "order.new", "id": 1, "data": {}})
-            assert (refused["status"], refused["problem"]["code"]) == (403, "forbidden")
-            site.keys.revoked.add("9")
-            assert await closed(ws) == 4009
+def test_a_revoked_key_and_an_ended_session_close(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = open_journal(tmp_path / "journal")
+        identity = IdentityService.open(tmp_path / "identity.db")
+        site = Site(journal, heartbeat_s=0.2, identity=identity)
+        site.publish([listed()])
+        user = await identity.sign_up("someone", "correct horse battery")
+        key = await identity.create_key(user.user_id, "streams", ["read"])
+        session = await identity.log_in("someone", "correct horse battery")
+        async with site.open():
+            browser = {
+                "Cookie": f"__Host-onseju={session.token}",
+                "Origin": f"http://127.0.0.1:{site.port}",
+            }
+            bot = {"Authorization": f"Bearer {key}"}
+            async with site.ws(headers=bot) as by_key, site.ws(headers=browser) as by_session, site.ws(None) as nobody:
+                for ws in (by_key, by_session):
+                    assert (await ask(ws, subscribe(ACCOUNT)))["status"] == 200
+                refused = await ask(by_key, {"op": "order.new", "id": 1, "data": {}})
+                assert (refused["status"], refused["problem"]["code"]) == (403, "forbidden")
+                await identity.delete_key(user.user_id, key.partition(".")[0])
+                assert await closed(by_key) == 4001
+                site.publish([balance(user.account_id)])
+                assert (await take(by_session, 1))[0]["data"]["account_id"] == user.account_id
+                await identity.log_out(session.token)
+                assert await closed(by_session) == 4009
+                assert (await ask(nobody, {"op": "ping", "id": 1}))["id"] == 1
+        await identity.close()
+        journal.close()
 
-    run(test, heartbeat_s=0.2)
+    uvloop.run(main())
 
 
 async def silent(site: Site) -> ClientConnection:
