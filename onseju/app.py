@@ -20,14 +20,20 @@ from onseju.exchange.exchange import Exchange, now_us
 from onseju.exchange.genesis import begin
 from onseju.exchange.replay import replay
 from onseju.exchange.scheduler import Scheduler, trading_day
-from onseju.gateway import accounts, admin, keys, markets, orders, users
+from onseju.gateway import accounts, admin, keys, markets, orders, queue, users
 from onseju.gateway.context import Gateway
 from onseju.gateway.openings import ensure_account, finish_openings
 from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
 from onseju.identity.service import IdentityService
 from onseju.journal.segments import SegmentJournal
+from onseju.kis import approval
+from onseju.kis.approval import KisDesk, LiveDesk, SimulatorDesk
+from onseju.kis.live import LiveKis
+from onseju.kis.simulator import KisSimulator, SimulatorSettings
+from onseju.kis.source import MarketSource
 from onseju.market.market import Market
+from onseju.market.queues import QueuePositions
 from onseju.matching.engine import Engine
 from onseju.matching.reference import ReferenceEngine
 from onseju.projections.projector import Projector
@@ -47,7 +53,12 @@ OPERATIONS = (
     users.operations,
     keys.operations,
     admin.operations,
+    queue.operations,
+    approval.operations,
 )
+
+PAGE = Path(__file__).parent / "web"
+"""The built web page."""
 
 ENGINES: dict[str, Callable[[], Engine]] = {"reference": ReferenceEngine}
 """The engines that `--engine` names."""
@@ -71,7 +82,12 @@ class Venue:
         self.projector = Projector(self.journal, settings.data_dir / "projections.db")
         self.queries = Queries(settings.data_dir / "projections.db")
         self.identity = IdentityService.open(settings.data_dir / "identity.db", session_hours=settings.session_hours)
+        self.queues = QueuePositions()
+        source = MarketSource(self.market)
+        self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
         self.bus.subscribe(self.market.listen)
+        self.bus.subscribe(source.listen)
+        self.bus.subscribe(self.queues.listen)
         self.bus.subscribe(self.ring.listen)
         self.bus.subscribe(self.projector.listen)
         self.gateway = Gateway(
@@ -81,13 +97,22 @@ class Venue:
             projector=self.projector,
             queries=self.queries,
             market=self.market,
+            queues=self.queues,
+            kis=self._kis_desk(),
             ring=self.ring,
             identity=self.identity,
         )
 
     def app(self) -> Starlette:
         """The HTTP application on these stages."""
-        return build_app(self.gateway, OPERATIONS)
+        return build_app(self.gateway, OPERATIONS, page=PAGE, routes=self.kis_simulator.routes())
+
+    def _kis_desk(self) -> KisDesk:
+        settings = self.settings
+        if settings.kis == "simulator" or settings.kis_app_key is None or settings.kis_app_secret is None:
+            return SimulatorDesk(self.kis_simulator, settings.kis_layout)
+        kis = LiveKis(settings.kis, settings.kis_app_key, settings.kis_app_secret)
+        return LiveDesk(kis, settings.kis_layout, share_with_loopback=settings.kis_share_with_loopback)
 
     @contextlib.asynccontextmanager
     async def running(self, progress: Progress | None = None) -> AsyncIterator[Venue]:
@@ -109,6 +134,7 @@ class Venue:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.projector.stop()
+            self.ring.close()
             self.queries.close()
             await self.identity.close()
             self.journal.close()

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from onseju.app import Venue
+from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.settings import Settings
 
 DEMO_NAME = "demo"
@@ -84,8 +85,8 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
     config = uvicorn.Config(
         venue.app(),
         loop="none",
-        http="httptools",
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
         ws_max_size=2 * 1024 * 1024,
         ws_per_message_deflate=False,
         ws_ping_interval=20,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 
@@ -53,6 +53,21 @@ class Settings(BaseSettings):
     min_seq_wait_s: float = Field(2.0, ge=0)
     min_seq_waiters: int = Field(1000, ge=1)
     session_hours: int = Field(24 * 7, ge=1)
+
+    kis: Literal["simulator", "mock", "live"] = "simulator"
+    """Whose prices the page shows: this exchange's own in KIS's format, or Korea Investment's."""
+    kis_app_key: SecretStr | None = None
+    kis_app_secret: SecretStr | None = None
+    kis_share_with_loopback: bool = False
+    """With the real KIS: let pages on this machine have the host's approval key, not only the admin's."""
+    kis_layout: Literal["auto", "old", "new"] = "auto"
+    """Record widths of KIS frames: by the date (they changed on 2026-09-14), or always the old or the new ones."""
+
+    @model_validator(mode="after")
+    def _kis_needs_its_keys(self) -> Self:
+        if self.kis != "simulator" and (self.kis_app_key is None or self.kis_app_secret is None):
+            raise ValueError(f"kis={self.kis} needs kis_app_key and kis_app_secret")
+        return self
 
     @classmethod
     def settings_customise_sources(

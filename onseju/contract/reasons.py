@@ -77,6 +77,8 @@ class Reason(IntEnum):
     SESSION_ENDED = 276
     STREAM_TOO_MANY = 277
     INTERNAL = 278
+    KIS_NOT_SHARED = 279
+    KIS_UNAVAILABLE = 280
 
     @property
     def code(self) -> str:
@@ -205,5 +207,13 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     R.SESSION_ENDED: Sentence("로그인이 끝났습니다.", "The session has ended."),
     R.STREAM_TOO_MANY: Sentence("열린 스트림이 너무 많습니다.", "There are too many open streams."),
+    R.KIS_NOT_SHARED: Sentence(
+        "한국투자증권 시세는 이 거래소의 운영자만 직접 받을 수 있습니다.",
+        "Only this exchange's host may take Korea Investment's prices directly.",
+    ),
+    R.KIS_UNAVAILABLE: Sentence(
+        "한국투자증권에서 접속키를 받지 못했습니다. 잠시 뒤에 다시 시도합니다.",
+        "Korea Investment gave no approval key. Try again shortly.",
+    ),
     R.INTERNAL: Sentence("서버에 문제가 있습니다.", "Something is wrong in the server."),
 }

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from onseju.bus.port import CommandBus
     from onseju.identity.service import IdentityService
     from onseju.journal.port import Journal
+    from onseju.kis.approval import KisDesk
     from onseju.market.market import Market
+    from onseju.market.queues import QueuePositions
     from onseju.projections.projector import Projector
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
@@ -29,8 +31,10 @@ class Gateway(msgspec.Struct, kw_only=True):
     projector: Projector
     queries: Queries
     market: Market
+    queues: QueuePositions
     ring: AccountRing
     identity: IdentityService
+    kis: KisDesk
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:

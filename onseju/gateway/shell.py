@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -57,9 +58,13 @@ def build_app(
     *,
     lifespan: Lifespan | None = None,
     page: Path | None = None,
+    routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The ASGI application of these operations. `page` is a directory with the built web page, served at `/`."""
-    app = Starlette(lifespan=lifespan)
+    """The ASGI application of these operations. `page` is a directory with the built web page, served at `/`.
+
+    `routes` stand before everything and guard themselves: a protocol that is not ours, such as KIS's.
+    """
+    app = Starlette(lifespan=lifespan, routes=list(routes))
     app.state.gateway = gateway
     app.state.limits = Limits(quotas(gateway.settings))
     table = [operation for stage in operations for operation in stage.table]
