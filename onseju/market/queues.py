@@ -7,7 +7,7 @@ as ahead of nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,6 +36,9 @@ _KINDS = frozenset(
 Level = tuple[int, int, int]
 """Instrument, side, price."""
 
+Waker = Callable[[], None]
+"""Called when there is something new. Must not block and must not raise."""
+
 
 class _Place(NamedTuple):
     account: int
@@ -58,10 +61,26 @@ class QueuePositions:
     def __init__(self) -> None:
         self.seq = 0
         """The last command that is reflected."""
+        self.ts = 0
+        """Its time, microseconds since 1970."""
         self._places: dict[int, _Place] = {}
         self._levels: dict[Level, dict[int, int]] = {}
         """Open shares by order, first to trade first: a dict keeps the order of entry."""
         self._by_account: dict[int, set[int]] = {}
+        self._watchers: dict[int, set[Waker]] = {}
+        self._touched: set[Level] = set()
+        self._moved: set[int] = set()
+
+    def watch(self, account: int, waker: Waker) -> None:
+        """Call `waker` whenever a place of this account may have changed."""
+        self._watchers.setdefault(account, set()).add(waker)
+
+    def forget(self, account: int, waker: Waker) -> None:
+        """Stop watching. Harmless where nobody watched."""
+        wakers = self._watchers.get(account, set())
+        wakers.discard(waker)
+        if not wakers:
+            self._watchers.pop(account, None)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Follow the events."""
@@ -70,7 +89,20 @@ class QueuePositions:
             for offset in range(0, len(payload), EVENT_BYTES):
                 if payload[offset + KIND_OFFSET] in _KINDS:
                     self._take(decode_event(payload, offset))
-            self.seq = block.seq
+            self.seq, self.ts = block.seq, block.ts
+        if self._watchers:
+            self._wake()
+        self._touched.clear()
+        self._moved.clear()
+
+    def _wake(self) -> None:
+        """Only the accounts with an order at a level that changed, or with an order that left one."""
+        accounts = set(self._moved)
+        for level in self._touched:
+            accounts.update(self._places[order_id].account for order_id in self._levels.get(level, ()))
+        for account in accounts & self._watchers.keys():
+            for waker in tuple(self._watchers[account]):
+                waker()
 
     def position(self, account: int, order_id: int) -> QueuePosition | None:
         """Where an order of this account stands; None where it has no such open limit order."""
@@ -118,6 +150,7 @@ class QueuePositions:
         self._places[order_id] = place
         self._levels.setdefault(place.level, {})[order_id] = qty
         self._by_account.setdefault(place.account, set()).add(order_id)
+        self._touched.add(place.level)
 
     def _shrink(self, order_id: int, qty: int) -> None:
         place = self._places.get(order_id)
@@ -125,6 +158,7 @@ class QueuePositions:
             return
         if qty:
             self._levels[place.level][order_id] = qty
+            self._touched.add(place.level)
         else:
             self._remove(order_id)
 
@@ -132,6 +166,8 @@ class QueuePositions:
         place = self._places.pop(order_id, None)
         if place is None:
             return
+        self._touched.add(place.level)
+        self._moved.add(place.account)
         level = self._levels[place.level]
         del level[order_id]
         if not level:

@@ -1,4 +1,4 @@
-"""`/v1/ws`: the book, trades and account channels, and order entry, on one connection.
+"""`/v1/ws`: the book, trades, account and queue channels, and order entry, on one connection.
 
 Two tasks: one reads the client's messages, one writes. Nothing is queued for a client but the answers to its own messages,
 and of those so few are let in flight; every channel is a place in a shared ring.
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -36,6 +37,7 @@ from onseju.push.messages import (
     take_order_id,
 )
 from onseju.push.protocols import send_texts
+from onseju.push.queue_feed import QueueFeed
 from onseju.push.ring import AccountReader
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
@@ -72,6 +74,13 @@ async def websocket(socket: WebSocket) -> None:
         await Connection(socket, stream).run()
 
 
+class _Feed(NamedTuple):
+    """A channel of frames that this client follows, and how to stop."""
+
+    reader: FeedReader | QueueFeed
+    leave: Callable[[], None]
+
+
 class Connection:
     """One client."""
 
@@ -86,7 +95,7 @@ class Connection:
         self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._answers: list[bytes] = []
         self._orders: set[asyncio.Task[None]] = set()
-        self._feeds: dict[tuple[str, str], tuple[FeedReader, Callable[[], None]]] = {}
+        self._feeds: dict[tuple[str, str], _Feed] = {}
         self._pending: dict[tuple[str, str], None] = {}
         """The feeds with something new, in the order in which they had it."""
         self._account: int | None = None
@@ -144,7 +153,7 @@ class Connection:
             del self._pending[key]
             if found is None:
                 continue
-            bodies = found[0].take(SEND_FRAMES)
+            bodies = found.reader.take(SEND_FRAMES)
             if bodies:
                 self._pending[key] = None  # until it gives nothing, there may be more
                 await self._send(bodies)
@@ -243,7 +252,7 @@ class Connection:
         directory = self._gateway.market.directory
         for place, channel in enumerate(channels):
             where = f"channels[{place}]"
-            if channel.name == "account":
+            if channel.name in ("account", "queue"):
                 self._check_account(channel, where)
                 continue
             if channel.name not in ("book", "trades"):
@@ -258,6 +267,8 @@ class Connection:
         for channel in channels:
             if channel.name == "account":
                 self._subscribe_account(channel)
+            elif channel.name == "queue":
+                self._subscribe_queue()
             for symbol in channel.symbols:
                 self._subscribe_feed(channel, symbol)
 
@@ -272,8 +283,18 @@ class Connection:
             else market.read_trades(symbol, waker)
         )
         if reader is not None:
-            self._feeds[key] = (reader, waker)
+            self._feeds[key] = _Feed(reader, partial(market.leave, reader, waker))
             self._feed_ready(key)
+
+    def _subscribe_queue(self) -> None:
+        key = ("queue", "")
+        self._leave_feed(key)
+        gateway = self._gateway
+        feed = QueueFeed(
+            gateway.queues, account_of(self._principal), gateway.ring.journal_id, partial(self._feed_ready, key)
+        )
+        self._feeds[key] = _Feed(feed, feed.close)
+        self._feed_ready(key)
 
     def _feed_ready(self, key: tuple[str, str]) -> None:
         self._pending[key] = None
@@ -298,6 +319,8 @@ class Connection:
         for channel in channels:
             if channel.name == "account":
                 self._leave_account()
+            elif channel.name == "queue":
+                self._leave_feed(("queue", ""))
             for symbol in channel.symbols:
                 self._leave_feed((channel.name, symbol))
 
@@ -314,11 +337,11 @@ class Connection:
     def _leave_feed(self, key: tuple[str, str]) -> None:
         found = self._feeds.pop(key, None)
         if found is not None:
-            self._gateway.market.leave(*found)
+            found.leave()
         self._pending.pop(key, None)
 
     def _subscribed(self) -> list[dict[str, str]]:
-        feeds = [{"name": name, "symbol": symbol} for name, symbol in self._feeds]
+        feeds = [{"name": name, "symbol": symbol} if symbol else {"name": name} for name, symbol in self._feeds]
         return feeds if self._reader is None else [*feeds, {"name": "account"}]
 
     # Orders

@@ -1,4 +1,4 @@
-"""Who gets an approval key, and that it opens the KIS socket on the exchange's own port."""
+"""What the page needs beyond the API for bots: KIS approvals, and the place in the queue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import closing
 
 from websockets.sync.client import connect
 
+from tests.journey.streams import Envelope, WsClient, assert_contiguous
 from tests.serverprocess import ServerProcess
 
 
@@ -71,3 +72,33 @@ def test_the_place_in_the_queue(server: ServerProcess) -> None:
         assert b.get(f"/v1/orders/{mine}/queue").json()["ahead_qty"] == 0
         b.delete(f"/v1/orders/{mine}")
         assert b.get(f"/v1/orders/{mine}/queue").status_code == 404
+
+
+def test_the_place_in_the_queue_is_pushed(server: ServerProcess) -> None:
+    first, second = server.account("queue3", cash=10**9), server.account("queue4", cash=10**9)
+    with server.client(first) as a, WsClient(server.url, second) as ws, server.client(second) as b:
+        base = next(row["base_price"] for row in a.get("/v1/symbols").json()["symbols"] if row["symbol"] == "035420")
+        order = {"symbol": "035420", "side": "buy", "type": "limit", "qty": 5, "limit_price": base - 20_000}
+        ahead = a.post("/v1/orders", json=order).json()["order_id"]
+        mine = b.post("/v1/orders", json={**order, "qty": 2}).json()["order_id"]
+        assert ws.ask({"op": "subscribe", "channels": [{"name": "queue"}]})["status"] == 200
+
+        def place(envelope: Envelope) -> int | None:
+            rows = {row["order_id"]: row["ahead_qty"] for row in envelope["data"]["positions"]}
+            return rows.get(mine)
+
+        ws.wait_for(lambda e: e["ch"] == "queue" and place(e) == 5)
+        a.delete(f"/v1/orders/{ahead}", params={"qty": 3})
+        ws.wait_for(lambda e: place(e) == 2)
+        a.delete(f"/v1/orders/{ahead}")
+        ws.wait_for(lambda e: place(e) == 0)
+        b.delete(f"/v1/orders/{mine}")
+        ws.wait_for(lambda e: e["data"]["positions"] == [])
+        assert_contiguous(ws.received)
+        told = len(ws.received)
+        assert ws.ask({"op": "unsubscribe", "channels": [{"name": "queue"}]})["body"]["channels"] == []
+        b.delete("/v1/orders", params={"symbol": "035420"})
+        assert ws.ask({"op": "ping"})["status"] == 200
+        assert len(ws.received) == told
+    with WsClient(server.url, None) as nobody:
+        assert nobody.ask({"op": "subscribe", "channels": [{"name": "queue"}]})["status"] == 401
