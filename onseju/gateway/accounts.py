@@ -243,17 +243,20 @@ async def get_order(request: Request) -> Response:
 
 @operations.add(
     "GET",
-    "/v1/orders:by-client-id/{client_order_id}",
+    "/v1/orders:by-client-id/{cid}",
     summary="The newest order with this client_order_id",
     scope=READ,
     limit="query",
     responses={200: OrderView},
-    parameters=(Parameter("client_order_id", "The client's own id.", where="path", required=True), reads.MIN_SEQ),
+    parameters=(
+        Parameter("cid", "The client's own id, `client_order_id`.", where="path", required=True),
+        reads.MIN_SEQ,
+    ),
 )
 async def get_order_by_client_id(request: Request) -> Response:
     """The order as it stands."""
     account = reads.account_of(request)
-    client_order_id = request.path_params["client_order_id"]
+    client_order_id = request.path_params["cid"]
     if not CLIENT_ORDER_ID.fullmatch(client_order_id):
         raise Problem(Reason.ORDER_NOT_FOUND)
     await reads.settle(request)

@@ -1,7 +1,8 @@
 """Writes a batch of rows and the position it brings the tables to: all of it in one transaction, many rows a statement.
 
-Python's SQLite driver lets other threads run once per row of an `executemany`, and on a busy server waits up to 5 ms to
-continue: 2,000 rows a second were left of 800,000. A statement of 64 rows waits once for all of them.
+The driver's `executemany` lets go of the interpreter once per row, and beside a thread that computes may wait up to 5 ms to
+get it back: how often is chance, and in bad runs 2,000 rows a second were left of 700,000. A statement of 64 rows lets go
+once for all of them.
 """
 
 from __future__ import annotations
