@@ -1,8 +1,8 @@
 """Writes a batch of rows and the position it brings the tables to: all of it in one transaction, many rows a statement.
 
 The driver's `executemany` lets go of the interpreter once per row, and beside a thread that computes may wait up to 5 ms to
-get it back: how often is chance, and in bad runs 2,000 rows a second were left of 700,000. A statement of 64 rows lets go
-once for all of them.
+get it back: how often is chance, and in bad runs 2,400 rows a second were left of 700,000. A statement of 64 rows lets go
+once for all of them (docs/decisions/0005).
 """
 
 from __future__ import annotations
