@@ -2,14 +2,7 @@
 
 export type Side = "buy" | "sell";
 export type OrderType =
-  | "limit"
-  | "market"
-  | "conditional_limit"
-  | "best_opposite"
-  | "best_same"
-  | "midpoint"
-  | "stop_limit"
-  | "stop";
+  "limit" | "market" | "conditional_limit" | "best_opposite" | "best_same" | "midpoint" | "stop_limit" | "stop";
 export type TimeInForce = "day" | "ioc" | "fok";
 export type OrderStatus = "new" | "partially_filled" | "filled" | "canceled" | "rejected" | "expired";
 export type Liquidity = "maker" | "taker" | "auction";

@@ -329,8 +329,7 @@ function auctionOutcome(question: Question, qty: number): Forecast {
   }
   const price = auction?.price ?? null;
   const limit = draft.price ?? 0;
-  const could =
-    price !== null && (draft.type === "market" || (draft.side === "buy" ? limit >= price : limit <= price));
+  const could = price !== null && (draft.type === "market" || (draft.side === "buy" ? limit >= price : limit <= price));
   const sentence: Sentence = { key: "forecast.auction", params: { time: auction?.time ?? "", price, could } };
   return answer("auction", sentence, { restQty: qty });
 }

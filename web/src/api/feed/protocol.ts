@@ -96,7 +96,7 @@ export type FromFeed =
   | { kind: "link"; status: LinkStatus }
   | { kind: "kis"; status: KisStatus }
   /** The account's stream is open. `head` is the exchange's newest command then: events up to it happened meanwhile. */
-  | { kind: "account-open"; resumed: boolean; head: number; lastId: string | null }
+  | { kind: "account-open"; accountId: number | null; resumed: boolean; head: number; lastId: string | null }
   | { kind: "account"; events: AccountEvent[] }
   | { kind: "queue"; places: QueuePlace[] }
   | { kind: "book"; books: BookState[] }

@@ -1,0 +1,351 @@
+/** The page's state, whole: wires the parts, and brings what the feed says to them. Knows no DOM. */
+
+import { Exchange } from "../api/exchange";
+import type { FeedPort, FromFeed } from "../api/feed/protocol";
+import { Http, NoAnswer, Problem, type Fetch } from "../api/http";
+import type { AccountEvent } from "../api/types";
+import { Account, type Holding, type Totals } from "./account";
+import { Chain, seqOf } from "./chain";
+import { Connection } from "./connection";
+import { Market } from "./market";
+import { WORDS, type Words } from "./messages";
+import { Orders, ownLevels, type OwnLevel } from "./orders";
+import { Preferences, type Storage } from "./preferences";
+import { Session } from "./session";
+import { derive, type Readable, type Unsubscribe } from "./store";
+import { Ticket } from "./ticket";
+import { Toasts } from "./toasts";
+import { Trading } from "./trading";
+
+export interface AppParts {
+  feed: FeedPort;
+  storage?: Storage;
+  fetch?: Fetch;
+  now?: () => number;
+  /** Whether the page was opened over https. */
+  secure?: boolean;
+}
+
+const RETRY_MS = [500, 1000, 2000, 4000, 8000] as const;
+const MEANWHILE_MS = 1200;
+
+export class App {
+  readonly preferences: Preferences;
+  /** Says things in the language that is set. */
+  readonly words: Readable<Words>;
+  readonly session: Session;
+  readonly connection: Connection;
+  readonly market: Market;
+  readonly account: Account;
+  readonly orders: Orders;
+  readonly trading: Trading;
+  readonly ticket: Ticket;
+  readonly toasts: Toasts;
+  /** Own open orders of the selected instrument by `side:price`. */
+  readonly ownLevels: Readable<ReadonlyMap<string, OwnLevel>>;
+  readonly exchange: Exchange;
+
+  readonly #feed: FeedPort;
+  readonly #chain = new Chain();
+  readonly #leave: Unsubscribe[] = [];
+  #timer: ReturnType<typeof setInterval> | null = null;
+  #loading: Promise<void> | null = null;
+  #loadAgain: number | null = null;
+  #meanwhile: { head: number; fills: number; timer: ReturnType<typeof setTimeout> } | null = null;
+  #stopped = false;
+
+  constructor(parts: AppParts) {
+    const now = parts.now ?? Date.now;
+    this.#feed = parts.feed;
+    this.preferences = new Preferences(parts.storage ?? null);
+    this.words = derive([this.preferences.language], (language) => WORDS[language]);
+    const http = new Http(parts.fetch ? { fetch: parts.fetch } : {});
+    this.exchange = new Exchange(http);
+    this.session = new Session(this.exchange);
+    this.connection = new Connection(now);
+    this.connection.setSecure(parts.secure ?? false);
+    this.market = new Market(this.exchange, now);
+    this.account = new Account();
+    this.orders = new Orders();
+    this.trading = new Trading(this.exchange, this.orders);
+    this.toasts = new Toasts((symbol) => this.market.name(symbol));
+    this.ticket = new Ticket(this);
+    this.ownLevels = derive([this.orders.open, this.orders.queue, this.market.selected], ownLevels);
+  }
+
+  /** Begin: ask who one is, read the market, listen. Resolves when there is something to show. */
+  async start(): Promise<void> {
+    this.#leave.push(
+      this.#feed.listen((message) => this.take(message)),
+      this.preferences.language.subscribe((language) => (this.exchange.http.language = language)),
+      this.session.state.subscribe(() => this.#sessionChanged()),
+      this.market.selected.subscribe((symbol) => this.#selected(symbol)),
+      this.preferences.settings.subscribe(({ interval }) => this.#showCandles(interval)),
+      this.orders.filled.on(({ fill, order }) => {
+        this.market.tape.mark(fill);
+        if (this.#meanwhile !== null && fill.seq <= this.#meanwhile.head) this.#meanwhile.fills += 1;
+        this.toasts.fill(fill, order);
+      }),
+      this.orders.changed.on(({ order, before }) => {
+        if (order.status !== "expired" || before === null) return;
+        const params = { name: this.market.name(order.symbol), qty: order.canceled_qty - before.canceled_qty };
+        this.toasts.info({ key: "done.expired", params }, { symbol: order.symbol, orderId: order.order_id });
+      }),
+    );
+    this.#timer = setInterval(() => {
+      if (this.connection.counting) this.connection.tick();
+    }, 1000);
+    await this.#insist(() => Promise.all([this.session.check(), this.market.load()]));
+    this.#watch();
+    const wanted = this.preferences.settings.get().selected;
+    const first = this.market.instruments.get()[0]?.symbol;
+    const symbol = wanted !== null && this.market.instrument(wanted) ? wanted : first;
+    if (symbol !== undefined) this.select(symbol);
+    void this.#quietly(this.market.loadSparks());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const leave of this.#leave.splice(0)) leave();
+    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#meanwhile !== null) clearTimeout(this.#meanwhile.timer);
+    this.market.candles.stop();
+    this.toasts.clear();
+    this.#feed.close();
+  }
+
+  select(symbol: string): void {
+    if (this.market.instrument(symbol) === null || this.market.selected.get() === symbol) return;
+    this.market.select(symbol);
+    this.ticket.follow(symbol);
+  }
+
+  /** Try every lost connection again now. */
+  retry(): void {
+    this.#feed.send({ kind: "retry" });
+  }
+
+  /** The price that the page shows for a symbol: the last one, before a first trade the base price. */
+  readonly priceOf = (symbol: string): number | null => {
+    const quote = this.market.quote(symbol)?.get();
+    return quote === undefined ? null : (quote.last ?? quote.base);
+  };
+
+  holdings(): Holding[] {
+    return this.account.holdings(this.priceOf);
+  }
+
+  totals(): Totals | null {
+    return this.account.totals(this.priceOf);
+  }
+
+  /** What the feed says. */
+  take(message: FromFeed): void {
+    switch (message.kind) {
+      case "link":
+        this.#takeLink(message.status);
+        break;
+      case "kis":
+        this.connection.takeKis(message.status);
+        break;
+      case "account-open":
+        this.#opened(message.accountId, message.head, message.resumed, message.lastId);
+        break;
+      case "account":
+        this.orders.together(() => message.events.forEach((event) => this.#takeEvent(event)));
+        break;
+      case "queue":
+        this.orders.takeQueue(message.places);
+        break;
+      case "book":
+        this.market.takeBooks(message.books);
+        break;
+      case "ticks":
+        this.market.takeTicks(message.latest, message.trades);
+        break;
+      case "indication":
+        this.market.takeIndications(message.indications);
+        break;
+      case "woke":
+        void this.#readEverything();
+        break;
+    }
+  }
+
+  // The account
+
+  #takeEvent(event: AccountEvent): void {
+    if (event.type === "reset") {
+      this.#chain.start(event.id);
+      this.toasts.info({ key: "link.reset" }, { kind: "link" });
+      void this.reload(seqOf(event.id));
+      return;
+    }
+    const verdict = this.#chain.take(event);
+    if (verdict === "repeat") return;
+    if (verdict === "gap") {
+      this.connection.gaps.update((gaps) => gaps + 1);
+      void this.reload(seqOf(event.id));
+    }
+    this.connection.heard(seqOf(event.id));
+    if (event.type === "order") this.orders.takeOrder(event.data);
+    else if (event.type === "fill") this.orders.takeFill(event.data);
+    else if (event.type === "account") this.account.take(event.data);
+  }
+
+  #opened(accountId: number | null, head: number, resumed: boolean, lastId: string | null): void {
+    if (accountId !== this.session.accountId) {
+      void this.#quietly(this.session.check()); // another tab logged in or out
+      return;
+    }
+    this.connection.heard(head);
+    if (resumed && this.#chain.lastId !== null) {
+      this.#awaitMeanwhile(head);
+      return;
+    }
+    this.#chain.start(lastId);
+    void this.reload(Math.max(head, seqOf(lastId)));
+  }
+
+  /** Say once what happened while the connection was lost. */
+  #awaitMeanwhile(head: number): void {
+    if (this.#meanwhile !== null) clearTimeout(this.#meanwhile.timer);
+    const timer = setTimeout(() => {
+      const fills = this.#meanwhile?.fills ?? 0;
+      this.#meanwhile = null;
+      this.toasts.info(fills > 0 ? { key: "link.back", params: { fills } } : { key: "link.back_quiet" }, {
+        kind: "link",
+      });
+    }, MEANWHILE_MS);
+    this.#meanwhile = { head, fills: this.#meanwhile?.fills ?? 0, timer };
+  }
+
+  /** Read the account's state anew, not older than a command. Calls while one is under way become one more. */
+  reload(minSeq = 0): Promise<void> {
+    if (this.#loading !== null) {
+      this.#loadAgain = Math.max(this.#loadAgain ?? 0, minSeq);
+      return this.#loading;
+    }
+    this.#loading = this.#insist(() => this.#read(minSeq)).finally(() => {
+      this.#loading = null;
+      const again = this.#loadAgain;
+      this.#loadAgain = null;
+      if (again !== null) void this.reload(again);
+    });
+    return this.#loading;
+  }
+
+  async #read(minSeq: number): Promise<void> {
+    const accountId = this.session.accountId;
+    if (accountId === null) return;
+    const [account, positions, open, recent, fills] = await Promise.all([
+      this.exchange.account(minSeq),
+      this.exchange.positions(minSeq),
+      this.exchange.orders({ status: "open", limit: 1000 }, minSeq),
+      this.exchange.orders({ status: "done", limit: 200 }, minSeq),
+      this.exchange.fills({ limit: 200 }, minSeq),
+    ]);
+    if (accountId !== this.session.accountId) return;
+    this.account.load(account.body, positions.body.positions);
+    this.orders.load(open.body.orders, recent.body.orders, fills.body.fills, open.body.seq);
+    this.connection.heard(open.body.seq);
+  }
+
+  // The market
+
+  #takeLink(status: Parameters<Connection["takeLink"]>[0]): void {
+    const before = this.connection.link(status.name);
+    this.connection.takeLink(status);
+    const live = status.state === "live";
+    const became = live && before.state !== "live";
+    if (status.name === "book") {
+      this.market.book.setLive(live);
+      if (became && before.attempt > 0) void this.#quietly(this.market.load());
+    }
+    if (status.name === "account" && status.reason === "session_ended") this.session.ended();
+    if (status.name === "kis") {
+      this.market.setLive(live);
+      if (became) void this.#quietly(this.#confirmPrices());
+    }
+  }
+
+  /** The socket speaks again: read the prices that it did not bring, then they are as live as it is. */
+  async #confirmPrices(): Promise<void> {
+    await this.market.load();
+    if (this.connection.view.get().kis.status.mode === "simulator") this.market.confirmLive();
+    const { symbol, interval } = this.market.candles.now.get();
+    if (symbol !== null) await this.market.candles.load(symbol, interval);
+  }
+
+  async #readEverything(): Promise<void> {
+    await this.#quietly(
+      Promise.all([this.session.check(), this.market.load(), this.#confirmPrices(), this.market.loadTape()]),
+    );
+    await this.reload();
+  }
+
+  #selected(symbol: string | null): void {
+    if (symbol === null) return;
+    this.preferences.set("selected", symbol);
+    this.#watch();
+    this.#showCandles(this.preferences.settings.get().interval);
+    void this.#quietly(this.market.loadTape());
+  }
+
+  #showCandles(interval: Parameters<Market["candles"]["load"]>[1]): void {
+    const symbol = this.market.selected.get();
+    const shown = this.market.candles.now.get();
+    if (symbol === null || (shown.symbol === symbol && shown.interval === interval)) return;
+    void this.#quietly(this.market.candles.load(symbol, interval));
+  }
+
+  #watch(): void {
+    const symbols = this.market.instruments.get().map((each) => each.symbol);
+    this.#feed.send({ kind: "watch", symbols, selected: this.market.selected.get() });
+  }
+
+  #sessionChanged(): void {
+    const state = this.session.state.get();
+    this.connection.setLoggedIn(state.kind === "in");
+    if (state.kind === "unknown") return;
+    this.#chain.start(null);
+    this.account.clear();
+    this.orders.clear();
+    this.#feed.send({
+      kind: "hello",
+      language: this.preferences.settings.get().language,
+      csrfToken: this.exchange.http.csrfToken,
+      accountId: this.session.accountId,
+    });
+  }
+
+  // Trying
+
+  /** Until it succeeds: a server that restarts, or is not there yet, answers later. */
+  async #insist(run: () => Promise<unknown>): Promise<void> {
+    for (let tries = 0; !this.#stopped; tries += 1) {
+      try {
+        await run();
+        return;
+      } catch (error) {
+        if (error instanceof Problem && error.status === 401) {
+          this.session.ended();
+          return;
+        }
+        const passing =
+          error instanceof NoAnswer || (error instanceof Problem && (error.status >= 500 || error.status === 429));
+        if (!passing) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]));
+      }
+    }
+  }
+
+  /** What a later event or reconnect repeats anyway: a refusal or a lost answer is not an error of the page. */
+  async #quietly(run: Promise<unknown>): Promise<void> {
+    try {
+      await run;
+    } catch (error) {
+      if (!(error instanceof NoAnswer || error instanceof Problem)) throw error;
+    }
+  }
+}

@@ -1,0 +1,248 @@
+/** The public market: instruments, live quotes, the clock, and of the selected instrument its book, tape and candles. */
+
+import type { BookState, Indication, Tick } from "../api/feed/protocol";
+import type { Exchange } from "../api/exchange";
+import type { Clock, Instrument, Phase } from "../api/types";
+import { Book } from "./book";
+import { Candles } from "./candles";
+import { direction, rateX100, type Direction } from "./numbers";
+import { Store, type Readable } from "./store";
+import { Tape } from "./tape";
+
+/** An instrument's prices as they are shown. Null where there is none yet. */
+export interface Quote {
+  symbol: string;
+  name: string;
+  base: number;
+  upper: number | null;
+  lower: number | null;
+  phase: Phase;
+  halted: boolean;
+  last: number | null;
+  change: number;
+  /** Hundredths of a percent. */
+  rateX100: number;
+  direction: Direction;
+  open: number | null;
+  high: number | null;
+  low: number | null;
+  volume: number;
+  turnover: number;
+  /** Whether the last price came over KIS's socket and nothing says that it is old. */
+  live: boolean;
+  limit: "upper" | "lower" | null;
+  /** Some of the day's prices, oldest first: the sparkline. */
+  spark: readonly number[];
+}
+
+export const SPARK_POINTS = 40;
+const SPARK_EVERY_MS = 30_000;
+
+export type ListOrder = "listing" | "rate" | "turnover" | "name";
+
+function quoteOf(instrument: Instrument, spark: readonly number[]): Quote {
+  const last = instrument.last_price;
+  const base = instrument.base_price;
+  const shown = last ?? base;
+  return {
+    symbol: instrument.symbol,
+    name: instrument.name,
+    base,
+    upper: instrument.upper_limit,
+    lower: instrument.lower_limit,
+    phase: instrument.phase,
+    halted: instrument.phase === "halted",
+    last,
+    change: shown - base,
+    rateX100: rateX100(shown, base),
+    direction: direction(shown, base),
+    open: instrument.day_open,
+    high: instrument.day_high,
+    low: instrument.day_low,
+    volume: instrument.day_volume,
+    turnover: instrument.day_turnover,
+    live: false,
+    limit: limitOf(last, instrument.upper_limit, instrument.lower_limit),
+    spark,
+  };
+}
+
+function limitOf(last: number | null, upper: number | null, lower: number | null): "upper" | "lower" | null {
+  if (last === null) return null;
+  if (upper !== null && last >= upper) return "upper";
+  return lower !== null && last <= lower ? "lower" : null;
+}
+
+/** A quote after a trade. */
+export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonly number[]): Quote {
+  return {
+    ...quote,
+    last: tick.price,
+    change: tick.price - quote.base,
+    rateX100: rateX100(tick.price, quote.base),
+    direction: direction(tick.price, quote.base),
+    open: tick.open || quote.open,
+    high: tick.high || quote.high,
+    low: tick.low || quote.low,
+    volume: tick.volume,
+    turnover: tick.turnover,
+    halted: tick.halted || quote.phase === "halted",
+    live,
+    limit: limitOf(tick.price, quote.upper, quote.lower),
+    spark,
+  };
+}
+
+export class Market {
+  /** In the order of listing. */
+  readonly instruments = new Store<readonly Instrument[]>([]);
+  readonly selected = new Store<string | null>(null);
+  readonly clock = new Store<Clock | null>(null);
+  /** The exchange's clock against this machine's, in milliseconds. */
+  readonly clockOffset = new Store(0);
+  readonly indication = new Store<Indication | null>(null);
+  readonly book = new Book();
+  readonly tape = new Tape();
+  readonly candles: Candles;
+  readonly #exchange: Exchange;
+  readonly #now: () => number;
+  readonly #quotes = new Map<string, Store<Quote>>();
+  readonly #sparkAt = new Map<string, number>();
+  #live = false;
+
+  constructor(exchange: Exchange, now: () => number = Date.now) {
+    this.#exchange = exchange;
+    this.#now = now;
+    this.candles = new Candles(exchange);
+  }
+
+  /** Read instruments and the clock. Throws what the calls throw. */
+  async load(): Promise<void> {
+    const asked = this.#now();
+    const [symbols, clock] = await Promise.all([this.#exchange.symbols(), this.#exchange.clock()]);
+    this.clock.set(clock.body);
+    this.clockOffset.set(Date.parse(clock.body.now) - (asked + this.#now()) / 2);
+    for (const instrument of symbols.body.symbols) {
+      const known = this.#quotes.get(instrument.symbol);
+      const fresh = quoteOf(instrument, known?.get().spark ?? []);
+      if (known === undefined) this.#quotes.set(instrument.symbol, new Store(fresh));
+      // A live price is newer than any that was asked for.
+      else if (known.get().live)
+        known.update((quote) => ({ ...fresh, ...dayOf(quote), live: true, spark: quote.spark }));
+      else known.set(fresh);
+    }
+    this.instruments.set(symbols.body.symbols);
+  }
+
+  instrument(symbol: string | null): Instrument | null {
+    return this.instruments.get().find((each) => each.symbol === symbol) ?? null;
+  }
+
+  name(symbol: string): string {
+    return this.instrument(symbol)?.name ?? symbol;
+  }
+
+  /** An instrument's quote; undefined for one that is not listed. */
+  quote(symbol: string): Readable<Quote> | undefined {
+    return this.#quotes.get(symbol);
+  }
+
+  last(symbol: string): number | null {
+    return this.#quotes.get(symbol)?.get().last ?? null;
+  }
+
+  /** The symbols to show: those that match the query, favourites first, in an order that is taken now and stays. */
+  list(query: string, order: ListOrder, favourites: ReadonlySet<string>): string[] {
+    const wanted = query.normalize("NFC").trim().toLowerCase();
+    const found = this.instruments
+      .get()
+      .filter((each) => each.symbol.toLowerCase().includes(wanted) || each.name.toLowerCase().includes(wanted));
+    const quote = (each: Instrument) => this.#quotes.get(each.symbol)?.get();
+    const sorted = [...found];
+    if (order === "name") sorted.sort((a, b) => a.name.localeCompare(b.name, "ko"));
+    if (order === "rate") sorted.sort((a, b) => (quote(b)?.rateX100 ?? 0) - (quote(a)?.rateX100 ?? 0));
+    if (order === "turnover") sorted.sort((a, b) => (quote(b)?.turnover ?? 0) - (quote(a)?.turnover ?? 0));
+    const symbols = sorted.map((each) => each.symbol);
+    return [
+      ...symbols.filter((symbol) => favourites.has(symbol)),
+      ...symbols.filter((symbol) => !favourites.has(symbol)),
+    ];
+  }
+
+  select(symbol: string): void {
+    if (this.selected.get() === symbol || this.instrument(symbol) === null) return;
+    this.book.clear(symbol);
+    this.tape.clear(symbol);
+    this.indication.set(null);
+    this.selected.set(symbol);
+  }
+
+  /** Read the selected instrument's recent trades, for a tape that does not begin empty. */
+  async loadTape(): Promise<void> {
+    const symbol = this.selected.get();
+    if (symbol === null) return;
+    const trades = (await this.#exchange.trades(symbol, 40)).body.trades;
+    this.tape.fill(symbol, trades);
+  }
+
+  // What the feed brings
+
+  takeTicks(latest: readonly Tick[], trades: readonly Tick[]): void {
+    for (const tick of latest) {
+      const store = this.#quotes.get(tick.symbol);
+      if (store === undefined) continue;
+      store.set(withTick(store.get(), tick, this.#live, this.#spark(tick, store.get().spark)));
+    }
+    const symbol = this.selected.get();
+    const own = symbol === null ? [] : trades.filter((tick) => tick.symbol === symbol);
+    if (own.length > 0) {
+      this.tape.take(own);
+      this.candles.take(own);
+    }
+  }
+
+  takeBooks(books: readonly BookState[]): void {
+    for (const book of books) if (book.symbol === this.selected.get()) this.book.take(book);
+  }
+
+  takeIndications(indications: readonly Indication[]): void {
+    for (const each of indications) if (each.symbol === this.selected.get()) this.indication.set(each);
+  }
+
+  /** Whether prices may be called live: the KIS socket is open and was heard from of late. */
+  setLive(live: boolean): void {
+    if (live === this.#live) return;
+    this.#live = live;
+    // Becoming live again proves nothing about a price that has not come since: each waits for its next trade.
+    if (!live) for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, live: false }));
+  }
+
+  /** The subscription was answered and the socket speaks: the prices that were read since are the newest there are. */
+  confirmLive(): void {
+    if (this.#live) for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, live: true }));
+  }
+
+  #spark(tick: Tick, spark: readonly number[]): readonly number[] {
+    const before = this.#sparkAt.get(tick.symbol) ?? 0;
+    const now = this.#now();
+    if (spark.length > 0 && now - before < SPARK_EVERY_MS) return spark;
+    this.#sparkAt.set(tick.symbol, now);
+    return [...spark, tick.price].slice(-SPARK_POINTS);
+  }
+
+  /** Give the list's sparklines a past. */
+  async loadSparks(): Promise<void> {
+    await Promise.all(
+      this.instruments.get().map(async ({ symbol }) => {
+        const page = await this.#exchange.candles(symbol, "15m", { limit: SPARK_POINTS });
+        const closes = page.body.candles.map((candle) => candle.close).reverse();
+        this.#quotes.get(symbol)?.update((quote) => ({ ...quote, spark: closes }));
+      }),
+    );
+  }
+}
+
+function dayOf(quote: Quote): Partial<Quote> {
+  const { last, change, rateX100, direction, open, high, low, volume, turnover, limit } = quote;
+  return { last, change, rateX100, direction, open, high, low, volume, turnover, limit };
+}

@@ -1,0 +1,347 @@
+/** The order ticket: what is typed, what would happen with it now, and sending it. */
+
+import type { Instrument, OrderView, Side, TimeInForce } from "../api/types";
+import type { Account } from "./account";
+import type { Connection } from "./connection";
+import {
+  cost,
+  forecast,
+  nearestPrice,
+  possible,
+  type Cost,
+  type Draft,
+  type Forecast,
+  type Question,
+  type Rules,
+} from "./forecast";
+import type { Market } from "./market";
+import type { Sentence } from "./messages";
+import { group, parseWhole, type Typed } from "./numbers";
+import { isOpen, type Orders } from "./orders";
+import type { Session } from "./session";
+import { derive, Store, type Readable } from "./store";
+import { step } from "./ticks";
+import type { Outcome, Trading } from "./trading";
+
+export type Mode = "buy" | "sell" | "amend";
+
+/** Numbers as they were typed. */
+export interface TicketForm {
+  mode: Mode;
+  type: "limit" | "market";
+  timeInForce: TimeInForce;
+  price: string;
+  qty: string;
+  /** The order that `amend` is about. */
+  orderId: number | null;
+}
+
+export type Sending =
+  | { kind: "idle" }
+  | { kind: "sending" }
+  /** Sent, and no answer yet. Pressing again sends the same once more, which takes effect once. */
+  | { kind: "confirming" }
+  | { kind: "done"; outcome: Outcome };
+
+export interface TicketView {
+  form: TicketForm;
+  side: Side;
+  draft: Draft;
+  rules: Rules | null;
+  forecast: Forecast;
+  /** What the sentence box says: the forecast, or how the sending stands. */
+  sentence: Sentence;
+  cost: Cost | null;
+  /** The most shares of one order. */
+  maxQty: number;
+  availableCash: number;
+  availableShares: number;
+  /** Whether the button sends. */
+  ready: boolean;
+}
+
+export const PORTIONS = [10, 25, 50, 100] as const;
+
+const EMPTY: TicketForm = { mode: "buy", type: "limit", timeInForce: "day", price: "", qty: "", orderId: null };
+
+export function rulesOf(instrument: Instrument, halted = false): Rules {
+  return {
+    phase: halted ? "halted" : instrument.phase,
+    bands: instrument.tick_bands,
+    upper: instrument.upper_limit,
+    lower: instrument.lower_limit,
+    commissionPpm: instrument.commission_ppm ?? 0,
+    taxPpm: (instrument.transaction_tax_ppm ?? 0) + (instrument.rural_tax_ppm ?? 0),
+    maxOrderQty: instrument.max_order_qty ?? 0,
+  };
+}
+
+function refusal(
+  reason: string | null,
+  field: Forecast["field"],
+  sentence: Sentence,
+  kind: Forecast["kind"],
+): Forecast {
+  return { kind, reason, field, sentence, fixes: [], fillQty: 0, fillAmount: 0, restQty: 0, ahead: null };
+}
+
+/** What is wrong with a typed number; null where it may be judged as a number. */
+function wrongInput(typed: Typed, field: "price" | "qty"): Forecast | null {
+  const reason = field === "price" ? "invalid_price" : "invalid_qty";
+  if (typed.kind === "invalid") return refusal(reason, field, { key: "refused.input_invalid" }, "refused");
+  if (typed.kind === "huge") return refusal(reason, field, { key: "refused.input_huge" }, "refused");
+  return null;
+}
+
+const numberOf = (typed: Typed): number | null => (typed.kind === "number" ? typed.value : null);
+
+export interface TicketParts {
+  market: Market;
+  account: Account;
+  orders: Orders;
+  session: Session;
+  connection: Connection;
+  trading: Trading;
+}
+
+export class Ticket {
+  readonly form = new Store<TicketForm>(EMPTY);
+  readonly sending = new Store<Sending>({ kind: "idle" });
+  readonly view: Readable<TicketView>;
+  readonly #parts: TicketParts;
+
+  constructor(parts: TicketParts) {
+    this.#parts = parts;
+    const { market, account, orders, session, connection } = parts;
+    this.view = derive(
+      [
+        this.form,
+        this.sending,
+        market.selected,
+        market.instruments,
+        market.book.now,
+        account.balance,
+        account.positions,
+        orders.all,
+        session.state,
+        connection.view,
+      ],
+      () => this.#look(),
+    );
+  }
+
+  // Typing
+
+  set(patch: Partial<TicketForm>): void {
+    if (this.sending.get().kind === "done") this.sending.set({ kind: "idle" });
+    this.form.update((form) => ({ ...form, ...patch }));
+  }
+
+  setMode(mode: Mode): void {
+    if (mode === this.form.get().mode) return;
+    if (mode === "amend") this.set({ mode, orderId: null, qty: "" });
+    else this.set({ mode, orderId: null, qty: this.form.get().mode === "amend" ? "" : this.form.get().qty });
+  }
+
+  setType(type: "limit" | "market"): void {
+    this.set({ type });
+  }
+
+  /** A price that was clicked in the ladder. */
+  takePrice(price: number): void {
+    this.set({ type: "limit", price: group(price) });
+  }
+
+  /** Another instrument: its last price, and no quantity that was meant for another. */
+  follow(symbol: string): void {
+    const { market } = this.#parts;
+    const price = market.last(symbol) ?? market.instrument(symbol)?.base_price ?? null;
+    const mode = this.form.get().mode === "amend" ? "buy" : this.form.get().mode;
+    this.set({ mode, orderId: null, qty: "", price: price === null ? "" : group(price) });
+  }
+
+  /** Begin to correct an order; its instrument is selected. */
+  amend(orderId: number): void {
+    const order = this.#parts.orders.get(orderId);
+    if (order === null || !isOpen(order)) return;
+    this.#parts.market.select(order.symbol);
+    this.set({
+      mode: "amend",
+      orderId,
+      type: order.type === "market" ? "market" : "limit",
+      timeInForce: order.time_in_force,
+      price: order.limit_price === null ? "" : group(order.limit_price),
+      qty: group(order.leaves_qty),
+    });
+  }
+
+  /** Steps of the price's own band, over band edges, within the day's limits. */
+  stepPrice(steps: number): void {
+    const instrument = this.#instrument();
+    if (instrument === null) return;
+    const rules = rulesOf(instrument);
+    const typed = numberOf(parseWhole(this.form.get().price));
+    const from = typed ?? this.#parts.market.last(instrument.symbol) ?? instrument.base_price;
+    const next = typed === null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
+    this.set({ type: "limit", price: group(next) });
+  }
+
+  stepQty(steps: number): void {
+    const typed = numberOf(parseWhole(this.form.get().qty)) ?? 0;
+    const next = Math.min(Math.max(typed + steps, 0), Number.MAX_SAFE_INTEGER);
+    this.set({ qty: next === 0 ? "" : group(next) });
+  }
+
+  /** 10, 25, 50 or 100 % of what is possible. */
+  takePortion(percent: number): void {
+    const { maxQty } = this.view.get();
+    const qty = Math.floor((maxQty * percent) / 100);
+    this.set({ qty: qty > 0 ? group(qty) : "" });
+  }
+
+  /** Take what a refusal offers. */
+  fix(patch: Partial<Draft>): void {
+    const form: Partial<TicketForm> = {};
+    if (typeof patch.price === "number") form.price = group(patch.price);
+    if (typeof patch.qty === "number") form.qty = group(patch.qty);
+    if (patch.type === "limit" || patch.type === "market") form.type = patch.type;
+    if (patch.timeInForce) form.timeInForce = patch.timeInForce;
+    this.set(form);
+  }
+
+  /** Send it, or, while there is no answer yet, send the same once more. Null when it is not to be sent. */
+  async submit(): Promise<Outcome | null> {
+    const { kind } = this.sending.get();
+    if (kind === "confirming") {
+      this.#parts.trading.hurry();
+      return null;
+    }
+    const view = this.view.get();
+    const symbol = this.#parts.market.selected.get();
+    if (kind === "sending" || !view.ready || symbol === null) return null;
+    const told = (progress: "sending" | "confirming") => this.sending.set({ kind: progress });
+    this.sending.set({ kind: "sending" });
+    const order = this.#amended();
+    const outcome =
+      order === null
+        ? await this.#parts.trading.enter(newOrder(symbol, view.draft), told)
+        : await this.#parts.trading.correct(order.order_id, correction(order, view.draft), told);
+    this.sending.set({ kind: "done", outcome });
+    if (outcome.ok) {
+      this.form.update((form) => ({
+        ...form,
+        qty: "",
+        orderId: null,
+        mode: form.mode === "amend" ? "buy" : form.mode,
+      }));
+    }
+    return outcome;
+  }
+
+  // Looking
+
+  #instrument(): Instrument | null {
+    return this.#parts.market.instrument(this.#parts.market.selected.get());
+  }
+
+  #amended(): OrderView | null {
+    const { mode, orderId } = this.form.get();
+    const order = mode === "amend" && orderId !== null ? this.#parts.orders.get(orderId) : null;
+    return order !== null && isOpen(order) ? order : null;
+  }
+
+  #look(): TicketView {
+    const { market, account, session, connection } = this.#parts;
+    const form = this.form.get();
+    const instrument = this.#instrument();
+    const amending = this.#amended();
+    const side: Side = form.mode === "amend" ? (amending?.side ?? "buy") : form.mode;
+    const price = parseWhole(form.price);
+    const qty = parseWhole(form.qty);
+    const draft: Draft = {
+      side,
+      type: form.type,
+      timeInForce: form.timeInForce,
+      price: form.type === "limit" ? numberOf(price) : null,
+      qty: numberOf(qty),
+    };
+    const shares = account.sharesOf(instrument?.symbol ?? null);
+    const availableCash = account.balance.get()?.available ?? 0;
+    const base = { form, side, draft, availableCash, availableShares: shares.available };
+    const unsaid = (told: Forecast): TicketView => ({
+      ...base,
+      rules: instrument === null ? null : rulesOf(instrument),
+      forecast: told,
+      sentence: told.sentence,
+      cost: null,
+      maxQty: 0,
+      ready: false,
+    });
+    if (instrument === null) return unsaid(refusal(null, null, { key: "forecast.no_symbol" }, "open"));
+    const quote = market.quote(instrument.symbol)?.get();
+    const rules = rulesOf(instrument, quote?.halted);
+    const question: Question = {
+      draft,
+      rules,
+      depth: market.book.depth(),
+      means: { cash: availableCash, shares: shares.available, held: shares.held },
+      amending,
+    };
+    const state = session.state.get();
+    let told: Forecast;
+    if (state.kind === "out") told = refusal(null, null, { key: "forecast.log_in" }, "open");
+    else if (form.mode === "amend" && amending === null) {
+      told = refusal(null, null, { key: "forecast.pick_order" }, "open");
+    } else {
+      told =
+        (form.type === "limit" ? wrongInput(price, "price") : null) ?? wrongInput(qty, "qty") ?? forecast(question);
+    }
+    const online = connection.view.get();
+    if (state.kind === "in" && online.state === "offline") {
+      told = refusal("offline", null, { key: "refused.offline" }, "refused");
+    }
+    const sending = this.sending.get();
+    const busy = sending.kind === "sending" || sending.kind === "confirming";
+    const sendable = told.kind !== "refused" && told.kind !== "open";
+    // Without a book nothing can be said of a fill, but the order itself may be right.
+    const unforetold = told.kind === "open" && told.sentence.key === "forecast.no_book";
+    return {
+      ...base,
+      rules,
+      forecast: told,
+      sentence: sentenceNow(sending, told),
+      cost: cost(question, told),
+      maxQty: possible(question).qty,
+      ready: (sendable || unforetold) && !busy && online.maySend,
+    };
+  }
+}
+
+function sentenceNow(sending: Sending, told: Forecast): Sentence {
+  if (sending.kind === "sending") return { key: "ticket.sending" };
+  if (sending.kind === "confirming") return { key: "ticket.confirming" };
+  if (sending.kind === "done" && !sending.outcome.ok) return sending.outcome.sentence;
+  return told.sentence;
+}
+
+function newOrder(symbol: string, draft: Draft) {
+  return {
+    symbol,
+    side: draft.side,
+    type: draft.type,
+    qty: draft.qty ?? 0,
+    time_in_force: draft.timeInForce,
+    ...(draft.type === "limit" && draft.price !== null ? { limit_price: draft.price } : {}),
+  };
+}
+
+/** Only what changes is sent: a lower quantity alone keeps the place in the queue. */
+export function correction(order: OrderView, draft: Draft) {
+  return {
+    ...(draft.type !== order.type ? { type: draft.type } : {}),
+    ...(draft.type === "limit" && draft.price !== null && draft.price !== order.limit_price
+      ? { limit_price: draft.price }
+      : {}),
+    ...(draft.qty !== null && draft.qty !== order.leaves_qty ? { leaves_qty: draft.qty } : {}),
+  };
+}
