@@ -153,6 +153,8 @@ class Venue:
             market=self.bus.market,
             ring=cast("Any", None),
             identity=self.identity,
+            queues=cast("Any", None),
+            kis=cast("Any", None),
         )
 
     @contextlib.contextmanager

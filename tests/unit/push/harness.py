@@ -31,6 +31,7 @@ from onseju.gateway.shell import build_app
 from onseju.identity.service import IdentityService
 from onseju.journal.port import Journal
 from onseju.market.market import Market
+from onseju.market.queues import QueuePositions
 from onseju.push import events, sse, websocket
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.push.ring import AccountRing
@@ -181,6 +182,8 @@ class Site:
             market=self.market,
             ring=self.ring,
             identity=identity or cast("Any", self.keys),
+            queues=QueuePositions(),
+            kis=nothing,
         )
         self.app = build_app(gateway, [events.operations, sse.operations, websocket.operations])
         self.streams = Streams(self.settings, heartbeat_s=heartbeat_s, tick_s=0.05)
