@@ -20,6 +20,9 @@ CheckPair = Callable[[str, str], Awaitable[bool]]
 
 APPKEY_CHARACTERS = 36
 SECRETKEY_CHARACTERS = 180
+ORDERLY_S = 0.05
+"""For so long a request waits before its new key supersedes the old one. A client may register with the old key and ask for
+a new one at once, on two connections (python-kis does, for every registration): what was sent first is to count first."""
 _APPKEY = re.compile(rf"[!-~]{{{APPKEY_CHARACTERS}}}")
 _SECRETKEY = re.compile(rf"[!-~]{{{SECRETKEY_CHARACTERS}}}")
 
@@ -94,6 +97,8 @@ class ApprovalEndpoint:
         secretkey = _text(fields, "secretkey", Refusal.NO_SECRET, Refusal.WRONG_SECRET)
         if not await self._accepts(appkey, secretkey):
             raise RefusedError(Refusal.WRONG_SECRET if _APPKEY.fullmatch(appkey) else Refusal.WRONG_APPKEY)
+        for _ in range(2):  # two timers: between them the loop reads what had come, however late the first one is
+            await asyncio.sleep(ORDERLY_S / 2)
         approval_key = self._approvals.issue(appkey, secretkey, guest)
         if approval_key is None:
             raise RefusedError(Refusal.TOO_OFTEN)

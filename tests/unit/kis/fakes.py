@@ -112,9 +112,17 @@ class Client:
         self.approval_key = approval_key
 
     async def send(self, tr_id: str, tr_key: str, tr_type: str = "1", **header: Any) -> None:
+        await self.connection.send(self._request(tr_id, tr_key, tr_type, **header))
+
+    def send_now(self, tr_id: str, tr_key: str) -> None:
+        """Send a request without giving the loop, and so the server, a turn."""
+        protocol = self.connection.protocol
+        protocol.send_text(self._request(tr_id, tr_key, "1").encode())
+        self.connection.transport.write(b"".join(protocol.data_to_send()))
+
+    def _request(self, tr_id: str, tr_key: str, tr_type: str, **header: Any) -> str:
         head = {"approval_key": self.approval_key, "custtype": "P", "tr_type": tr_type, "content-type": "utf-8"}
-        message = {"header": {**head, **header}, "body": {"input": {"tr_id": tr_id, "tr_key": tr_key}}}
-        await self.connection.send(json.dumps(message))
+        return json.dumps({"header": {**head, **header}, "body": {"input": {"tr_id": tr_id, "tr_key": tr_key}}})
 
     async def ask(self, tr_id: str, tr_key: str, tr_type: str = "1", **header: Any) -> dict[str, Any]:
         """Send a request, give its answer."""

@@ -217,6 +217,25 @@ async def test_a_superseded_key_registers_nothing_but_its_session_lives_on() -> 
         assert await client.code(TRADES, HYNIX) == "OPSP0000"
 
 
+async def test_a_request_sent_before_a_new_key_was_asked_for_is_good() -> None:
+    """python-kis asks for a key before each registration, and so for the next one before the last is answered."""
+    symbols = tuple(f"{number:06d}" for number in range(10))
+    body = json.dumps(GOOD)
+    head = f"POST /oauth2/Approval HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with serving(FakeSource(symbols=symbols)) as server, server.client(await server.approve()) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for symbol in symbols:
+            client.send_now(TRADES, symbol)
+            writer.write((head + body).encode())  # both lie before the server when it looks next
+            match = re.search(rb"content-length: (\d+)", await reader.readuntil(b"\r\n\r\n"))
+            assert match is not None
+            client.approval_key = json.loads(await reader.readexactly(int(match[1])))["approval_key"]
+        answers = [(await client.control())["body"]["msg_cd"] for _ in symbols]
+        assert answers == ["OPSP0000"] * len(symbols)
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_key_of_somebody_else_registers_nothing_on_this_session() -> None:
     async with serving(FakeSource()) as server, server.client() as client:
         assert await client.code(TRADES, SAMSUNG) == "OPSP0000"
