@@ -79,12 +79,16 @@ class Venue:
         self.exchange = Exchange(ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue)
         self.market = Market(self.journal.journal_id)
         self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
-        self.projector = Projector(self.journal, settings.data_dir / "projections.db")
+        self.projector = Projector(
+            self.journal, settings.data_dir / "projections.db", max_waiters=settings.min_seq_waiters
+        )
         self.queries = Queries(settings.data_dir / "projections.db")
         self.identity = IdentityService.open(settings.data_dir / "identity.db", session_hours=settings.session_hours)
         self.queues = QueuePositions()
         source = MarketSource(self.market)
-        self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
+        self.kis_simulator = KisSimulator(
+            source, SimulatorSettings(layout=settings.kis_layout, any_pair=settings.kis_any_pair)
+        )
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)
         self.bus.subscribe(self.queues.listen)
@@ -133,9 +137,9 @@ class Venue:
             for task in reversed(tasks):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.projector.stop()
             self.ring.close()
-            self.queries.close()
+            self.queries.close()  # before the projector's, so that the last connection is the one that may write
+            self.projector.stop()
             await self.identity.close()
             self.journal.close()
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from onseju.app import Venue
+from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.settings import Settings
 
@@ -67,6 +68,10 @@ async def serve(settings: Settings, console: Console) -> int:
                 return await _serve_venue(venue, sock, url, console)
 
 
+class _WebSocket(KisWebSocketProtocol, WebSocketProtocol):
+    """Both protocols' ways to cut off a client that does not read, on one port."""
+
+
 class _Server(uvicorn.Server):
     """uvicorn, with an event for the moment when it has tried to start."""
 
@@ -86,7 +91,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         venue.app(),
         loop="none",
         http=HttpProtocol,
-        ws=WebSocketProtocol,
+        ws=_WebSocket,
         ws_max_size=2 * 1024 * 1024,
         ws_per_message_deflate=False,
         ws_ping_interval=20,

@@ -24,7 +24,7 @@ from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
 from onseju.gateway.replies import Answer, answer_from
 from onseju.journal.port import Journal
-from onseju.projections.queries import QueriesBusyError
+from onseju.projections.queries import QueriesBusyError, QueriesFailedError
 
 SLICE_S = 0.002
 MANY_EVENTS = 1_000
@@ -235,6 +235,8 @@ async def _hide_others(gateway: Gateway, block: EventBlock, answer: Answer) -> A
         owner = await gateway.queries.ask(gateway.queries.order_owner, rejected.order_id)
     except QueriesBusyError:
         raise Problem(Reason.OVERLOADED, seq=answer.seq) from None
+    except QueriesFailedError:
+        raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq) from None
     if owner == rejected.account:
         return answer
     problem = Problem(Reason.ORDER_NOT_FOUND, seq=rejected.seq)
