@@ -87,7 +87,7 @@ class Venue:
         self.queues = QueuePositions()
         source = MarketSource(self.market)
         self.kis_simulator = KisSimulator(
-            source, SimulatorSettings(layout=settings.kis_layout, any_pair=settings.kis_any_pair)
+            source, SimulatorSettings(layout=settings.kis_layout)
         )
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)

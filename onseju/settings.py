@@ -62,8 +62,6 @@ class Settings(BaseSettings):
     """With the real KIS: let pages on this machine have the host's approval key, not only the admin's."""
     kis_layout: Literal["auto", "old", "mid", "new"] = "auto"
     """Record widths of KIS frames: by the date (they changed in June and on 2026-09-14), or always the same."""
-    kis_any_pair: bool = True
-    """Whether the KIS simulator takes any well-formed app key and secret, as a demo should."""
 
     @model_validator(mode="after")
     def _kis_needs_its_keys(self) -> Self:
