@@ -102,6 +102,16 @@ def test_fok_looks_at_the_cash_of_resting_market_buys() -> None:
     assert trades(driver) == [(1, 4, 100, 10), (2, 4, 100, 5)]
 
 
+def test_fok_counts_market_orders_that_its_own_first_trade_wakes() -> None:
+    """The waiting market sell has no price to trade at, until the limit sell behind it has given one."""
+    driver = venue(market_remainder=REST)
+    driver.do(sell(3))
+    driver.do(sell(2, 100))
+    assert not driver.trades
+    driver.do(buy(5, time_in_force=FOK))
+    assert trades(driver) == [(3, 2, 100, 2), (3, 1, 100, 3)]
+
+
 def test_a_resting_market_order_ranks_first_and_shows_in_no_level() -> None:
     driver = venue(market_remainder=REST)
     driver.do(buy(5, 110))
