@@ -17,6 +17,7 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: {
       "/v1": { target: exchange, changeOrigin: true, ws: true },
+      "/tryitout": { target: exchange, changeOrigin: true, ws: true },
       "/docs": { target: exchange, changeOrigin: true },
       "/openapi.json": { target: exchange, changeOrigin: true },
     },

@@ -19,7 +19,7 @@ import type {
   OrderType,
   OrderView,
   Positions,
-  QueuePlace,
+  QueuePage,
   SessionView,
   Side,
   Symbols,
@@ -104,8 +104,9 @@ export class Exchange {
     return this.http.request(`/v1/orders:by-client-id/${part(clientOrderId)}`);
   }
 
-  queue(orderId: number): Promise<Answer<QueuePlace>> {
-    return this.http.request(`/v1/orders/${orderId}/queue`);
+  /** The place in the queue of every open limit order. */
+  queue(): Promise<Answer<QueuePage>> {
+    return this.http.request("/v1/queue");
   }
 
   fills(

@@ -231,13 +231,18 @@ export interface FillPage {
   seq: number;
 }
 
-/** What stands ahead of an open order at its price. */
+/** An open limit order's place: of the level's `level_qty` shares, `ahead_qty` trade before its own `leaves_qty`. */
 export interface QueuePlace {
   order_id: number;
   ahead_qty: number;
+  leaves_qty: number;
   level_qty: number;
-  ahead_orders?: number;
-  entry_ahead_qty?: number | null;
+  ahead_orders: number;
+}
+
+export interface QueuePage {
+  positions: QueuePlace[];
+  seq: number;
 }
 
 /** A request of the account that changed nothing. */
@@ -271,10 +276,12 @@ export type KisMode = "simulator" | "live" | "mock";
 
 export interface KisApproval {
   approval_key: string;
-  /** The WebSocket's address, `ws://host:port/`. */
-  url: string;
+  /** The WebSocket's address; null for this server's own. */
+  url: string | null;
   mode: KisMode;
   layout: string;
+  /** How many may be registered at once. */
+  registrations: number;
 }
 
 /** The one envelope of every stream. `id` is `JOURNAL-seq-idx`; `prev` the id of the event before it on the same chain. */

@@ -135,14 +135,9 @@ export class Orders {
     return true;
   }
 
+  /** All places at once: what is not among them has none. */
   takeQueue(places: readonly QueuePlace[]): void {
-    if (places.length === 0) return;
-    const queue = new Map(this.queue.get());
-    for (const place of places) {
-      const order = this.#orders.get(place.order_id);
-      if (order === undefined || isOpen(order)) queue.set(place.order_id, place);
-    }
-    this.queue.set(queue);
+    this.queue.set(new Map(places.map((place) => [place.order_id, place])));
   }
 
   fillsOf(orderId: number): readonly FillView[] {
@@ -165,16 +160,6 @@ export class Orders {
     this.#forgetOld();
     const orders = [...this.#orders.values()].sort((a, b) => b.order_id - a.order_id);
     this.#list.set(orders);
-    const queue = this.queue.get();
-    const ended = [...queue.keys()].filter((id) => {
-      const order = this.#orders.get(id);
-      return order !== undefined && !isOpen(order);
-    });
-    if (ended.length > 0) {
-      const rest = new Map(queue);
-      for (const id of ended) rest.delete(id);
-      this.queue.set(rest);
-    }
   }
 
   #forgetOld(): void {
