@@ -1,4 +1,4 @@
-"""The host's calls: accounts, deposits, instruments, phases, users. All are written to the log with who asked."""
+"""The host's calls: accounts, deposits, instruments, rules, phases, users. All are written to the log with who asked."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 from onseju.contract.reasons import Reason
 from onseju.contract.views import BalanceView, PositionView, balance_view, position_view, timestamp
-from onseju.contract.words import Board, Phase, Security
+from onseju.contract.words import Board, MarketRemainder, Phase, Rule, Security, SelfTradePrevention, Word
 from onseju.gateway.answers import json_response, no_content
 from onseju.gateway.blocks import first_time, refusal_of
 from onseju.gateway.body import Amount, AtLeastOne, read_body
 from onseju.gateway.context import Gateway, gateway_of, principal_of
-from onseju.gateway.openings import open_account, share_cost
+from onseju.gateway.openings import open_account, open_venue_account, share_cost
 from onseju.gateway.operations import H, Operations, Parameter
 from onseju.gateway.principal import ADMIN, READ, TRADE
 from onseju.gateway.problems import FieldError, Problem
@@ -42,6 +42,23 @@ SecurityName = Literal["stock", "etf", "etn", "elw"]
 PhaseName = Literal[
     "pre_open", "opening_auction", "continuous", "closing_auction", "vi_auction", "closed", "halted", "after_hours"
 ]
+RuleName = Literal[
+    "market_remainder",
+    "self_trade_prevention",
+    "commission_ppm",
+    "transaction_tax_ppm",
+    "rural_tax_ppm",
+    "max_order_qty",
+    "max_open_orders",
+]
+RuleWord = Literal["cancel", "rest", "float", "off", "cancel_incoming", "cancel_resting", "cancel_both"]
+RULE_WORDS: dict[Rule, type[Word]] = {
+    Rule.MARKET_REMAINDER: MarketRemainder,
+    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
+}
+"""The rules whose values are words. Those of all others are numbers."""
+FEES = (Rule.COMMISSION_PPM, Rule.TRANSACTION_TAX_PPM, Rule.RURAL_TAX_PPM)
+Ppm = Annotated[int, msgspec.Meta(ge=0, le=1_000_000, description="Millionths of the price; 0 is off.")]
 MAX_PAGE = 1000
 
 
@@ -86,6 +103,8 @@ class NewInstrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     listed_shares: Amount = 0
     limit_ppm: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
     tick_table: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
+    vi_dynamic_ppm: Ppm = 0
+    vi_static_ppm: Ppm = 0
     board: BoardName = "other"
     security: SecurityName = "stock"
 
@@ -95,6 +114,27 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
     symbol: str
     instrument_id: int
+    seq: int
+    ts: str
+
+
+class RuleForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of one instrument, or without `symbol` of the whole venue.
+
+    `…_ppm` are fees in millionths of a trade's amount (the taxes on sells); `max_…` are 0 for no limit.
+    """
+
+    rule: RuleName
+    value: Amount | RuleWord
+    symbol: Symbol | None = None
+
+
+class RuleView(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule as it holds from now on."""
+
+    rule: str
+    value: int | str
+    symbol: str | None
     seq: int
     ts: str
 
@@ -211,6 +251,8 @@ async def list_instrument(request: Request) -> Response:
         listed_shares=form.listed_shares,
         limit_ppm=limit_ppm if form.limit_ppm is None else form.limit_ppm,
         tick_table=table if form.tick_table is None else form.tick_table,
+        vi_dynamic_ppm=form.vi_dynamic_ppm,
+        vi_static_ppm=form.vi_static_ppm,
         board=Board.parse(form.board),
         security=security,
     )
@@ -219,6 +261,22 @@ async def list_instrument(request: Request) -> Response:
     _audit(request, "list_instrument", symbol=form.symbol)
     view = Listed(symbol=form.symbol, instrument_id=listed.instrument, seq=block.seq, ts=timestamp(block.ts))
     return json_response(view, 201, seq=block.seq)
+
+
+@_declare("POST", "/rules", "Set a rule of an instrument or of the venue", {200: RuleView}, body=RuleForm)
+async def set_rule(request: Request) -> Response:
+    """The rule. Fees go to an account of the venue's own, which is opened before the first of them is set."""
+    gateway = gateway_of(request)
+    form = await read_body(request, RuleForm)
+    rule, instrument = Rule.parse(form.rule), _instrument_id(gateway, form.symbol)
+    value = _rule_value(rule, form.value)
+    if rule in FEES and value:
+        await open_venue_account(gateway)
+    command = commands.SetRule(actor=principal_of(request).account_id, instrument=instrument, rule=rule, value=value)
+    block = await _ask(gateway, command)
+    _audit(request, "set_rule", rule=form.rule, value=form.value, symbol=form.symbol)
+    view = RuleView(rule=form.rule, value=form.value, symbol=form.symbol, seq=block.seq, ts=timestamp(block.ts))
+    return json_response(view, seq=block.seq)
 
 
 @_declare("POST", "/phase", "Move the market to a phase", {200: Moved}, body=PhaseForm)
@@ -386,6 +444,18 @@ def _customs(gateway: Gateway, security: Security) -> tuple[int, int]:
         if (instrument.security in funds) == (security in funds):
             return instrument.tick_table, instrument.limit_ppm
     return 0, 0
+
+
+def _rule_value(rule: Rule, value: int | str) -> int:
+    words = RULE_WORDS.get(rule)
+    try:
+        if isinstance(value, str) and words is not None:
+            return words.parse(value)
+        if isinstance(value, int) and words is None:
+            return value
+    except KeyError:
+        pass  # another rule's word
+    raise Problem(Reason.MALFORMED, errors=[FieldError("value", "invalid_choice")])
 
 
 def _instrument_id(gateway: Gateway, symbol: str | None) -> int:

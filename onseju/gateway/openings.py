@@ -23,6 +23,10 @@ from onseju.identity.records import User
 
 log = structlog.get_logger("onseju.gateway")
 
+VENUE_ACCOUNT = 2**32 - 1
+"""The number of the account that collects fees: the last one, which identity allots to nobody."""
+VENUE_OWNER = hash128(b"the venue's own account")
+
 MAX_MOVES = 40
 """Account numbers to try. The steps double, so that any number of taken ones is soon behind us."""
 
@@ -71,6 +75,12 @@ async def ensure_account(
     if not user.account_ready:
         user, _ = await open_account(gateway, user, cash=cash, holdings=holdings)
     return user
+
+
+async def open_venue_account(gateway: Gateway) -> None:
+    """Open the account that collects fees, where there is none. Refused where the venue has another one, which stays."""
+    command = OpenAccount(account=VENUE_ACCOUNT, owner=VENUE_OWNER, account_kind=AccountKind.VENUE)
+    await gateway.commands.request([Request(command)])
 
 
 async def finish_openings(gateway: Gateway) -> int:

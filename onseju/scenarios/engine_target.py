@@ -58,29 +58,13 @@ from onseju.rules import packs
 from onseju.rules.instruments import tick_table
 from onseju.rules.ticks import PPM
 from onseju.scenarios.form import AccountForm, BookForm, Market, Scenario, Step, TradeForm
-from onseju.scenarios.target import CannotPlayError, Observation, Uncrossed
+from onseju.scenarios.target import CannotPlayError, Observation, Uncrossed, check_rules
 
 DAY = 2026_01_02
 INSTRUMENT = 1
 VENUE_ACCOUNT = 1
 NO_SUCH_ORDER = 2**62
 """An order id that no engine gives."""
-
-RULE_NAMES = frozenset(
-    {
-        "auction",
-        "compare",
-        "id_reuse",
-        "market_remainder",
-        "modify_priority",
-        "owner_only_cancel",
-        "seed_last",
-        "stop_election",
-        "stop_trigger",
-        "stp",
-    }
-)
-"""The rules that `plain` scenarios may name."""
 
 
 class EngineTarget:
@@ -95,7 +79,11 @@ class EngineTarget:
         self._make_engine = make_engine
         self._occurrence = 0
 
+    def close(self) -> None:
+        """There is nothing to give up."""
+
     def begin(self, scenario: Scenario) -> None:
+        check_rules(scenario)
         self._engine = self._make_engine()
         self._seq = 0
         self._scenario = scenario
@@ -225,9 +213,6 @@ class EngineTarget:
 
     def _set_plain_rules(self) -> None:
         scenario = self._scenario
-        unknown = set(scenario.rules) - RULE_NAMES if isinstance(scenario.rules, dict) else set()
-        if unknown:
-            raise CannotPlayError(f"there are no rules {', '.join(sorted(unknown))}")
         for name, rule, words in (
             ("market_remainder", Rule.MARKET_REMAINDER, MarketRemainder),
             ("stp", Rule.SELF_TRADE_PREVENTION, SelfTradePrevention),

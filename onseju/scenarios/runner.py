@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -13,9 +16,13 @@ from onseju.scenarios.compare import differences
 from onseju.scenarios.engine_target import EngineTarget
 from onseju.scenarios.form import Scenario, read
 from onseju.scenarios.play import play
+from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError, Target
 
-TARGETS: dict[str, Callable[[], Target]] = {"reference": lambda: EngineTarget(ReferenceEngine)}
+TARGETS: dict[str, Callable[[], Target]] = {
+    "reference": lambda: EngineTarget(ReferenceEngine),
+    "server": ServerTarget,
+}
 """What scenarios can be played on, by the name that `--engine` takes."""
 
 UNREADABLE = 2
@@ -55,12 +62,14 @@ def run_scenario(scenario: Scenario, target: Target) -> Result:
 def run_file(path: Path, engine: str = "reference") -> Report:
     """Play every scenario of a file. Raises `KeyError` for an unknown engine, `OSError` and `msgspec.DecodeError` for a
     file that cannot be read."""
-    target = TARGETS[engine]()
-    return Report([run_scenario(scenario, target) for scenario in read(path)])
+    scenarios = read(path)
+    with closing(TARGETS[engine]()) as target:
+        return Report([run_scenario(scenario, target) for scenario in scenarios])
 
 
 def main(path: Path, engine: str) -> int:
     """Run a file and print how it went. Gives the exit code: 0 all passed, 1 some failed, 2 nothing could be run."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that what was started is ended
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
         report = run_file(path, engine)

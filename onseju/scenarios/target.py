@@ -8,6 +8,22 @@ import msgspec
 
 from onseju.scenarios.form import AccountForm, BookForm, Scenario, Step, TradeForm
 
+RULE_NAMES = frozenset(
+    {
+        "auction",
+        "compare",
+        "id_reuse",
+        "market_remainder",
+        "modify_priority",
+        "owner_only_cancel",
+        "seed_last",
+        "stop_election",
+        "stop_trigger",
+        "stp",
+    }
+)
+"""The rules that `plain` scenarios may name."""
+
 
 class CannotPlayError(Exception):
     """The target cannot set the scenario up: it lacks a rule or a phase. The text says which."""
@@ -36,6 +52,10 @@ class Target(Protocol):
 
     def begin(self, scenario: Scenario) -> None:
         """A fresh venue with the scenario's instrument, rules, accounts and phase. Raises `CannotPlayError`."""
+        ...
+
+    def close(self) -> None:
+        """Give up what the target holds. It plays no more."""
         ...
 
     def is_live(self, label: str) -> bool:
@@ -69,3 +89,10 @@ class Target(Protocol):
     def observe(self) -> Observation:
         """Everything that came out since `begin`."""
         ...
+
+
+def check_rules(scenario: Scenario) -> None:
+    """Raises `CannotPlayError` for a `plain` scenario with a rule that nobody knows."""
+    unknown = set(scenario.rules) - RULE_NAMES if isinstance(scenario.rules, dict) and not scenario.is_krx else set()
+    if unknown:
+        raise CannotPlayError(f"there are no rules {', '.join(sorted(unknown))}")

@@ -9,7 +9,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from onseju.contract.commands import OpenAccount, Request
+from onseju.contract.events import InstrumentListed
+from onseju.contract.words import AccountKind, MarketRemainder, Rule
 from onseju.gateway import admin, keys, users
+from onseju.gateway.openings import VENUE_ACCOUNT
 from tests.unit.gateway.served import ADMIN_KEY, PASSWORD, Served, Venue
 
 
@@ -185,6 +189,68 @@ def test_instruments_that_cannot_be(venue: Venue, host: httpx.Client, change: An
     body = {"symbol": "900001", "name": "x", "base_price": 10_000, **change}
     refused(host.post("/v1/admin/instruments", json=body), 400, "malformed")
     assert venue.bus.last_seq == before
+
+
+def test_interruption_rates_of_an_instrument(venue: Venue, host: httpx.Client) -> None:
+    body = {"symbol": "900001", "name": "x", "base_price": 10_000, "vi_dynamic_ppm": 30_000, "vi_static_ppm": 100_000}
+    assert host.post("/v1/admin/instruments", json=body).status_code == 201
+    (listed,) = [event for event in venue.bus.blocks[-1].events if isinstance(event, InstrumentListed)]
+    assert (listed.vi_dynamic_ppm, listed.vi_static_ppm) == (30_000, 100_000)
+    refused(host.post("/v1/admin/instruments", json=body | {"vi_static_ppm": 1_000_001}), 400, "malformed")
+
+
+def test_rules_of_an_instrument_and_of_the_venue(venue: Venue, host: httpx.Client) -> None:
+    directory = venue.bus.market.directory
+    answer = host.post("/v1/admin/rules", json={"rule": "max_order_qty", "value": 100})
+    told = answer.json()
+    assert (answer.status_code, told["rule"], told["value"], told["symbol"]) == (200, "max_order_qty", 100, None)
+    assert told["seq"] == venue.bus.last_seq
+    with capture_logs() as logs:
+        body = {"rule": "market_remainder", "value": "rest", "symbol": "005930"}
+        assert host.post("/v1/admin/rules", json=body).status_code == 200
+    assert [entry["rule"] for entry in logs if entry["event"] == "set_rule"] == ["market_remainder"]
+    samsung, hynix = directory.by_symbol("005930"), directory.by_symbol("000660")
+    assert samsung is not None
+    assert hynix is not None
+    assert directory.rule(Rule.MAX_ORDER_QTY, samsung.id) == 100
+    assert directory.rule(Rule.MARKET_REMAINDER, samsung.id) == MarketRemainder.REST
+    assert directory.rule(Rule.MARKET_REMAINDER, hynix.id) == MarketRemainder.CANCEL
+
+
+def test_the_first_fee_opens_the_account_that_collects_it(venue: Venue, host: httpx.Client) -> None:
+    assert host.post("/v1/admin/rules", json={"rule": "commission_ppm", "value": 0}).status_code == 200
+    assert host.post("/v1/admin/deposits", json={"account_id": VENUE_ACCOUNT, "cash": 1}).status_code == 404
+    for value in (150, 140):
+        assert host.post("/v1/admin/rules", json={"rule": "commission_ppm", "value": value}).json()["value"] == value
+    assert venue.bus.engine.account(VENUE_ACCOUNT).kind == AccountKind.VENUE
+
+
+def test_a_fee_goes_to_an_account_of_the_venue_that_there_is(venue: Venue, host: httpx.Client) -> None:
+    venue.bus.apply(Request(OpenAccount(account=77, account_kind=AccountKind.VENUE)))
+    assert host.post("/v1/admin/rules", json={"rule": "commission_ppm", "value": 150}).status_code == 200
+    assert host.post("/v1/admin/deposits", json={"account_id": VENUE_ACCOUNT, "cash": 1}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"rule": "gravity", "value": 1}, 400, "malformed"),
+        ({"rule": "max_order_qty"}, 400, "malformed"),
+        ({"rule": "max_order_qty", "value": -1}, 400, "malformed"),
+        ({"rule": "max_order_qty", "value": 1.5}, 400, "malformed"),
+        ({"rule": "max_order_qty", "value": True}, 400, "malformed"),
+        ({"rule": "max_order_qty", "value": "rest"}, 400, "malformed"),
+        ({"rule": "market_remainder", "value": 2}, 400, "malformed"),
+        ({"rule": "market_remainder", "value": "off"}, 400, "malformed"),
+        ({"rule": "market_remainder", "value": "float"}, 422, "invalid_command"),
+        ({"rule": "self_trade_prevention", "value": "cancel_both"}, 422, "invalid_command"),
+        ({"rule": "commission_ppm", "value": 1_000_001}, 422, "invalid_command"),
+        ({"rule": "max_open_orders", "value": 5, "symbol": "005930"}, 422, "invalid_command"),
+        ({"rule": "max_order_qty", "value": 5, "symbol": "999999"}, 404, "unknown_symbol"),
+    ],
+)
+def test_rules_that_cannot_be(host: httpx.Client, body: Any, status: int, code: str) -> None:
+    refused(host.post("/v1/admin/rules", json=body), status, code)
 
 
 def test_halting_and_resuming_and_phases(venue: Venue, host: httpx.Client) -> None:
