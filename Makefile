@@ -40,8 +40,8 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure everything that docs/benchmarks.md states (about ten minutes)
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms of the fault tests
-	@$(BIN)/python -m pytest -m soak --timeout=7200 $(ARGS)
+soak: setup ## The long forms of the fault tests: 200 kills (about ten minutes)
+	@ONSEJU_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
 
 lock: setup ## Pin the requirements anew
 	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --universal --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml -o requirements.txt

@@ -63,7 +63,7 @@ def orders_of(client: httpx.Client) -> list[dict]:
             return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7200)
 def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = int(os.environ.get("ONSEJU_SEED", "0")) or random.randrange(1, 2**32)
     print(f"seed {seed}: rerun with ONSEJU_SEED={seed}")
