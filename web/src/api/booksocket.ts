@@ -98,9 +98,10 @@ export class BookSocket {
   }
 
   /** The places in the queue are an account's: another one needs a connection with its session. */
-  setAccount(loggedIn: boolean): void {
+  setAccount(loggedIn: boolean, another: boolean): void {
+    const changed = another || loggedIn !== this.#account;
     this.#account = loggedIn;
-    if (this.#running) this.restart();
+    if (changed && this.#running) this.restart();
   }
 
   start(): void {

@@ -127,6 +127,7 @@ export class Connection {
     const link = this.#links.kis;
     const { used, limit, left_out: leftOut } = this.#kis;
     const seconds = this.#seconds(link) ?? 0;
+    if (!this.#loggedIn) return { key: "kis.log_in" };
     if (this.#secure && link.reason === "mixed_content") return { key: "kis.mixed_content" };
     if (link.state === "live") {
       return leftOut.length > 0 ? { key: "kis.full", params: { limit } } : { key: "kis.live", params: { used, limit } };

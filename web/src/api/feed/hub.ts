@@ -211,7 +211,8 @@ export class FeedHub {
     this.#greeted = true;
     this.#accountId = hello.accountId;
     this.#csrfToken = hello.csrfToken;
-    if (same && !renewed) {
+    const refused = this.#account.status.state === "refused";
+    if (same && !renewed && !refused) {
       if (this.#account.isLive) {
         const { lastId } = this.#account;
         tab.post({ kind: "account-open", accountId: this.#accountId, resumed: false, head: this.#head, lastId });
@@ -219,7 +220,7 @@ export class FeedHub {
       return;
     }
     // Another session: its own stream, its own queue places, its own approval key.
-    this.#book.setAccount(hello.accountId !== null);
+    this.#book.setAccount(hello.accountId !== null, renewed);
     this.#kis.stop();
     if (hello.accountId === null) {
       this.#account.stop();

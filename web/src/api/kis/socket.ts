@@ -67,7 +67,7 @@ const nameOf = (registration: Registration): string => `${registration.tr}|${reg
 /** Whether `ws://` may be opened from an https page: only to this machine itself. */
 export function isLoopback(url: string): boolean {
   const host = new URL(url).hostname;
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\./.test(host);
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 export class KisSocket {

@@ -102,6 +102,7 @@ export const en: Catalogue = {
   "link.reset": "Away for long, so everything was read anew. Nothing is missing.",
   "link.session_ended": "Your session has ended. Log in again.",
   "kis.off": "Prices are not being received yet.",
+  "kis.log_in": "Log in to receive live prices.",
   "kis.connecting": "Connecting to KIS prices.",
   "kis.live": (p) => `KIS prices live ${p.used}/${p.limit}`,
   "kis.silent": (p) => `Nothing heard from KIS for ${p.seconds} s. The prices shown are not live.`,

@@ -118,6 +118,7 @@ export const ko = {
   "link.reset": "오래 떨어져 있어 처음부터 다시 읽었습니다. 빠진 것은 없습니다.",
   "link.session_ended": "로그인이 끝났습니다. 다시 로그인해 주세요.",
   "kis.off": "시세를 아직 받지 않습니다.",
+  "kis.log_in": "로그인하면 실시간 시세를 받습니다.",
   "kis.connecting": "KIS 시세에 연결하는 중입니다.",
   "kis.live": (p: { used: number; limit: number }) => `KIS 시세 실시간 ${p.used}/${p.limit}`,
   "kis.silent": (p: { seconds: number }) =>
