@@ -51,6 +51,7 @@ run: setup ## Start the exchange with its bots; stop it with Ctrl-C
 	@$(BIN)/onseju up $(ARGS)
 
 test: setup ## Run every test
+	@if $(NODE_OK) && command -v npm >/dev/null; then cd web && npm test --silent; else echo "$(NODE_MISSING), so the page's own tests are left out."; fi
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## Format, lint, types
@@ -59,8 +60,8 @@ check: setup ## Format, lint, types
 	@$(BIN)/mypy
 	@if $(NODE_OK) && command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo "$(NODE_MISSING), so the web page is not checked."; fi
 
-check-page: web/node_modules/.ready ## The same for the web page, and its unit tests
-	@cd web && npm run --silent check && npm run --silent lint && npm test --silent
+check-page: web/node_modules/.ready ## The same for the web page
+	@cd web && npm run --silent check && npm run --silent lint
 
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
