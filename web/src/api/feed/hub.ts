@@ -183,6 +183,7 @@ export class FeedHub {
       this.#kis.retry();
       this.#book.retry();
     }
+    if (message.kind === "hello" || message.kind === "watch") this.#book.start();
   }
 
   #leave(tab: Tab): void {
@@ -191,7 +192,6 @@ export class FeedHub {
 
   /** What a new tab must know of what went before it. */
   #welcome(tab: Tab): void {
-    this.#book.start();
     for (const status of [this.#account.status, this.#book.status, this.#kis.status])
       tab.post({ kind: "link", status });
     tab.post({ kind: "kis", status: this.#kis.kisStatus });
