@@ -121,6 +121,10 @@ export class Orders {
       const next = [fill, ...fills];
       return first === undefined || isLater(fill, first) ? next.slice(0, KEPT_FILLS) : sorted(next);
     });
+    if (this.#fillKeys.size > KEPT_FILLS * 4) {
+      this.#fillKeys.clear();
+      for (const each of this.fills.get()) this.#fillKeys.add(keyOf(each));
+    }
     const known = this.#orders.get(fill.order_id);
     let order = known ?? null;
     if (known !== undefined) {

@@ -107,7 +107,14 @@ describe("the book's socket", () => {
     const wire = open();
     expect(wire.json.at(-1)).toMatchObject({ op: "subscribe", channels: [{ name: "queue" }] });
     const place = { order_id: 7, ahead_qty: 3, leaves_qty: 1, level_qty: 4, ahead_orders: 1 };
-    wire.sayJson({ ch: "queue", id: "j-1-0", prev: null, type: "positions", ts: null, data: { positions: [place], seq: 1 } });
+    wire.sayJson({
+      ch: "queue",
+      id: "j-1-0",
+      prev: null,
+      type: "positions",
+      ts: null,
+      data: { positions: [place], seq: 1 },
+    });
     expect(places).toEqual([[place]]);
     socket.setAccount(true, false);
     expect(FakeSocket.opened).toHaveLength(1);

@@ -29,7 +29,9 @@ describe("requests", () => {
   });
 
   it("writes carry the session's token, and say when they are repeats", async () => {
-    const { http, calls } = serve(() => Response.json({ order_id: 1 }, { headers: { "Idempotency-Replayed": "true" } }));
+    const { http, calls } = serve(() =>
+      Response.json({ order_id: 1 }, { headers: { "Idempotency-Replayed": "true" } }),
+    );
     http.csrfToken = "token";
     const order = { symbol: "005930", side: "buy", type: "market", qty: 1, client_order_id: "web-1" } as const;
     const answer = await new Exchange(http).newOrder(order);
@@ -84,7 +86,9 @@ describe("no answer", () => {
   it("takes no longer than it may", async () => {
     const http = new Http({
       fetch: (_, init) =>
-        new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error))),
+        new Promise((_resolve, reject) =>
+          init.signal?.addEventListener("abort", () => reject(init.signal?.reason as Error)),
+        ),
     });
     await expect(http.request("/", { timeoutMs: 20 })).rejects.toBeInstanceOf(NoAnswer);
   });

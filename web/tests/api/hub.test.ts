@@ -190,7 +190,14 @@ describe("records as the page takes them", () => {
   it("a trade has its Korean day and second", () => {
     const tick = tickOf(trade, 0);
     expect(new Date(tick.at).toISOString()).toBe("2023-06-12T00:33:54.000Z");
-    expect(tick).toMatchObject({ symbol: "005930", price: 71900, qty: 1, taker: "buy", volume: 3052507, halted: false });
+    expect(tick).toMatchObject({
+      symbol: "005930",
+      price: 71900,
+      qty: 1,
+      taker: "buy",
+      volume: 3052507,
+      halted: false,
+    });
     expect(tickOf({ ...trade, taker: "3" }, 0).taker).toBeNull();
   });
 

@@ -26,7 +26,8 @@ describe("the format", () => {
     for (let size = 1; size < 12; size += 1) {
       const parser = new SseParser();
       const messages = [];
-      for (let start = 0; start < text.length; start += size) messages.push(...parser.push(text.slice(start, start + size)));
+      for (let start = 0; start < text.length; start += size)
+        messages.push(...parser.push(text.slice(start, start + size)));
       expect(messages).toEqual(expected);
     }
   });

@@ -59,8 +59,7 @@ export const en: Catalogue = {
         ? `You can sell ${s(p.can)}.`
         : "You have no shares to sell.",
   "refused.auction_type": (p) => `${p.type} is not accepted during an auction. Use a day limit order.`,
-  "refused.market_closed": (p) =>
-    p.opens === null ? "The market is closed." : `The market is closed. Orders open ${p.opens}.`,
+  "refused.market_closed": (p) => `The market is closed. Orders open ${p.tomorrow ? "tomorrow " : ""}at ${p.time}.`,
   "refused.rate_limited": (p) => `Too many orders. Try again in ${p.seconds} s.`,
   "refused.network": "The server could not be reached. Check your connection.",
   "refused.unknown_answer": "The server sent an answer that was not understood.",

@@ -64,8 +64,8 @@ export const ko = {
         : "팔 수 있는 주식이 없습니다.",
   "refused.auction_type": (p: { type: string }) =>
     `단일가 시간에는 ${p.type}를 쓸 수 없습니다. 당일 지정가로 주문해 주세요.`,
-  "refused.market_closed": (p: { opens: string | null }) =>
-    p.opens === null ? "장이 끝났습니다." : `장이 끝났습니다. ${p.opens}부터 주문할 수 있습니다.`,
+  "refused.market_closed": (p: { time: string; tomorrow: boolean }) =>
+    `장이 끝났습니다. ${p.tomorrow ? "내일 " : ""}${p.time}부터 주문할 수 있습니다.`,
   "refused.rate_limited": (p: { seconds: number }) =>
     `주문이 너무 잦습니다. ${p.seconds}초 뒤에 다시 보낼 수 있습니다.`,
   "refused.network": "서버에 닿지 못했습니다. 연결을 확인해 주세요.",
