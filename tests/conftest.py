@@ -17,9 +17,9 @@ hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A real server without bots, shared by all tests that only use accounts of their own."""
+    """A real server without bots, shared by a module's tests: they use accounts of their own, but one book."""
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
     process.stop()
