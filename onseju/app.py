@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from onseju.bots.accounts import BOT_ACCOUNTS
 from onseju.bus.inproc import InprocBus
+from onseju.bus.port import StoppedError
 from onseju.contract.commands import Request
 from onseju.exchange.exchange import Exchange, now_us
 from onseju.exchange.genesis import begin
@@ -25,6 +26,7 @@ from onseju.gateway.context import Gateway
 from onseju.gateway.openings import ensure_account, finish_openings
 from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
+from onseju.identity.records import DatabaseUnusableError
 from onseju.identity.service import IdentityService
 from onseju.journal.segments import SegmentJournal
 from onseju.kis import approval
@@ -36,12 +38,12 @@ from onseju.market.market import Market
 from onseju.market.queues import QueuePositions
 from onseju.matching.engine import Engine
 from onseju.matching.reference import ReferenceEngine
-from onseju.projections.projector import Projector
+from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.queries import Queries
 from onseju.push import events, sse, websocket
 from onseju.push.ring import AccountRing
 from onseju.rules import instruments, packs
-from onseju.settings import Settings
+from onseju.settings import ADMIN_KEY, Settings
 
 OPERATIONS = (
     orders.operations,
@@ -64,15 +66,27 @@ ENGINES: dict[str, Callable[[], Engine]] = {"reference": ReferenceEngine}
 """The engines that `--engine` names."""
 
 Progress = Callable[[str, int, int], None]
-"""Told while starting: what is being done, how much of it is done, how much there is."""
+"""Told while starting: what is being done, how much of it is done, how much there is. What it raises ends the start."""
+
+
+class CannotStartError(Exception):
+    """The exchange cannot start; the text says why and what to do."""
 
 
 class Venue:
     """All stages of one venue in one process."""
 
     def __init__(self, settings: Settings) -> None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.settings = settings.model_copy(update={"admin_key": SecretStr(admin_key(settings))})
+        """Open everything. Raises `CannotStartError`, or `JournalError` for the journal."""
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            key = admin_key(settings)
+        except OSError as error:
+            where = error.filename or settings.data_dir
+            raise CannotStartError(
+                f"{where} cannot be used ({error.strerror}). Choose a data folder that this user may write: --data-dir DIR"
+            ) from error
+        self.settings = settings.model_copy(update={"admin_key": SecretStr(key)})
         self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
         self.bus = InprocBus(capacity=settings.bus_capacity)
         self.exchange_task: asyncio.Task[None] | None = None
@@ -83,12 +97,18 @@ class Venue:
             self.journal, settings.data_dir / "projections.db", max_waiters=settings.min_seq_waiters
         )
         self.queries = Queries(settings.data_dir / "projections.db")
-        self.identity = IdentityService.open(settings.data_dir / "identity.db", session_hours=settings.session_hours)
+        try:
+            self.identity = IdentityService.open(
+                settings.data_dir / "identity.db", session_hours=settings.session_hours
+            )
+        except DatabaseUnusableError as error:
+            self.journal.close()
+            raise CannotStartError(
+                f"{error} The users, sessions and keys in it cannot be rebuilt: put a copy of it back from a backup."
+            ) from error
         self.queues = QueuePositions()
         source = MarketSource(self.market)
-        self.kis_simulator = KisSimulator(
-            source, SimulatorSettings(layout=settings.kis_layout)
-        )
+        self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)
         self.bus.subscribe(self.queues.listen)
@@ -120,17 +140,26 @@ class Venue:
 
     @contextlib.asynccontextmanager
     async def running(self, progress: Progress | None = None) -> AsyncIterator[Venue]:
-        """Replay, begin, catch the projections up; inside, the venue takes commands; afterwards everything is closed."""
+        """Replay, begin, catch the projections up; inside, the venue takes commands; afterwards everything is closed.
+
+        Raises `CannotStartError`, `JournalError`, and what `progress` raises.
+        """
         tell = progress or (lambda _what, _done, _all: None)
         tasks: list[asyncio.Task[None]] = []
         try:
             self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_))
             self.exchange_task = asyncio.create_task(self.exchange.run(), name="exchange")
             tasks.append(self.exchange_task)
-            await begin(self.bus, self.exchange, self._first_commands())
-            await finish_openings(self.gateway)
+            try:
+                await begin(self.bus, self.exchange, self._first_commands())
+                await finish_openings(self.gateway)
+            except StoppedError:
+                raise CannotStartError(f"The exchange has stopped: {self.exchange.stopped}") from self.exchange.stopped
             tasks.append(asyncio.create_task(Scheduler(self.bus, self.market.clock_day).run(), name="scheduler"))
-            self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
+            try:
+                self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
+            except ProjectionError as error:
+                raise CannotStartError(str(error)) from error
             self.projector.start()
             yield self
         finally:
@@ -173,18 +202,24 @@ def admin_key(settings: Settings) -> str:
         return settings.admin_key.get_secret_value()
     path = settings.data_dir / "admin.key"
     with contextlib.suppress(FileNotFoundError):
-        return path.read_text("ascii").strip()
+        key = path.read_text("utf-8", "replace").strip()
+        if not ADMIN_KEY.fullmatch(key):
+            raise CannotStartError(f"{path} holds no key (KEY.SECRET). Delete it, and the next start makes a new one.")
+        return key
     key = f"ADMIN{secrets.token_hex(6).upper()}.{secrets.token_urlsafe(32)}"
     _write_private(path, key + "\n")
     return key
 
 
 def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Make the file whole or not at all: an empty key file would be a key that everybody has."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def replay_journal(directory: Path, engine: str, out: TextIO) -> int:

@@ -6,12 +6,14 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any, Literal, NoReturn
 
 import httpx
 import typer
 import uvloop
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from onseju import __version__
@@ -65,7 +67,8 @@ def up(
     ] = None,
 ) -> None:
     """Start the exchange: everything in one command, nothing to install."""
-    from onseju.serve import CannotStartError, serve
+    from onseju.app import CannotStartError
+    from onseju.serve import serve
 
     configure_logs()
     settings = _settings(
@@ -143,7 +146,7 @@ def _online(url: str, settings: Settings, body: dict[str, Any]) -> dict[str, Any
 
 def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
     """The same call on the same stages, without a port."""
-    from onseju.app import Venue
+    from onseju.app import CannotStartError, Venue
 
     configure_logs()
 
@@ -157,6 +160,8 @@ def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
 
     try:
         return _account(asyncio.run(create()))
+    except CannotStartError as error:
+        _fail(str(error))
     except JournalError as error:
         _fail(f"{error} If the server is running, use --url instead of --data-dir.")
 
@@ -215,8 +220,16 @@ def _settings(**options: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        lines = [f"{'.'.join(map(str, problem['loc']))}: {_what_is_wrong(problem)}" for problem in error.errors()]
         _fail("The settings are not right.\n  " + "\n  ".join(lines))
+    except TOMLDecodeError as error:
+        _fail(f"onseju.toml cannot be read: {error}.")
+    except SettingsError as error:
+        _fail(f'The settings are not right: {error}. A list in the environment is JSON: ["a", "b"].')
+
+
+def _what_is_wrong(problem: Any) -> str:
+    return "there is no such setting" if problem["type"] == "extra_forbidden" else str(problem["msg"])
 
 
 def _fail(text: str) -> NoReturn:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from onseju.app import Venue
+from onseju.app import CannotStartError, Venue
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.settings import Settings
@@ -27,8 +30,40 @@ FILES_WANTED = 65_536
 """Open files to ask the system for: each stream holds one."""
 
 
-class CannotStartError(Exception):
-    """The exchange cannot start; the text says why and what to do."""
+class _StopAskedError(Exception):
+    """A signal came while the venue was starting."""
+
+
+class Signals:
+    """Ctrl-C and SIGTERM ask for an orderly end, from the first moment to the last. A second Ctrl-C does not wait for it.
+
+    uvicorn's own handlers come late, and end the process by the same signal before the stages are closed.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.server: uvicorn.Server | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.server is not None:
+            self.server.handle_exit(number, frame)
+        elif self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def check(self) -> None:
+        """Raise `_StopAskedError` if a signal came. Called between the steps of a start, which may block for long."""
+        if self.asked:
+            raise _StopAskedError
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -40,9 +75,16 @@ def listen(settings: Settings) -> socket.socket:
         sock.bind((settings.host, settings.port))
     except OSError as error:
         sock.close()
+        if error.errno == errno.EADDRINUSE:
+            advice = "Another program has it. Choose another port: onseju up --port 0 takes a free one."
+        elif error.errno == errno.EACCES:
+            advice = "Ports below 1024 are the system's. Choose a higher one with --port."
+        else:
+            advice = (
+                f"{settings.host} must be an address of this machine: --host 127.0.0.1, or 0.0.0.0 for all of them."
+            )
         raise CannotStartError(
-            f"Port {settings.port} of {settings.host} cannot be opened ({error.strerror}). "
-            f"Choose another: onseju up --port {settings.port + 1}"
+            f"Port {settings.port} of {settings.host} cannot be opened ({error.strerror}). {advice}"
         ) from error
     return sock
 
@@ -58,14 +100,21 @@ def raise_file_limit() -> None:
 async def serve(settings: Settings, console: Console) -> int:
     """Run until a signal or until the exchange stops by itself. Gives the exit status."""
     raise_file_limit()
-    with contextlib.closing(listen(settings)) as sock:
+    with Signals() as signals, contextlib.closing(listen(settings)) as sock:
         port = sock.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{port}"
         venue = Venue(settings.model_copy(update={"port": port}))
-        with _progress(console) as tell:
+        with _progress(console) as show, contextlib.suppress(_StopAskedError):
+
+            def tell(what: str, done: int, total: int) -> None:
+                signals.check()
+                show(what, done, total)
+
             async with venue.running(tell):
-                return await _serve_venue(venue, sock, url, console)
+                signals.check()
+                return await _serve_venue(venue, sock, url, console, signals)
+        return 0
 
 
 class _WebSocket(KisWebSocketProtocol, WebSocketProtocol):
@@ -85,8 +134,13 @@ class _Server(uvicorn.Server):
         finally:
             self.tried.set()
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """`Signals` takes them."""
+        yield
 
-async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Console) -> int:
+
+async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Console, signals: Signals) -> int:
     config = uvicorn.Config(
         venue.app(),
         loop="none",
@@ -103,7 +157,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
     )
-    server = _Server(config)
+    server = signals.server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
     await server.tried.wait()
     bots = await _start_bots(venue, url) if venue.settings.bots and server.started else None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+ADMIN_KEY = re.compile(r"[^\s.]+\.\S{16,}", re.ASCII)
+"""What a bootstrap admin key looks like: an empty one would be a key that everybody has."""
 
 
 class Settings(BaseSettings):
@@ -62,6 +66,13 @@ class Settings(BaseSettings):
     """With the real KIS: let pages on this machine have the host's approval key, not only the admin's."""
     kis_layout: Literal["auto", "old", "mid", "new"] = "auto"
     """Record widths of KIS frames: by the date (they changed in June and on 2026-09-14), or always the same."""
+
+    @field_validator("admin_key")
+    @classmethod
+    def _an_admin_key_is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not ADMIN_KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("a key looks like KEY.SECRET, its secret at least 16 characters long")
+        return key
 
     @model_validator(mode="after")
     def _kis_needs_its_keys(self) -> Self:

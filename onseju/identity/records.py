@@ -32,6 +32,10 @@ class IdentityError(Exception):
     """A refusal by identity."""
 
 
+class DatabaseUnusableError(Exception):
+    """The database cannot be opened; the text names the file and says why."""
+
+
 class InvalidNameError(IdentityError):
     """The name is not 2 to 32 letters, digits, Korean syllables, or `.`, `_`, `-`."""
 

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.pool import StaticPool
 
 from onseju.identity.names import name_key
-from onseju.identity.records import ApiKey, NameTakenError, TooManyKeysError, User
+from onseju.identity.records import ApiKey, DatabaseUnusableError, NameTakenError, TooManyKeysError, User
 from onseju.identity.tables import api_keys, sessions, users
 from onseju.identity.tokens import OWNER_BYTES
 
@@ -45,16 +46,25 @@ class Store:
     """One connection. Create it and call it on one thread only."""
 
     def __init__(self, database: Path) -> None:
-        os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))  # password hashes are nobody else's to read
+        """Open the database and bring its tables to this release. Raises `DatabaseUnusableError`."""
+        try:
+            os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))  # password hashes are nobody else's to read
+        except OSError as error:
+            raise DatabaseUnusableError(f"{database} cannot be used: {error.strerror}.") from error
         self._engine = sa.create_engine(
             f"sqlite:///file:{quote(str(database.resolve()))}?mode=rw&uri=true", poolclass=StaticPool
         )
         _own_transactions(self._engine)
-        with self._engine.begin() as connection:
-            config = Config()
-            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        try:
+            with self._engine.begin() as connection:
+                config = Config()
+                config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except (sa.exc.DatabaseError, CommandError) as error:
+            self._engine.dispose()
+            reason = error.orig if isinstance(error, sa.exc.DatabaseError) else error
+            raise DatabaseUnusableError(f"{database} cannot be used: {reason}.") from error
 
     def close(self) -> None:
         self._engine.dispose()
