@@ -263,6 +263,8 @@ export const labels: {
   "status.nothing_lost": "Fills made meanwhile will be shown when it returns; none is lost.",
   "status.now": "Connect now",
   "status.lost": "Connection lost. The prices shown are not live.",
+  "toast.accepted": (p) => `Order to ${p.side} ${s(p.qty)} accepted`,
+  "toast.order": (p) => `${p.name} ${p.price === null ? "market" : w(p.price)}`,
   "toasts.title": "Notices",
   "phone.title": "Screens",
   "phone.list": "List",

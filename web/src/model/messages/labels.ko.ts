@@ -272,6 +272,9 @@ export const labels = {
   "status.nothing_lost": "끊긴 동안의 체결은 다시 이어지면 빠짐없이 표시됩니다.",
   "status.now": "지금 연결",
   "status.lost": "연결이 끊겼습니다. 보이는 가격은 실시간이 아닙니다.",
+  "toast.accepted": (p: { side: "buy" | "sell"; qty: number }) =>
+    `${p.side === "buy" ? "매수" : "매도"} ${s(p.qty)} 주문을 받았습니다`,
+  "toast.order": (p: { name: string; price: number | null }) => `${p.name} ${p.price === null ? "시장가" : w(p.price)}`,
   "toasts.title": "알림",
   "phone.title": "화면",
   "phone.list": "종목",
