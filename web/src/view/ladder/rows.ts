@@ -1,0 +1,172 @@
+/** The ladder's rows, written outside Svelte: text nodes and transforms, only where something changed, once a frame. */
+
+import type { Side } from "../../api/types";
+import type { BookNow } from "../../model/book";
+import { direction, group, percent, rateX100 } from "../../model/numbers";
+import type { OwnLevel } from "../../model/orders";
+
+export interface LadderNow {
+  /** By row, highest first. */
+  prices: readonly (number | null)[];
+  book: BookNow;
+  last: number | null;
+  base: number;
+  own: ReadonlyMap<string, OwnLevel>;
+  /** Running totals from the spread outwards instead of each level's quantity. */
+  totals: boolean;
+  /** What a level's name says to a screen reader. */
+  describe: (price: number, rate: string, qty: number, own: number) => string;
+}
+
+interface Drawn {
+  price: number | null;
+  side: Side | "none";
+  qty: number;
+  share: number;
+  own: number;
+  notch: number;
+  last: boolean;
+  label: string;
+}
+
+const NOTHING: Drawn = { price: -1, side: "none", qty: -1, share: -1, own: -1, notch: -2, last: false, label: "" };
+
+class Row {
+  readonly element: HTMLElement;
+  readonly button: HTMLButtonElement;
+  readonly #price: Text;
+  readonly #rate: Text;
+  readonly #rateHost: HTMLElement;
+  readonly #qty: Text;
+  readonly #own: Text;
+  readonly #bar: HTMLElement;
+  readonly #notch: HTMLElement;
+  readonly #flash: HTMLElement;
+  readonly #upper: boolean;
+  #drawn: Drawn = NOTHING;
+
+  constructor(element: HTMLElement, upper: boolean) {
+    const find = <T extends HTMLElement>(name: string) => element.querySelector(name) as T;
+    const text = (host: HTMLElement) => host.appendChild(document.createTextNode(""));
+    this.element = element;
+    this.button = find("button");
+    this.#price = text(find("strong"));
+    this.#rateHost = find("em");
+    this.#rate = text(this.#rateHost);
+    this.#qty = text(find(".qty"));
+    this.#own = text(find(".own"));
+    this.#bar = find(".bar-q");
+    this.#notch = find(".notch");
+    this.#flash = find(".flash");
+    this.#upper = upper;
+  }
+
+  get price(): number | null {
+    return this.#drawn.price;
+  }
+
+  draw(next: Drawn, base: number): void {
+    const before = this.#drawn;
+    if (next.price !== before.price) {
+      this.#price.data = next.price === null ? "" : group(next.price);
+      this.#rate.data = next.price === null ? "" : percent(rateX100(next.price, base));
+      this.button.className = next.price === null ? "p" : `p ${direction(next.price, base)}`;
+      this.button.disabled = next.price === null;
+    }
+    if (next.side !== before.side) this.element.dataset["side"] = next.side;
+    if (next.qty !== before.qty) this.#qty.data = next.qty > 0 ? group(next.qty) : "";
+    if (next.share !== before.share) this.#bar.style.transform = `scaleX(${next.share.toFixed(4)})`;
+    if (next.own !== before.own) {
+      this.#own.data = next.own > 0 ? `◆ ${group(next.own)}` : "";
+      this.element.classList.toggle("mineat", next.own > 0);
+    }
+    if (next.notch !== before.notch) {
+      this.#notch.hidden = next.notch < 0;
+      const to = (this.#upper ? -1 : 1) * Math.max(next.notch, 0) * 100;
+      this.#notch.style.transform = `translateX(${to.toFixed(2)}%)`;
+    }
+    if (next.last !== before.last) this.element.classList.toggle("last", next.last);
+    if (next.label !== before.label) this.button.setAttribute("aria-label", next.label);
+    this.#drawn = next;
+  }
+
+  flash(): void {
+    this.#flash.animate?.([{ opacity: 1 }, { opacity: 0 }], { duration: 120, easing: "linear" });
+  }
+}
+
+function shareOf(level: OwnLevel | undefined, qty: number): number {
+  if (level === undefined || level.ahead === null || qty <= 0) return -1;
+  return Math.min(level.ahead / qty, 0.97);
+}
+
+export class LadderRows {
+  readonly #rows: Row[];
+  readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  constructor(elements: readonly HTMLElement[]) {
+    this.#rows = elements.map((element, index) => new Row(element, index < elements.length / 2));
+  }
+
+  /** The price that a row shows now. */
+  priceAt(row: number): number | null {
+    return this.#rows[row]?.price ?? null;
+  }
+
+  buttonAt(row: number): HTMLButtonElement | null {
+    return this.#rows[row]?.button ?? null;
+  }
+
+  draw(now: LadderNow): void {
+    const bids = new Map(now.book.bids.map(([price, qty]) => [price, qty]));
+    const asks = new Map(now.book.asks.map(([price, qty]) => [price, qty]));
+    const bestBid = now.book.bids[0]?.[0] ?? null;
+    const bestAsk = now.book.asks[0]?.[0] ?? null;
+    const qtys = now.prices.map((price) => (price === null ? 0 : (asks.get(price) ?? bids.get(price) ?? 0)));
+    const sides = now.prices.map((price) => sideOf(price, bestBid, bestAsk));
+    const shown = now.totals ? runningTotals(now) : qtys;
+    const most = Math.max(1, ...shown) * 1.02;
+    now.prices.forEach((price, index) => {
+      const side = sides[index] ?? "none";
+      const qty = shown[index] ?? 0;
+      const level = price === null || side === "none" ? undefined : now.own.get(`${side}:${price}`);
+      const share = qty / most;
+      const ahead = now.totals ? -1 : shareOf(level, qtys[index] ?? 0);
+      const own = level?.qty ?? 0;
+      const label =
+        price === null ? "" : now.describe(price, percent(rateX100(price, now.base)), qtys[index] ?? 0, own);
+      const last = price !== null && price === now.last;
+      this.#rows[index]?.draw(
+        { price, side, qty, share, own, notch: ahead < 0 ? -1 : ahead * share, last, label },
+        now.base,
+      );
+    });
+  }
+
+  /** A trade at a price: its ground lights up for a moment. */
+  flash(price: number): void {
+    if (this.#still.matches) return;
+    this.#rows.find((row) => row.price === price)?.flash();
+  }
+}
+
+function sideOf(price: number | null, bestBid: number | null, bestAsk: number | null): Side | "none" {
+  if (price === null) return "none";
+  if (bestAsk !== null && price >= bestAsk) return "sell";
+  if (bestBid !== null && price <= bestBid) return "buy";
+  return "none";
+}
+
+/** At each row, everything between it and the spread. */
+function runningTotals(now: LadderNow): number[] {
+  const sum = (levels: LadderNow["book"]["bids"], price: number, better: (at: number) => boolean) =>
+    levels.reduce((total, [at, qty]) => (at === price || better(at) ? total + qty : total), 0);
+  const bestBid = now.book.bids[0]?.[0] ?? null;
+  const bestAsk = now.book.asks[0]?.[0] ?? null;
+  return now.prices.map((price) => {
+    if (price === null) return 0;
+    if (bestAsk !== null && price >= bestAsk) return sum(now.book.asks, price, (at) => at < price);
+    if (bestBid !== null && price <= bestBid) return sum(now.book.bids, price, (at) => at > price);
+    return 0;
+  });
+}
