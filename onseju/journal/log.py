@@ -14,7 +14,15 @@ from onseju.contract.journal_records import FIRST_CHAIN, FRAME_BYTES, RecordDama
 from onseju.journal.files import Files
 from onseju.journal.frames import FrameReader, checksum_matches, whole_record_after
 from onseju.journal.port import JournalError
-from onseju.journal.segment import HEADER_BYTES, Identity, Segment, encode_header, segment_path, segment_paths
+from onseju.journal.segment import (
+    HEADER_BYTES,
+    Identity,
+    Segment,
+    UnknownFormatError,
+    encode_header,
+    segment_path,
+    segment_paths,
+)
 
 _logger = structlog.get_logger(__name__)
 
@@ -83,6 +91,8 @@ class SegmentLog(Generic[R]):
                 self._segments.append(Segment.load(path, self._identity))
             except RecordDamagedError as error:
                 raise damaged(path, 0, error) from error
+            except UnknownFormatError as error:
+                raise JournalError(f"{path} cannot be read: {error}.") from error
         if not self._segments:
             return
         first = self._segments[0]

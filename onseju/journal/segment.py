@@ -34,6 +34,10 @@ _CRC = struct.Struct("<I")
 _SUFFIX = ".log"
 
 
+class UnknownFormatError(Exception):
+    """The segment is whole, and was written by another release."""
+
+
 class Identity(NamedTuple):
     """What all segments of one log share."""
 
@@ -60,7 +64,7 @@ def encode_header(identity: Identity, first_seq: int, chain: bytes) -> bytes:
 
 
 def decode_header(data: bytes) -> tuple[Identity, int, bytes]:
-    """A header's identity, first seq and chain. Raises `RecordDamagedError`."""
+    """A header's identity, first seq and chain. Raises `RecordDamagedError` or `UnknownFormatError`."""
     if len(data) != HEADER_BYTES:
         raise RecordDamagedError(f"{len(data)} bytes are too few for a segment's header")
     head = data[: _HEADER.size]
@@ -68,7 +72,7 @@ def decode_header(data: bytes) -> tuple[Identity, int, bytes]:
         raise RecordDamagedError("the checksum of the segment's header does not match")
     magic, fmt, _, venue, name, first_seq, chain = _HEADER.unpack(head)
     if fmt != SEGMENT_FORMAT:
-        raise RecordDamagedError(f"segment format {fmt} is not known to this release (it knows {SEGMENT_FORMAT})")
+        raise UnknownFormatError(f"segment format {fmt} is not known to this release (it knows {SEGMENT_FORMAT})")
     return Identity(magic, venue, name.decode("ascii")), first_seq, chain
 
 
@@ -86,7 +90,10 @@ class Segment:
 
     @classmethod
     def load(cls, path: Path, identity: Identity) -> Self:
-        """The segment in this file. Raises `RecordDamagedError` where it is harmed or belongs to another journal."""
+        """The segment in this file.
+
+        Raises `RecordDamagedError` where it is harmed or belongs to another journal, or `UnknownFormatError`.
+        """
         with path.open("rb") as file:
             found, first_seq, chain = decode_header(file.read(HEADER_BYTES))
         if found != identity:

@@ -40,12 +40,20 @@ EVENTS = Coding[EventBlock](encode_event_block, decode_event_block, BLOCK_HEAD_B
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
+FORMAT = 1
+"""Of `journal.json`, and so of the folder. A newer one may mean anything: it is not read."""
+
+
+class _Form(msgspec.Struct, frozen=True):
+    format: int = FORMAT
+
+
 class _Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of `journal.json`."""
 
     journal_id: str
     venue: int
-    format: int = 1
+    format: int = FORMAT
 
 
 class SegmentJournal:
@@ -226,7 +234,10 @@ class SegmentJournal:
 def _load_name(directory: Path) -> _Name | None:
     path = directory / "journal.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Name)
+        content = path.read_bytes()
+        if msgspec.json.decode(content, type=_Form).format != FORMAT:
+            raise JournalError(f"{path} is of a format that this release does not know (it knows {FORMAT}).")
+        return msgspec.json.decode(content, type=_Name)
     except FileNotFoundError:
         if any(directory.glob("*/*.log")):
             raise JournalError(f"{path} is missing, though there are segments beside it.") from None

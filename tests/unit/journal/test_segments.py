@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from crc32c import crc32c
 
 from onseju.journal import frames
 from onseju.journal.files import Files
@@ -198,6 +199,30 @@ def test_a_damaged_name_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "journal.json").write_bytes(content)
     with pytest.raises(JournalError, match=r"journal\.json is damaged"):
         SegmentJournal.open(tmp_path)
+
+
+def test_what_a_later_release_wrote_is_not_read(tmp_path: Path) -> None:
+    journal = SegmentJournal.open(tmp_path, fsync=False)
+    journal.append(records(1, 1))
+    journal.close()
+    name = tmp_path / "journal.json"
+    content = name.read_bytes()
+    name.write_bytes(b'{"journal_id":"aaaaaaaaaaaa","venues":[1],"format":2}')
+    for opened in (SegmentJournal.open, SegmentJournal.open_for_reading):
+        with pytest.raises(JournalError, match="of a format that this release does not know"):
+            opened(tmp_path)
+    name.write_bytes(content)
+
+    (segment,) = (tmp_path / "commands").iterdir()
+    whole = segment.read_bytes()
+    header = whole[:8] + (2).to_bytes(2, "little") + whole[10:60]
+    segment.write_bytes(header + crc32c(header).to_bytes(4, "little") + whole[64:])
+    for opened in (SegmentJournal.open, SegmentJournal.open_for_reading):
+        with pytest.raises(JournalError, match="segment format 2 is not known to this release") as found:
+            opened(tmp_path)
+        assert "damaged" not in str(found.value)
+    segment.write_bytes(whole)
+    SegmentJournal.open(tmp_path).close()
 
 
 def test_a_missing_name_is_not_replaced_by_a_new_one(tmp_path: Path) -> None:
