@@ -192,7 +192,9 @@ class Connection:
                 self._end(CLOSE_TOO_BIG, Reason.BODY_TOO_LARGE.code)
                 return
             await self._free.acquire()
-            self._take(content)
+            await self._check_caller()  # from memory: a key that was revoked a moment ago enters no order any more
+            if self._close is None:
+                self._take(content)
 
     def _take(self, content: str | bytes) -> None:
         """Take in one message; it gets exactly one answer."""

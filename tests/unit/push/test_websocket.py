@@ -350,6 +350,37 @@ def test_unsubscribing_ends_a_channel(run: Run) -> None:
     run(test)
 
 
+def test_who_is_no_longer_let_in_enters_no_more_orders(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = open_journal(tmp_path / "journal")
+        identity = IdentityService.open(tmp_path / "identity.db")
+        site = Site(journal, heartbeat_s=3600, identity=identity)
+        site.publish([listed()])
+        user = await identity.sign_up("someone", "correct horse battery")
+        key = await identity.create_key(user.user_id, "streams", ["read", "trade"])
+        session = await identity.log_in("someone", "correct horse battery")
+        order = {"op": "order.new", "id": 1, "data": {}}
+        async with site.open():
+            browser = {
+                "Cookie": f"__Host-onseju={session.token}",
+                "Origin": f"http://127.0.0.1:{site.port}",
+            }
+            bot = {"Authorization": f"Bearer {key}"}
+            async with site.ws(headers=bot) as by_key, site.ws(headers=browser) as by_session:
+                for ws in (by_key, by_session):
+                    assert (await ask(ws, order))["problem"]["code"] == "malformed"
+                await identity.delete_key(user.user_id, key.partition(".")[0])
+                await by_key.send(json.dumps(order))
+                assert await closed(by_key) == 4001
+                await identity.log_out(session.token)
+                await by_session.send(json.dumps(order))
+                assert await closed(by_session) == 4009
+        await identity.close()
+        journal.close()
+
+    asyncio.run(main())
+
+
 def test_a_revoked_key_and_an_ended_session_close(tmp_path: Path) -> None:
     async def main() -> None:
         journal = open_journal(tmp_path / "journal")
