@@ -36,7 +36,8 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
         pytest.skip("make is not installed")
     work = tmp_path_factory.mktemp("readme")
     environment = {**os.environ, "ONSEJU_PORT": "0", "ONSEJU_DATA_DIR": str(work / "data"), "PYTHONUNBUFFERED": "1"}
-    environment.pop("MAKEFLAGS", None)
+    for inherited in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS"):  # of the `make test` that runs this
+        environment.pop(inherited, None)
     process = subprocess.Popen(
         ["make", "run"],
         cwd=ROOT,
@@ -61,12 +62,13 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    opened.wait(120)
-    assert found, "make run did not open the exchange:\n" + "".join(lines)
     try:
+        opened.wait(120)
+        assert found, "make run did not open the exchange:\n" + "".join(lines)
         yield found[0], work
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
         reader.join(60)
         assert process.stdout is not None
@@ -98,6 +100,7 @@ def run(block: str, url: str, work: Path) -> subprocess.CompletedProcess[str]:
             "ONSEJU_PORT": url.rsplit(":", 1)[1],
             "ONSEJU_DATA_DIR": str(work / "data"),
             "MAKEFLAGS": "",
+            "ARGS": "",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
