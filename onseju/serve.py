@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable, Generator, Iterator
 from types import FrameType
 from typing import Any
@@ -19,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from onseju.app import CannotStartError, Venue
+from onseju.bots.process import BotProcess
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.settings import Settings
@@ -160,14 +159,16 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
     server = signals.server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
     await server.tried.wait()
-    bots = await _start_bots(venue, url) if venue.settings.bots and server.started else None
-    demo = await _demo_user(venue) if venue.settings.host in LOOPBACK else None
-    if server.started:
-        _greet(console, venue, url, demo, bots is not None)
+    bots = BotProcess(url, venue.settings.seed, venue.bot_keys) if venue.settings.bots and server.started else None
     exchange = venue.exchange_task
     if exchange is None:
         raise CannotStartError("The exchange is not running.")
     try:
+        if bots is not None:
+            await bots.start()
+        demo = await _demo_user(venue) if venue.settings.host in LOOPBACK else None
+        if server.started:
+            _greet(console, venue, url, demo, bots is not None)
         await asyncio.wait({serving, exchange}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             return 0
@@ -177,38 +178,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         return 1
     finally:
         if bots is not None:
-            await _stop_bots(bots)
-
-
-async def _start_bots(venue: Venue, url: str) -> asyncio.subprocess.Process:
-    """The bots, in a process of their own. Their keys go through standard input, whose end also ends them."""
-    keys = await venue.bot_keys()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "onseju.bots",
-        "--url",
-        url,
-        "--seed",
-        str(venue.settings.seed),
-        stdin=asyncio.subprocess.PIPE,
-    )
-    if process.stdin is None:
-        raise CannotStartError("The bots' process has no standard input.")
-    process.stdin.write(json.dumps(keys).encode() + b"\n")
-    await process.stdin.drain()
-    return process
-
-
-async def _stop_bots(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), timeout=3)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+            await bots.stop()
 
 
 async def _demo_user(venue: Venue) -> str | None:
