@@ -297,7 +297,7 @@ export class Ticket {
         (form.type === "limit" ? wrongInput(price, "price") : null) ?? wrongInput(qty, "qty") ?? forecast(question);
     }
     const online = connection.view.get();
-    if (state.kind === "in" && online.state === "offline") {
+    if (state.kind === "in" && online.state === "offline" && !online.maySend) {
       told = refusal("offline", null, { key: "refused.offline" }, "refused");
     }
     const sending = this.sending.get();
