@@ -16,7 +16,7 @@ export default defineConfig({
   server: {
     host: "127.0.0.1",
     proxy: {
-      "/v1": { target: exchange, changeOrigin: true, ws: true },
+      "/v1": { target: exchange, changeOrigin: true, ws: true, rewriteWsOrigin: true },
       "/tryitout": { target: exchange, changeOrigin: true, ws: true },
       "/docs": { target: exchange, changeOrigin: true },
       "/openapi.json": { target: exchange, changeOrigin: true },
