@@ -98,7 +98,7 @@ export const ko = {
 
   // Why it has not filled yet
   "why.ahead": (p: { price: number; ahead: number }) =>
-    `${w(p.price)}에서 ${s(p.ahead)} 앞에 있습니다. 그 수량이 먼저 체결되거나 취소되어야 합니다.`,
+    `${w(p.price)}에서 ${s(p.ahead)}가 앞에 있습니다. 그 수량이 먼저 체결되거나 취소되어야 합니다.`,
   "why.first": (p: { price: number }) => `${w(p.price)}에서 맨 앞에 있습니다. 반대편 주문이 오면 바로 체결됩니다.`,
   "why.price_away_buy": (p: { best: number; price: number }) =>
     `지금 가장 싼 매도는 ${w(p.best)}입니다. ${w(p.price)}까지 내려와야 체결될 수 있습니다.`,

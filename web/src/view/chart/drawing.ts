@@ -141,10 +141,13 @@ export class ChartDrawing {
       const points = movingAverage(candles, length);
       series.setData(points.map(({ time, value }) => ({ time: chartTime(time), value })));
     }
-    if (fresh) {
-      this.#candles.priceScale().applyOptions({ autoScale: true });
-      this.#chart.timeScale().resetTimeScale();
-    }
+    if (fresh) this.toNewest();
+  }
+
+  /** The newest candles into sight, at the usual size. */
+  toNewest(): void {
+    this.#candles.priceScale().applyOptions({ autoScale: true });
+    this.#chart.timeScale().resetTimeScale();
   }
 
   /** The newest candle has changed or is new. */
