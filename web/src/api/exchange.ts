@@ -63,16 +63,17 @@ export class Exchange {
     return this.http.request(`/v1/book/${part(symbol)}`, { query: { depth } });
   }
 
-  trades(symbol: string, limit: number): Promise<Answer<TradePage>> {
-    return this.http.request(`/v1/trades/${part(symbol)}`, { query: { limit } });
+  trades(symbol: string, limit: number, minSeq?: number): Promise<Answer<TradePage>> {
+    return this.http.request(`/v1/trades/${part(symbol)}`, { query: { limit }, minSeq });
   }
 
   candles(
     symbol: string,
     interval: Interval,
     range: { from?: string; to?: string; limit?: number } = {},
+    minSeq?: number,
   ): Promise<Answer<CandlePage>> {
-    return this.http.request(`/v1/candles/${part(symbol)}`, { query: { interval, ...range } });
+    return this.http.request(`/v1/candles/${part(symbol)}`, { query: { interval, ...range }, minSeq });
   }
 
   kisApproval(): Promise<Answer<KisApproval>> {

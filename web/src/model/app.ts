@@ -27,7 +27,11 @@ export interface AppParts {
 }
 
 const RETRY_MS = [500, 1000, 2000, 4000, 8000] as const;
+/** Refusals after which the page's idea of the market must be an old one. */
+const OF_THE_MARKET: ReadonlySet<string> = new Set(["halted", "market_closed", "price_limit", "price_tick"]);
 const MEANWHILE_MS = 1200;
+/** How often phases, base prices and limits are read anew, in seconds. */
+const MARKET_S = 5;
 
 export class App {
   readonly preferences: Preferences;
@@ -86,14 +90,25 @@ export class App {
         if (this.#meanwhile !== null && fill.seq <= this.#meanwhile.head) this.#meanwhile.fills += 1;
         this.toasts.fill(fill, order);
       }),
+      this.ticket.sending.subscribe((sending) => {
+        if (sending.kind === "done" && !sending.outcome.ok && OF_THE_MARKET.has(sending.outcome.code ?? "")) {
+          void this.#quietly(this.market.load());
+        }
+      }),
       this.orders.changed.on(({ order, before }) => {
         if (order.status !== "expired" || before === null) return;
         const params = { name: this.market.name(order.symbol), qty: order.canceled_qty - before.canceled_qty };
         this.toasts.info({ key: "done.expired", params }, { symbol: order.symbol, orderId: order.order_id });
       }),
     );
+    let seconds = 0;
     this.#timer = setInterval(() => {
       if (this.connection.counting) this.connection.tick();
+      seconds += 1;
+      // No stream tells of a halt, another phase or a new day's limits.
+      if (seconds % MARKET_S === 0 && this.connection.link("book").state === "live") {
+        void this.#quietly(this.market.load());
+      }
     }, 1000);
     await this.#insist(() => Promise.all([this.session.check(), this.market.load()]));
     this.#watch();
@@ -147,6 +162,7 @@ export class App {
         break;
       case "kis":
         this.connection.takeKis(message.status);
+        if (message.status.mode !== null) this.market.setForeign(message.status.mode !== "simulator");
         break;
       case "account-open":
         this.#opened(message.accountId, message.head, message.resumed, message.lastId);
@@ -272,15 +288,18 @@ export class App {
   /** The socket speaks again: read the prices that it did not bring, then they are as live as it is. */
   async #confirmPrices(): Promise<void> {
     await this.market.load();
-    if (this.connection.view.get().kis.status.mode === "simulator") this.market.confirmLive();
+    this.market.confirmLive();
+    const seq = this.market.clock.get()?.seq;
     const { symbol, interval } = this.market.candles.now.get();
-    if (symbol !== null) await this.market.candles.load(symbol, interval);
+    await Promise.all([this.#loadTape(seq), symbol === null ? null : this.market.candles.load(symbol, interval, seq)]);
+  }
+
+  #loadTape(minSeq?: number): Promise<void> {
+    return this.market.loadTape(new Set(this.orders.fills.get().map((fill) => fill.trade_id)), minSeq);
   }
 
   async #readEverything(): Promise<void> {
-    await this.#quietly(
-      Promise.all([this.session.check(), this.market.load(), this.#confirmPrices(), this.market.loadTape()]),
-    );
+    await this.#quietly(Promise.all([this.session.check(), this.#confirmPrices()]));
     await this.reload();
   }
 
@@ -289,7 +308,7 @@ export class App {
     this.preferences.set("selected", symbol);
     this.#watch();
     this.#showCandles(this.preferences.settings.get().interval);
-    void this.#quietly(this.market.loadTape());
+    void this.#quietly(this.#loadTape());
   }
 
   #showCandles(interval: Parameters<Market["candles"]["load"]>[1]): void {

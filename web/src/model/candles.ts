@@ -60,6 +60,7 @@ export class Candles {
   #waiting: Tick[] = [];
   #load = 0;
   #mend: ReturnType<typeof setTimeout> | null = null;
+  #foreign = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -70,16 +71,29 @@ export class Candles {
     return this.#candles;
   }
 
-  /** Read a symbol's history. A newer call makes an older one's answer void. */
-  async load(symbol: string, interval: Interval): Promise<void> {
+  /** Whether trades are the real market's: the exchange has no history of those. */
+  setForeign(foreign: boolean): void {
+    this.#foreign = foreign;
+    const { symbol, interval } = this.now.get();
+    if (symbol === null) return;
+    this.now.update((now) => ({ ...now, symbol: null }));
+    void this.load(symbol, interval).catch(() => undefined); // said by the state
+  }
+
+  /** Read a symbol's history, no older than a command. A newer call makes an older one's answer void. */
+  async load(symbol: string, interval: Interval, minSeq?: number): Promise<void> {
     const load = ++this.#load;
     const again = this.now.get().symbol === symbol && this.now.get().interval === interval;
     this.#stopMending();
     this.#waiting = [];
     if (!again) this.#candles = [];
     this.now.set({ symbol, interval, candles: this.#candles, state: again ? "ready" : "loading", more: false });
+    if (this.#foreign) {
+      this.#show("ready", false);
+      return;
+    }
     try {
-      const page = (await this.#exchange.candles(symbol, interval, { limit: PAGE })).body;
+      const page = (await this.#exchange.candles(symbol, interval, { limit: PAGE }, minSeq)).body;
       if (load !== this.#load) return;
       this.#candles = page.candles.map(candleOf).reverse();
       const waiting = this.#waiting;
@@ -154,6 +168,7 @@ export class Candles {
   /** A candle has ended: take the exchange's own, which has every trade once. */
   #mendSoon(time: number): void {
     this.#stopMending();
+    if (this.#foreign) return;
     const load = this.#load;
     this.#mend = setTimeout(() => {
       this.#mend = null;

@@ -36,6 +36,7 @@ export interface Quote {
 }
 
 export const SPARK_POINTS = 40;
+const TAPE_READ = 60;
 const SPARK_EVERY_MS = 30_000;
 
 export type ListOrder = "listing" | "rate" | "turnover" | "name";
@@ -73,14 +74,16 @@ function limitOf(last: number | null, upper: number | null, lower: number | null
   return lower !== null && last <= lower ? "lower" : null;
 }
 
-/** A quote after a trade. */
-export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonly number[]): Quote {
+/** A quote after a trade. `foreign`: the prices are the real market's, so its previous close and limits count. */
+export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonly number[], foreign = false): Quote {
+  const base = foreign ? tick.price - tick.change : quote.base;
   return {
     ...quote,
+    base,
     last: tick.price,
-    change: tick.price - quote.base,
-    rateX100: rateX100(tick.price, quote.base),
-    direction: direction(tick.price, quote.base),
+    change: tick.price - base,
+    rateX100: rateX100(tick.price, base),
+    direction: direction(tick.price, base),
     open: tick.open || quote.open,
     high: tick.high || quote.high,
     low: tick.low || quote.low,
@@ -88,7 +91,7 @@ export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonl
     turnover: tick.turnover,
     halted: tick.halted || quote.phase === "halted",
     live,
-    limit: limitOf(tick.price, quote.upper, quote.lower),
+    limit: foreign ? tick.limit : limitOf(tick.price, quote.upper, quote.lower),
     spark,
   };
 }
@@ -109,6 +112,7 @@ export class Market {
   readonly #quotes = new Map<string, Store<Quote>>();
   readonly #sparkAt = new Map<string, number>();
   #live = false;
+  #foreign = false;
 
   constructor(exchange: Exchange, now: () => number = Date.now) {
     this.#exchange = exchange;
@@ -127,8 +131,8 @@ export class Market {
       const fresh = quoteOf(instrument, known?.get().spark ?? []);
       if (known === undefined) this.#quotes.set(instrument.symbol, new Store(fresh));
       // A live price is newer than any that was asked for.
-      else if (known.get().live)
-        known.update((quote) => ({ ...fresh, ...dayOf(quote), live: true, spark: quote.spark }));
+      else if (this.#foreign) known.update((quote) => ({ ...quote, name: fresh.name, phase: fresh.phase }));
+      else if (known.get().live) known.update((quote) => ({ ...fresh, ...dayOf(quote, fresh), live: true }));
       else known.set(fresh);
     }
     this.instruments.set(symbols.body.symbols);
@@ -177,12 +181,12 @@ export class Market {
     this.selected.set(symbol);
   }
 
-  /** Read the selected instrument's recent trades, for a tape that does not begin empty. */
-  async loadTape(): Promise<void> {
+  /** Read the selected instrument's recent trades, no older than a command; own ones are marked. */
+  async loadTape(ownTrades: ReadonlySet<number>, minSeq?: number): Promise<void> {
     const symbol = this.selected.get();
-    if (symbol === null) return;
-    const trades = (await this.#exchange.trades(symbol, 40)).body.trades;
-    this.tape.fill(symbol, trades);
+    if (symbol === null || this.#foreign) return;
+    const trades = (await this.#exchange.trades(symbol, TAPE_READ, minSeq)).body.trades;
+    this.tape.fill(symbol, trades, ownTrades);
   }
 
   // What the feed brings
@@ -191,7 +195,8 @@ export class Market {
     for (const tick of latest) {
       const store = this.#quotes.get(tick.symbol);
       if (store === undefined) continue;
-      store.set(withTick(store.get(), tick, this.#live, this.#spark(tick, store.get().spark)));
+      const spark = this.#spark(tick, store.get().spark);
+      store.set(withTick(store.get(), tick, this.#live, spark, this.#foreign));
     }
     const symbol = this.selected.get();
     const own = symbol === null ? [] : trades.filter((tick) => tick.symbol === symbol);
@@ -209,17 +214,29 @@ export class Market {
     for (const each of indications) if (each.symbol === this.selected.get()) this.indication.set(each);
   }
 
+  /** Whether prices are the real market's instead of this exchange's: then its own trades and candles do not go with
+   * them, and tape and chart begin with what comes. */
+  setForeign(foreign: boolean): void {
+    if (foreign === this.#foreign) return;
+    this.#foreign = foreign;
+    this.candles.setForeign(foreign);
+    this.tape.clear(this.selected.get());
+    for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, spark: [] }));
+  }
+
   /** Whether prices may be called live: the KIS socket is open and was heard from of late. */
   setLive(live: boolean): void {
     if (live === this.#live) return;
     this.#live = live;
     // Becoming live again proves nothing about a price that has not come since: each waits for its next trade.
+    if (!live) this.tape.broken();
     if (!live) for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, live: false }));
   }
 
   /** The subscription was answered and the socket speaks: the prices that were read since are the newest there are. */
   confirmLive(): void {
-    if (this.#live) for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, live: true }));
+    if (this.#live && !this.#foreign)
+      for (const store of this.#quotes.values()) store.update((quote) => ({ ...quote, live: true }));
   }
 
   #spark(tick: Tick, spark: readonly number[]): readonly number[] {
@@ -232,6 +249,7 @@ export class Market {
 
   /** Give the list's sparklines a past. */
   async loadSparks(): Promise<void> {
+    if (this.#foreign) return;
     await Promise.all(
       this.instruments.get().map(async ({ symbol }) => {
         const page = await this.#exchange.candles(symbol, "15m", { limit: SPARK_POINTS });
@@ -242,7 +260,20 @@ export class Market {
   }
 }
 
-function dayOf(quote: Quote): Partial<Quote> {
-  const { last, change, rateX100, direction, open, high, low, volume, turnover, limit } = quote;
-  return { last, change, rateX100, direction, open, high, low, volume, turnover, limit };
+/** The day's figures of a live quote, against the base price and the limits that hold now. */
+function dayOf(quote: Quote, now: Quote): Partial<Quote> {
+  const { last, open, high, low, volume, turnover } = quote;
+  const price = last ?? now.base;
+  return {
+    last,
+    open,
+    high,
+    low,
+    volume,
+    turnover,
+    change: price - now.base,
+    rateX100: rateX100(price, now.base),
+    direction: direction(price, now.base),
+    limit: limitOf(last, now.upper, now.lower),
+  };
 }

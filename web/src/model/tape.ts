@@ -6,7 +6,7 @@ import { clockTime, kisTime } from "./numbers";
 import { Store } from "./store";
 
 export interface TapeRow {
-  /** Grows by one with each row, so that a view can tell what is new. */
+  /** Another one for each row, so that a view can tell what is new. */
   id: number;
   /** `HH:MM:SS` in Korean time. */
   time: string;
@@ -18,35 +18,60 @@ export interface TapeRow {
 
 export const TAPE_ROWS = 100;
 
+function rowKey(row: Pick<TapeRow, "time" | "price" | "qty">): string {
+  return `${row.time} ${row.price} ${row.qty}`;
+}
+
+/** How many of the first live trades the end of what was read holds already. Both are stretches of one sequence, oldest
+ * first; KIS's trades have no number to tell them apart by. */
+export function overlap(read: readonly string[], live: readonly string[]): number {
+  for (let count = Math.min(read.length, live.length); count > 0; count -= 1) {
+    const start = read.length - count;
+    let same = true;
+    for (let index = 0; same && index < count; index += 1) same = read[start + index] === live[index];
+    if (same) return count;
+  }
+  return 0;
+}
+
 export class Tape {
   readonly rows = new Store<readonly TapeRow[]>([]);
   #symbol: string | null = null;
   #next = 1;
+  /** Rows that came live since the beginning or the last `broken`: there is no gap among them. */
+  #unbroken = 0;
   /** Own fills whose trade has not been seen yet. */
   #own: { price: number; qty: number; time: string }[] = [];
 
   clear(symbol: string | null): void {
     this.#symbol = symbol;
     this.#own = [];
+    this.#unbroken = 0;
     this.rows.set([]);
   }
 
-  /** Recent trades that were asked for; what came live meanwhile stays on top. */
-  fill(symbol: string, trades: readonly PublicTrade[]): void {
+  /** The connection was lost: trades may be missing between what is shown and what comes next. */
+  broken(): void {
+    this.#unbroken = 0;
+  }
+
+  /** Recent trades that were asked for, newest first, replace everything but the live trades that are newer. */
+  fill(symbol: string, trades: readonly PublicTrade[], ownTrades: ReadonlySet<number> = new Set()): void {
     if (symbol !== this.#symbol) return;
-    const live = this.rows.get();
-    const oldest = live.at(-1);
-    const past = trades.map((trade) => ({
+    const live = this.rows.get().slice(0, this.#unbroken);
+    const read = trades.map((trade) => ({
       id: 0,
       time: clockTime(trade.ts),
       price: trade.price,
       qty: trade.qty,
       taker: trade.taker_side,
-      mine: false,
+      mine: ownTrades.has(trade.trade_id),
     }));
-    // Both lists know the time to the second only: what is of the oldest live second or later is taken as seen.
-    const older = oldest === undefined ? past : past.filter((row) => row.time < oldest.time);
-    this.rows.set([...live, ...older].slice(0, TAPE_ROWS));
+    const seen = overlap(read.map(rowKey).reverse(), live.map(rowKey).reverse());
+    const newer = live.slice(0, live.length - seen);
+    const older = read.map((row) => ({ ...row, id: this.#next++ }));
+    this.#unbroken = Math.min(newer.length + older.length, TAPE_ROWS);
+    this.rows.set([...newer, ...older].slice(0, TAPE_ROWS));
   }
 
   take(ticks: readonly Tick[]): void {
@@ -60,7 +85,9 @@ export class Tape {
       if (own >= 0) this.#own.splice(own, 1);
       fresh.unshift({ id: this.#next++, time, price: tick.price, qty: tick.qty, taker: tick.taker, mine: own >= 0 });
     }
-    if (fresh.length > 0) this.rows.set([...fresh, ...this.rows.get()].slice(0, TAPE_ROWS));
+    if (fresh.length === 0) return;
+    this.#unbroken = Math.min(this.#unbroken + fresh.length, TAPE_ROWS);
+    this.rows.set([...fresh, ...this.rows.get()].slice(0, TAPE_ROWS));
   }
 
   /** An own fill: its trade is in the tape already, or will be in a moment. */

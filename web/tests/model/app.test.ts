@@ -42,6 +42,7 @@ const tick = (price: number, symbol = "005930"): Tick => ({
   volume: 10,
   turnover: 714000,
   halted: false,
+  limit: null,
 });
 
 describe("starting", () => {
@@ -209,6 +210,30 @@ describe("prices", () => {
     expect(quote()?.live).toBe(false); // the confirmation was lost
     desk.say({ kind: "ticks", latest: [tick(71700)], trades: [] });
     expect([quote()?.live, quote("000660")?.live]).toEqual([true, false]);
+  });
+
+  it("of the real market bring their own previous close, and our own past does not go with them", async () => {
+    await desk.live();
+    const status = { mode: "live" as const, used: 2, limit: 41, left_out: [], frames: 1, broken: {} };
+    desk.say({ kind: "kis", status });
+    await desk.quiet();
+    expect(quote()?.spark).toEqual([]);
+    desk.calls.length = 0;
+    const foreign = { ...tick(250_500), change: -19_500, limit: "lower" as const };
+    desk.say({ kind: "ticks", latest: [foreign], trades: [foreign] });
+    expect(quote()).toMatchObject({
+      base: 270_000,
+      change: -19_500,
+      rateX100: -722,
+      direction: "down",
+      limit: "lower",
+    });
+    expect(desk.app.market.candles.all).toHaveLength(1);
+    desk.link("kis", "waiting");
+    desk.link("kis", "live");
+    await desk.quiet();
+    expect(quote()).toMatchObject({ last: 250_500, base: 270_000, live: false });
+    expect(desk.paths().filter((path) => /candles|trades/.test(path))).toEqual([]);
   });
 
   it("make holdings and totals", async () => {

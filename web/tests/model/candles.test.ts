@@ -30,6 +30,7 @@ const tick = (time: string, price: number, qty = 1, symbol = "005930"): Tick => 
   volume: 0,
   turnover: 0,
   halted: false,
+  limit: null,
 });
 
 let pages: ((url: string) => CandleView[])[];

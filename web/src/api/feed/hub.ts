@@ -61,6 +61,7 @@ export function tickOf(record: TradeRecord, now: number): Tick {
     volume: record.volume,
     turnover: record.turnover,
     halted: record.halted === "Y",
+    limit: record.change_sign === 1 ? "upper" : record.change_sign === 4 ? "lower" : null,
   };
 }
 
@@ -259,7 +260,8 @@ export class FeedHub {
   }
 
   #soon(): void {
-    this.#flush ??= this.#time.setTimeout(() => {
+    if (this.#flush !== null) return;
+    this.#flush = this.#time.setTimeout(() => {
       this.#flush = null;
       this.#hand();
     }, FLUSH_MS);

@@ -20,6 +20,8 @@ export interface Tick {
   volume: number;
   turnover: number;
   halted: boolean;
+  /** At the day's limit, as KIS's sign says. */
+  limit: "upper" | "lower" | null;
 }
 
 /** What H0STASP0 tells beyond our own book: the indicative price of an auction, and the totals. */
