@@ -23,6 +23,10 @@ import { FillMarks, MARGIN, type FillMark } from "./fillMarks";
 const KST_S = 9 * 3600;
 const SHORT = 5;
 const LONG = 20;
+/** What is shown at least above and below the middle of the candles: a market that stands still has an axis, too. */
+const LEAST = 0.004;
+/** How far from the candles own orders may be and still be shown, where the candles do not reach so far themselves. */
+const FAR = 0.015;
 
 export const chartTime = (seconds: number) => (seconds + KST_S) as Time;
 
@@ -216,13 +220,14 @@ export class ChartDrawing {
   #reach<T extends { priceRange: { minValue: number; maxValue: number } | null } | null>(info: T): T {
     const range = info?.priceRange;
     if (!range) return info;
-    const far = Math.max(range.maxValue - range.minValue, range.maxValue * 0.002);
+    const far = Math.max(range.maxValue - range.minValue, range.maxValue * FAR);
     const near = this.#wanted.filter((price) => price > range.minValue - far && price < range.maxValue + far);
+    const middle = (range.minValue + range.maxValue) / 2;
     return {
       ...info,
       priceRange: {
-        minValue: Math.min(range.minValue, ...near),
-        maxValue: Math.max(range.maxValue, ...near),
+        minValue: Math.min(range.minValue, middle * (1 - LEAST), ...near),
+        maxValue: Math.max(range.maxValue, middle * (1 + LEAST), ...near),
       },
     };
   }
