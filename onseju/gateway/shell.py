@@ -113,8 +113,8 @@ class Shell:
         self._check_host(headers)
         method = scope["method"]
         found = self._routes.find(scope["path"])
-        if self._files is not None and method in ("GET", "HEAD") and (found is None or found[0].keys() == {WEBSOCKET}):
-            return self._files  # the web page; a WebSocket may be at the same address
+        if self._files is not None and method in ("GET", "HEAD") and found is None:
+            return self._files  # the web page
         if found is None:
             raise Problem(Reason.NOT_FOUND)
         methods, scope["path_params"] = found

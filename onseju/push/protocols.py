@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from onseju.push.hostile import BoundedHttpProtocol, BoundedWebSocketProtocol
 
 EXTENSION = "onseju.link"
 
@@ -57,7 +57,7 @@ class _Link:
         self._transport.abort()
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(BoundedHttpProtocol):
     """HTTP/1.1; use as uvicorn's `http`."""
 
     def on_message_begin(self) -> None:
@@ -72,7 +72,7 @@ class HttpProtocol(HttpToolsProtocol):
             link.ender()
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(BoundedWebSocketProtocol):
     """WebSocket; use as uvicorn's `ws`."""
 
     async def run_asgi(self) -> None:

@@ -1,0 +1,185 @@
+"""uvicorn's protocols, with bounds on what a hostile client may make them hold: heads, trailers, fragments, pongs.
+
+uvicorn bounds none of these with httptools and websockets: whoever sends a header without end fills the memory with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from onseju.contract.reasons import Reason
+from onseju.gateway.problems import Problem
+
+MAX_HEAD_BYTES = 64 * 1024
+"""A request's address and headers, or a body's trailers, together."""
+
+HEAD_TIMEOUT_S = 15.0
+"""A head that takes longer to arrive is given up: a client that drips bytes may not hold a connection for ever."""
+
+MAX_PIPELINED = 1000
+"""Requests of one connection that may wait for the answer to the one before."""
+
+MAX_FRAGMENTS = 1024
+"""Fragments of one WebSocket message. Their bytes are bounded by themselves, but fragments may be empty."""
+
+HEAD_TOO_LARGE = f"The head of a request may have {MAX_HEAD_BYTES} bytes. 요청의 헤더가 너무 깁니다."
+HEAD_TOO_SLOW = f"The head of the request did not arrive within {HEAD_TIMEOUT_S:.0f} s. 요청이 너무 느립니다."
+NOT_HTTP = "This is not a valid HTTP request. 올바른 HTTP 요청이 아닙니다."
+NO_HANDSHAKE = "This is not a valid WebSocket handshake. 올바른 WebSocket 요청이 아닙니다."
+
+
+class _HeadTooLargeError(Exception):
+    pass
+
+
+class _TooManyPipelinedError(Exception):
+    pass
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with bounded heads and trailers. What is no HTTP gets a problem document, too."""
+
+    _open = False
+    """Whether a request has begun and has not ended."""
+    _in_head = False
+    _progressed = False
+    _spanning = False
+    _idle_bytes = 0
+    """What came since a request began, or since its last bytes of body: head, or trailers."""
+    _head_timer: asyncio.TimerHandle | None = None
+    _refusal: Problem | None = None
+    _running: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # A connection that never asks for anything is closed as one that asks for nothing more.
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unset_head_timer()
+        self._unset_keepalive_if_required()
+        if self._running is not None:
+            # uvicorn tells only the last request that the client has left, which may still wait behind this one.
+            self._running.disconnected = True
+            self._running.message_event.set()
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def data_received(self, data: bytes) -> None:
+        was_open = self._open
+        self._progressed = False
+        self._spanning = self._in_head or len(data) > MAX_HEAD_BYTES
+        super().data_received(data)
+        if not self._open or self.transport.is_closing():
+            return
+        if self._in_head and self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
+        if self._progressed or not was_open:
+            self._idle_bytes = 0
+            return
+        self._idle_bytes += len(data)
+        if self._idle_bytes > MAX_HEAD_BYTES:
+            self._refusal = _head_too_large()
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._open = self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._progressed = True
+        self._unset_head_timer()
+        if self._spanning and len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD_BYTES:
+            self._refusal = _head_too_large()
+            raise _HeadTooLargeError  # the parser stops, and `send_400_response` is called
+        super().on_headers_complete()
+
+        if len(self.pipeline) > MAX_PIPELINED:
+            raise _TooManyPipelinedError
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            # uvicorn reads on after each answer. Whoever sends requests and reads no answers would fill the memory.
+            self.flow.pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        self._progressed = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._open = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what never became a request, and close."""
+        self._open = False
+        self._unset_head_timer()
+        problem = self._refusal or Problem(Reason.MALFORMED, detail=NOT_HTTP)
+        answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if not answering and not self.pipeline:  # else nothing may go between
+            self.transport.write(_answer(problem))
+        self.transport.close()
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self._refusal = Problem(Reason.MALFORMED, status=408, detail=HEAD_TOO_SLOW)
+            self.send_400_response("")
+
+    def _unset_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket with bounded fragments and pongs, and an answer to handshakes that are none."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(_answer(Problem(Reason.MALFORMED, detail=NO_HANDSHAKE)))
+            self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+            return
+        self.frames = []
+        self.conn.fail(1009, "too many fragments")
+        self.handle_parser_exception()
+
+    def handle_ping(self) -> None:
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # the client does not read: its pongs are dropped, not kept
+
+
+def _head_too_large() -> Problem:
+    return Problem(Reason.MALFORMED, status=431, detail=HEAD_TOO_LARGE)
+
+
+def _answer(problem: Problem) -> bytes:
+    """A whole response. It is in both languages: nobody has read what the client prefers."""
+    body = msgspec.json.encode(problem.body("en", ""))
+    status: Any = HTTPStatus(problem.status)
+    return (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\nx-content-type-options: nosniff\r\n\r\n"
+    ).encode("ascii") + body
