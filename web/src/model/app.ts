@@ -30,6 +30,8 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000] as const;
 /** Refusals after which the page's idea of the market must be an old one. */
 const OF_THE_MARKET: ReadonlySet<string> = new Set(["halted", "market_closed", "price_limit", "price_tick"]);
 const MEANWHILE_MS = 1200;
+/** How often instruments and the clock are read: a new day, a halt and a new listing come by no stream. */
+const MARKET_EVERY_MS = 60_000;
 /** How often phases, base prices and limits are read anew, in seconds. */
 const MARKET_S = 5;
 
@@ -52,7 +54,7 @@ export class App {
   readonly #feed: FeedPort;
   readonly #chain = new Chain();
   readonly #leave: Unsubscribe[] = [];
-  #timer: ReturnType<typeof setInterval> | null = null;
+  #timers: ReturnType<typeof setInterval>[] = [];
   #loading: Promise<void> | null = null;
   #loadAgain: number | null = null;
   #meanwhile: { head: number; fills: number; timer: ReturnType<typeof setTimeout> } | null = null;
@@ -102,14 +104,12 @@ export class App {
       }),
     );
     let seconds = 0;
-    this.#timer = setInterval(() => {
-      if (this.connection.counting) this.connection.tick();
-      seconds += 1;
-      // No stream tells of a halt, another phase or a new day's limits.
-      if (seconds % MARKET_S === 0 && this.connection.link("book").state === "live") {
-        void this.#quietly(this.market.load());
-      }
-    }, 1000);
+    this.#timers.push(
+      setInterval(() => {
+        if (this.connection.counting) this.connection.tick();
+      }, 1000),
+      setInterval(() => void this.#quietly(this.#readMarket()), MARKET_EVERY_MS),
+    );
     await this.#insist(() => Promise.all([this.session.check(), this.market.load()]));
     this.#watch();
     const wanted = this.preferences.settings.get().selected;
@@ -122,7 +122,7 @@ export class App {
   stop(): void {
     this.#stopped = true;
     for (const leave of this.#leave.splice(0)) leave();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
     if (this.#meanwhile !== null) clearTimeout(this.#meanwhile.timer);
     this.market.candles.stop();
     this.toasts.clear();
@@ -269,6 +269,17 @@ export class App {
 
   // The market
 
+  /** Instruments and the clock; on a new day the chart, too. */
+  async #readMarket(): Promise<void> {
+    const { market } = this;
+    const day = market.clock.get()?.trading_day;
+    const listed = market.instruments.get().length;
+    await market.load();
+    if (market.instruments.get().length !== listed) this.#watch();
+    const { symbol, interval } = market.candles.now.get();
+    if (market.clock.get()?.trading_day !== day && symbol !== null) await market.candles.load(symbol, interval);
+  }
+
   #takeLink(status: Parameters<Connection["takeLink"]>[0]): void {
     const before = this.connection.link(status.name);
     this.connection.takeLink(status);
@@ -276,7 +287,7 @@ export class App {
     const became = live && before.state !== "live";
     if (status.name === "book") {
       this.market.book.setLive(live);
-      if (became && before.attempt > 0) void this.#quietly(this.market.load());
+      if (became && before.attempt > 0) void this.#quietly(this.#readMarket());
     }
     if (status.name === "account" && status.reason === "session_ended") this.session.ended();
     if (status.name === "kis") {

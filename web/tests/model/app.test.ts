@@ -3,7 +3,7 @@ import type { AccountEvent } from "../../src/api/types";
 import type { Tick } from "../../src/api/feed/protocol";
 import { WORDS } from "../../src/model/messages";
 import { Desk } from "../support/exchange";
-import { fill, order } from "../support/market";
+import { fill, HYNIX, order, SAMSUNG } from "../support/market";
 
 let desk: Desk;
 beforeEach(() => (desk = new Desk()));
@@ -234,6 +234,31 @@ describe("prices", () => {
     await desk.quiet();
     expect(quote()).toMatchObject({ last: 250_500, base: 270_000, live: false });
     expect(desk.paths().filter((path) => /candles|trades/.test(path))).toEqual([]);
+  });
+
+  it("a new day is noticed, and with it the chart and new instruments", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    await desk.live();
+    desk.calls.length = 0;
+    await vi.advanceTimersByTimeAsync(60_000);
+    await desk.quiet();
+    expect(desk.paths().sort()).toEqual(["GET /v1/clock", "GET /v1/symbols"]);
+    desk.answers.set("GET /v1/clock", () =>
+      Response.json({ now: new Date().toISOString(), trading_day: "2026-11-24", phase: "continuous", seq: 60 }),
+    );
+    const fresh = { ...SAMSUNG, symbol: "035420", name: "NAVER" };
+    desk.answers.set("GET /v1/symbols", () =>
+      Response.json({ symbols: [{ ...SAMSUNG, base_price: 71400 }, fresh], seq: 60 }),
+    );
+    desk.sent.length = 0;
+    await vi.advanceTimersByTimeAsync(60_000);
+    await desk.quiet();
+    expect(desk.paths()).toContain("GET /v1/candles/005930");
+    expect(quote()).toMatchObject({ base: 71400, change: 0, direction: "flat", live: true });
+    desk.answers.set("GET /v1/symbols", () => Response.json({ symbols: [SAMSUNG, HYNIX, fresh], seq: 61 }));
+    await vi.advanceTimersByTimeAsync(60_000);
+    await desk.quiet();
+    expect(desk.sent.at(-1)).toEqual({ kind: "watch", symbols: ["005930", "000660", "035420"], selected: "005930" });
   });
 
   it("make holdings and totals", async () => {

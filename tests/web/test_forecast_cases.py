@@ -1,0 +1,34 @@
+"""The cases that the page's forecast is tested with are what the engine does now, and there is something of everything."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from tests.web.forecast_cases import TARGET, cases_json
+
+
+def test_the_pages_cases_are_what_the_engine_does() -> None:
+    assert TARGET.read_text("utf-8") == cases_json(), "call: python -m tests.web.forecast_cases"
+
+
+def test_there_are_cases_of_every_kind() -> None:
+    cases = json.loads(TARGET.read_text("utf-8"))
+    refused = Counter(case["outcome"]["refused"] for case in cases if "refused" in case["outcome"])
+    done = [case["outcome"] for case in cases if "refused" not in case["outcome"]]
+    assert {
+        "price_tick",
+        "price_limit",
+        "qty_limit",
+        "insufficient_cash",
+        "insufficient_shares",
+        "amount_too_large",
+        "halted",
+        "nothing_to_correct",
+    } <= refused.keys()
+    assert sum(not each["filled"] and each["leaves"] > 0 for each in done) > 20
+    assert sum(bool(each["filled"]) and each["leaves"] > 0 for each in done) > 5
+    assert sum(bool(each["filled"]) and not each["leaves"] and not each["canceled"] for each in done) > 20
+    assert sum(bool(each["filled"]) and each["canceled"] > 0 for each in done) > 5
+    assert sum(not each["filled"] and not each["leaves"] for each in done) > 5
+    assert sum(case["amending"] is not None for case in cases) > 40
