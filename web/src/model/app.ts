@@ -30,10 +30,8 @@ const RETRY_MS = [500, 1000, 2000, 4000, 8000] as const;
 /** Refusals after which the page's idea of the market must be an old one. */
 const OF_THE_MARKET: ReadonlySet<string> = new Set(["halted", "market_closed", "price_limit", "price_tick"]);
 const MEANWHILE_MS = 1200;
-/** How often instruments and the clock are read: a new day, a halt and a new listing come by no stream. */
-const MARKET_EVERY_MS = 60_000;
-/** How often phases, base prices and limits are read anew, in seconds. */
-const MARKET_S = 5;
+/** How often instruments and the clock are read: phases, halts, a new day and new listings come by no stream. */
+const MARKET_EVERY_MS = 5_000;
 
 export class App {
   readonly preferences: Preferences;
@@ -103,7 +101,6 @@ export class App {
         this.toasts.info({ key: "done.expired", params }, { symbol: order.symbol, orderId: order.order_id });
       }),
     );
-    let seconds = 0;
     this.#timers.push(
       setInterval(() => {
         if (this.connection.counting) this.connection.tick();

@@ -97,7 +97,7 @@ export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonl
 }
 
 export class Market {
-  /** In the order of listing. */
+  /** In the order of listing. Told when an instrument's rules change, not its prices: those are in the quotes. */
   readonly instruments = new Store<readonly Instrument[]>([]);
   readonly selected = new Store<string | null>(null);
   readonly clock = new Store<Clock | null>(null);
@@ -135,7 +135,9 @@ export class Market {
       else if (known.get().live) known.update((quote) => ({ ...fresh, ...dayOf(quote, fresh), live: true }));
       else known.set(fresh);
     }
-    this.instruments.set(symbols.body.symbols);
+    if (rulesText(symbols.body.symbols) !== rulesText(this.instruments.get())) {
+      this.instruments.set(symbols.body.symbols);
+    }
   }
 
   instrument(symbol: string | null): Instrument | null {
@@ -258,6 +260,23 @@ export class Market {
       }),
     );
   }
+}
+
+/** What an instrument is, without its prices: those are in the quotes, and change too often to be told here. */
+function rulesText(instruments: readonly Instrument[]): string {
+  return JSON.stringify(
+    instruments.map((each) => ({
+      ...each,
+      last_price: 0,
+      change: 0,
+      change_percent: "",
+      day_open: 0,
+      day_high: 0,
+      day_low: 0,
+      day_volume: 0,
+      day_turnover: 0,
+    })),
+  );
 }
 
 /** The day's figures of a live quote, against the base price and the limits that hold now. */

@@ -240,7 +240,7 @@ describe("prices", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     await desk.live();
     desk.calls.length = 0;
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(5_000);
     await desk.quiet();
     expect(desk.paths().sort()).toEqual(["GET /v1/clock", "GET /v1/symbols"]);
     desk.answers.set("GET /v1/clock", () =>
@@ -251,12 +251,12 @@ describe("prices", () => {
       Response.json({ symbols: [{ ...SAMSUNG, base_price: 71400 }, fresh], seq: 60 }),
     );
     desk.sent.length = 0;
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(5_000);
     await desk.quiet();
     expect(desk.paths()).toContain("GET /v1/candles/005930");
     expect(quote()).toMatchObject({ base: 71400, change: 0, direction: "flat", live: true });
     desk.answers.set("GET /v1/symbols", () => Response.json({ symbols: [SAMSUNG, HYNIX, fresh], seq: 61 }));
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(5_000);
     await desk.quiet();
     expect(desk.sent.at(-1)).toEqual({ kind: "watch", symbols: ["005930", "000660", "035420"], selected: "005930" });
   });
