@@ -109,25 +109,37 @@ class QueuePositions:
         place = self._places.get(order_id)
         if place is None or place.account != account:
             return None
-        level = self._levels[place.level]
-        ahead = ahead_orders = 0
-        for other, qty in level.items():
-            if other == order_id:
-                break
-            ahead += qty
-            ahead_orders += 1
-        return QueuePosition(
-            order_id=order_id,
-            ahead_qty=ahead,
-            leaves_qty=level[order_id],
-            level_qty=sum(level.values()),
-            ahead_orders=ahead_orders,
-        )
+        return self._at_level(place.level, {order_id})[0]
 
     def positions(self, account: int) -> list[QueuePosition]:
-        """All places of an account, oldest order first."""
-        found = (self.position(account, order_id) for order_id in sorted(self._by_account.get(account, ())))
-        return [position for position in found if position is not None]
+        """All places of an account, oldest order first. Each level is walked once, however many of its orders are theirs."""
+        mine: dict[Level, set[int]] = {}
+        for order_id in self._by_account.get(account, ()):
+            mine.setdefault(self._places[order_id].level, set()).add(order_id)
+        found = [position for level, order_ids in mine.items() for position in self._at_level(level, order_ids)]
+        return sorted(found, key=lambda position: position.order_id)
+
+    def _at_level(self, level: Level, order_ids: set[int]) -> list[QueuePosition]:
+        """The places of these orders, which are all at this level."""
+        orders = self._levels[level]
+        level_qty = sum(orders.values())
+        found: list[QueuePosition] = []
+        ahead_qty = 0
+        for ahead_orders, (order_id, qty) in enumerate(orders.items()):
+            if order_id in order_ids:
+                found.append(
+                    QueuePosition(
+                        order_id=order_id,
+                        ahead_qty=ahead_qty,
+                        leaves_qty=qty,
+                        level_qty=level_qty,
+                        ahead_orders=ahead_orders,
+                    )
+                )
+                if len(found) == len(order_ids):
+                    break
+            ahead_qty += qty
+        return found
 
     def _take(self, event: object) -> None:
         if isinstance(event, OrderFilled):

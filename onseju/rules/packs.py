@@ -32,6 +32,9 @@ KRX_FUNDS: Bands = ((0, 1), (2_000, 5))
 KRX_LIMIT_PPM = 300_000
 """±30 % of the base price (KRX BR 20)."""
 
+MAX_OPEN_ORDERS = 1_000
+"""Open orders an account may have: each is kept in memory, and all of them end in one command. The host may change it."""
+
 TICK_TABLES: dict[RulesName, dict[int, Bands]] = {
     "krx": {KRX_STOCKS_TABLE: KRX_STOCKS, KRX_FUNDS_TABLE: KRX_FUNDS},
     "plain": {PLAIN_TABLE: EVERY_WHOLE_PRICE},
@@ -56,5 +59,6 @@ def commands(name: RulesName, trading_day: int) -> list[Request]:
     rules = [
         SetRule(rule=Rule.MARKET_REMAINDER, value=MarketRemainder.CANCEL),
         SetRule(rule=Rule.SELF_TRADE_PREVENTION, value=SelfTradePrevention.OFF),
+        SetRule(rule=Rule.MAX_OPEN_ORDERS, value=MAX_OPEN_ORDERS),
     ]
     return [Request(command) for command in (OpenVenue(trading_day=trading_day), *bands, *rules)]
