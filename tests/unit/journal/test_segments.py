@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -339,3 +339,34 @@ def test_a_half_read_iterator_can_be_left(tmp_path: Path) -> None:
     journal.append(records(101, 101))
     assert next(journal.read(100)) == record(101)
     journal.close()
+
+
+def test_commands_are_on_the_disk_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[str, int]] = []
+
+    def note(flush: Callable[[int], None]) -> Callable[[int], None]:
+        def noting(descriptor: int) -> None:
+            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            flushed.append((os.path.relpath(path, tmp_path), os.fstat(descriptor).st_size))
+            flush(descriptor)
+
+        return noting
+
+    monkeypatch.setattr(os, "fdatasync", note(os.fdatasync))
+    monkeypatch.setattr(os, "fsync", note(os.fsync))
+    journal = SegmentJournal.open(tmp_path)
+    journal.append(records(1, 2))
+    (segment,) = (tmp_path / "commands").iterdir()
+    name = f"commands/{segment.name}"
+    assert ("commands", (tmp_path / "commands").stat().st_size) in flushed, "the new file's name"
+    assert flushed[-1] == (name, segment.stat().st_size), "the records, all of them"
+    flushed.clear()
+    journal.append(records(3, 3))
+    assert flushed == [(name, segment.stat().st_size)], "one flush for a batch"
+    journal.close()
+
+    flushed.clear()
+    journal = SegmentJournal.open(tmp_path, fsync=False)
+    journal.append(records(4, 4))
+    journal.close()
+    assert flushed == [], "a venue to be thrown away"
