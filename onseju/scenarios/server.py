@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,22 +123,44 @@ def _running(directory: Path, output: Path, rules: str) -> Iterator[subprocess.P
     """`onseju up` while it lasts. Neither a settings file nor the environment's settings reach it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONSEJU_")}
     command = [sys.executable, "-m", "onseju", "up", "--port", "0", "--data-dir", str(directory / "data")]
-    with output.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603  # nothing of it comes from a scenario
-            [*command, "--rules", rules, "--no-bots"],
-            cwd=directory,
-            env=environment | SETTINGS | {"PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C in the terminal is ours; the server is stopped when we are done with it
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with output.open("wb") as file, _signals_deferred():  # else one that comes now would leave a server behind
+            process = subprocess.Popen(  # noqa: S603  # nothing of it comes from a scenario
+                [*command, "--rules", rules, "--no-bots"],
+                cwd=directory,
+                env=environment | SETTINGS | {"PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C in the terminal is ours; the server is stopped when we are done with it
+            )
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """SIGINT and SIGTERM take effect when this is left. Of the main thread only; others get none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for came_number in came:
+            signal.raise_signal(came_number)
