@@ -151,8 +151,18 @@ export class Orders {
   #put(order: OrderView): boolean {
     const known = this.#orders.get(order.order_id);
     if (known !== undefined && !isNewer(order, known)) return false;
-    this.#orders.set(order.order_id, order);
+    this.#orders.set(order.order_id, known === undefined ? this.#afterFills(order) : order);
     return true;
+  }
+
+  /** An order that is heard of only now, after fills of it that are newer: as they leave it. */
+  #afterFills(order: OrderView): OrderView {
+    let now = order;
+    for (const fill of this.fillsOf(order.order_id).toReversed()) {
+      const after = afterFill(now, fill);
+      if (isNewer(after, now)) now = after;
+    }
+    return now;
   }
 
   #show(): void {

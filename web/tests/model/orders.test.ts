@@ -59,6 +59,22 @@ describe("orders", () => {
     orders.takeOrder(order({ seq: 10 }));
     expect(filled).toEqual(["1:?"]);
     expect(orders.fills.get()).toHaveLength(1);
+    expect(orders.get(7)).toMatchObject({ filled_qty: 30, leaves_qty: 70, status: "partially_filled", seq: 11 });
+  });
+
+  it("a fill may come before the page that was read as of an earlier command", () => {
+    orders.takeFill(fill({ seq: 11, trade_id: 1 }));
+    orders.takeFill(fill({ seq: 12, trade_id: 2, qty: 70, filled_qty: 100, leaves_qty: 0, status: "filled" }));
+    orders.load([order({ seq: 10 })], [], [], 10);
+    expect(orders.open.get()).toEqual([]);
+    expect(orders.get(7)).toMatchObject({ filled_qty: 100, leaves_qty: 0, status: "filled", seq: 12 });
+  });
+
+  it("a fill that the page which was read already holds changes nothing", () => {
+    orders.takeFill(fill({ seq: 11, trade_id: 1 }));
+    const read = order({ seq: 12, status: "canceled", filled_qty: 30, leaves_qty: 0, canceled_qty: 70 });
+    orders.load([], [read], [], 12);
+    expect(orders.get(7)).toEqual(read);
   });
 
   it("a trade with oneself is two fills", () => {

@@ -23,6 +23,8 @@ export const SILENT_MS = { simulator: 25_000, mock: 130_000, live: 130_000 } as 
 const IN_USE_MS = 20_000;
 const IN_USE_MOST_MS = 120_000;
 const SPACING_MS = 60;
+/** For so long an old connection is given to close before the next one begins. */
+const CLOSING_MS = 2_000;
 const NO_APPROVAL_MS = 30_000;
 const FLAPPING_CLOSES = 3;
 
@@ -161,9 +163,23 @@ export class KisSocket {
   restart(): void {
     if (!this.#running) return;
     this.#clearTimers();
+    const old = this.#socket;
     this.#drop();
     this.#backoff.reset();
-    void this.#connect();
+    if (old === null) {
+      void this.#connect();
+      return;
+    }
+    // While the other side still holds the old connection, it calls the key in use.
+    this.#set("connecting", null);
+    const run = this.#run;
+    const next = () => {
+      if (run !== this.#run) return;
+      this.#clearTimers();
+      void this.#connect();
+    };
+    old.onclose = next;
+    this.#timer = this.#time.setTimeout(next, CLOSING_MS);
   }
 
   // Connecting

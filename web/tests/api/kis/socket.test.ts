@@ -209,6 +209,24 @@ describe("hearing", () => {
     expect(FakeSocket.opened).toHaveLength(2);
     expect(link().state).toBe("connecting");
   });
+
+  it("begins anew only when the old connection has ended, or seems to never end", async () => {
+    const kis = make();
+    const first = await connected(kis);
+    kis.restart();
+    await time.pass(1000);
+    expect(first.closed).toBe(true);
+    expect(FakeSocket.opened).toHaveLength(1);
+    expect(link().state).toBe("connecting");
+    await time.pass(1000);
+    expect(FakeSocket.opened).toHaveLength(2);
+    first.hangUp();
+    FakeSocket.last.accept();
+    FakeSocket.last.say(answer("OPSP0000"));
+    await time.pass(1000);
+    expect(FakeSocket.opened).toHaveLength(2);
+    expect(link().state).toBe("live");
+  });
 });
 
 describe("coming back", () => {
