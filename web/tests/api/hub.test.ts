@@ -168,6 +168,29 @@ describe("sessions", () => {
   });
 });
 
+describe("a server that was away", () => {
+  it("is found again by all connections when one has found it", async () => {
+    await opened();
+    for (let turn = 0; turn < 6; turn += 1) {
+      for (const part of ["/tryitout", "/v1/ws"])
+        FakeSocket.opened
+          .filter(({ url }) => url.includes(part))
+          .at(-1)
+          ?.hangUp();
+      await time.pass(4_000);
+    }
+    const before = FakeSocket.opened.filter(({ url }) => url.includes("/tryitout")).length;
+    socket("/tryitout").hangUp();
+    socket("/v1/ws").accept();
+    await breathe();
+    expect(FakeSocket.opened.filter(({ url }) => url.includes("/tryitout"))).toHaveLength(before + 1);
+    socket("/tryitout").accept();
+    socket("/tryitout").hangUp();
+    await breathe();
+    expect(FakeSocket.opened.filter(({ url }) => url.includes("/tryitout"))).toHaveLength(before + 1);
+  });
+});
+
 describe("sleep", () => {
   it("connects everything anew and says so", async () => {
     const tab = await opened();

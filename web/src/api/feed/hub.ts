@@ -8,7 +8,7 @@ import { Exchange } from "../exchange";
 import { Http, type Fetch } from "../http";
 import { BOOK, TRADES, type BookRecord, type TradeRecord } from "../kis/layouts";
 import { KisSocket, type Registration } from "../kis/socket";
-import type { BookState, FromFeed, Indication, LinkStatus, Tick, ToFeed } from "./protocol";
+import type { BookState, FromFeed, Indication, LinkName, LinkStatus, Tick, ToFeed } from "./protocol";
 
 export interface HubOptions {
   /** The page's origin: `http://host:port`. */
@@ -96,6 +96,7 @@ export class FeedHub {
   #indications = new Map<string, Indication>();
   #lastTicks = new Map<string, Tick>();
   #beatAt: number;
+  readonly #live = new Set<LinkName>();
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -290,6 +291,18 @@ export class FeedHub {
     // Prices of before must not reach a tab that comes after the connection was lost.
     if (status.name === "kis" && status.state !== "live") this.#lastTicks.clear();
     this.#tell({ kind: "link", status });
+    const live = status.state === "live";
+    if (live && !this.#live.has(status.name)) this.#serverIsBack(status.name);
+    if (live) this.#live.add(status.name);
+    else this.#live.delete(status.name);
+  }
+
+  /** One connection to our server works again: the others need not wait any longer. The real KIS is another server. */
+  #serverIsBack(name: LinkName): void {
+    if (name === "kis") return;
+    if (name !== "account") this.#account.retry();
+    if (name !== "book") this.#book.retry();
+    if (this.#kis.isOurs) this.#kis.retry();
   }
 
   #tell(message: FromFeed): void {

@@ -95,6 +95,7 @@ export class KisSocket {
   #heardAt: number | null = null;
   #running = false;
   #inUse = 0;
+  #superseded = false;
   #run = 0;
 
   constructor(options: KisSocketOptions) {
@@ -114,6 +115,11 @@ export class KisSocket {
       heardAt: this.#heardAt,
       closes: this.#backoff.closes(this.#time.now()),
     };
+  }
+
+  /** Whether the other side is this server: the simulator, or whoever gives the approval that is still lacking. */
+  get isOurs(): boolean {
+    return this.#reason !== "no_approval" && (this.#approval === null || this.#approval.mode === "simulator");
   }
 
   get kisStatus(): KisStatus {
@@ -334,7 +340,9 @@ export class KisSocket {
       case CODES.notSubscribed:
         return;
       case CODES.unknownApproval:
-        // Superseded or expired: a new one, soon, but not in a circle.
+        // Superseded, expired, or of a server that has begun anew: a new one, at once, but not in a circle.
+        if (!this.#superseded) this.#backoff.reset();
+        this.#superseded = true;
         this.#approval = null;
         this.#drop();
         this.#wait("key_superseded");
@@ -371,6 +379,7 @@ export class KisSocket {
   /** A registration was answered, or data came. */
   #works(): void {
     this.#inUse = 0;
+    this.#superseded = false;
     this.#backoff.live(this.#time.now());
     if (this.#state !== "live") this.#set("live", null);
   }

@@ -289,6 +289,24 @@ describe("coming back", () => {
     expect((FakeSocket.last.json[0] as { header: { approval_key: string } }).header.approval_key).toBe("key-2");
   });
 
+  it("does not wait long for a new key after a server that was away for long, nor ask in a circle", async () => {
+    const kis = make();
+    await connected(kis);
+    for (let turn = 0; turn < 7; turn += 1) {
+      FakeSocket.last.hangUp();
+      await time.pass(15_000);
+    }
+    const refuse = () => {
+      FakeSocket.last.accept();
+      FakeSocket.last.say(answer("OPSP0011", "005930", "H0STCNT0", "1"));
+    };
+    for (const wait of [500, 1000, 2000, 4000]) {
+      refuse();
+      expect(link()).toMatchObject({ reason: "key_superseded", retryAt: time.now() + wait });
+      await time.pass(wait);
+    }
+  });
+
   it("leaves a key that is in use alone for long", async () => {
     const kis = make();
     kis.start();
