@@ -181,7 +181,10 @@ def _admin(settings: Settings) -> dict[str, str]:
 def _account(answer: httpx.Response) -> dict[str, Any]:
     content: dict[str, Any] = answer.json()
     if answer.status_code != 201:
-        _fail(f"Refused: {content.get('detail', answer.text)} ({content.get('code', answer.status_code)})")
+        fields = "".join(
+            f"\n  {wrong['field']}: {wrong.get('detail', wrong['code'])}" for wrong in content.get("errors", [])
+        )
+        _fail(f"Refused: {content.get('detail', answer.text)} ({content.get('code', answer.status_code)}){fields}")
     return {"account_id": content["account_id"], "api_key": content["api_key"]}
 
 

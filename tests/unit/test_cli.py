@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.serverprocess import ServerProcess
+
 
 def onseju(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Exit status and output of `onseju` in this folder."""
@@ -76,3 +78,11 @@ def test_no_server_and_no_journal(tmp_path: Path) -> None:
     status, output = onseju(tmp_path, "account", "create", "alice", ONSEJU_ADMIN_KEY="A.0123456789abcdef")
     assert (status, "Traceback" in output) == (1, False), output
     assert "Start it with `onseju up`" in output
+
+
+def test_a_refusal_names_the_field(server: ServerProcess) -> None:
+    arguments = ["account", "create", "a", "--url", server.url, "--data-dir", str(server.data_dir)]
+    status, output = onseju(server.data_dir, *arguments)
+    assert (status, "Traceback" in output) == (1, False), output
+    assert "Refused: The request is malformed. (malformed)" in output
+    assert "name: A name has 2 to 32 letters" in output
