@@ -122,7 +122,7 @@ export class ChartDrawing {
       wickDownColor: down,
     });
     this.#short.applyOptions({ color: ink3 });
-    this.#long.applyOptions({ color: ink3 });
+    this.#long.applyOptions({ color: colours.edge });
     this.#base?.applyOptions({ color: colours.edge });
     if (this.#byTime.size > 0) this.#volume.setData([...this.#byTime.values()].map((candle) => this.#bar(candle)));
   }
