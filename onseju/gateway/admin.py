@@ -102,7 +102,7 @@ class NewInstrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     base_price: Amount
     listed_shares: Amount = 0
     limit_ppm: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
-    tick_table: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)] | None = None
+    tick_table: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     vi_dynamic_ppm: Ppm = 0
     vi_static_ppm: Ppm = 0
     board: BoardName = "other"
@@ -213,7 +213,13 @@ async def create_account(request: Request) -> Response:
     return json_response(view, 201, seq=seq)
 
 
-@_declare("POST", "/deposits", "Give an account cash or shares", {201: BalanceView | PositionView}, body=Deposit)
+@_declare(
+    "POST",
+    "/deposits",
+    "Give an account cash or shares",
+    {201: BalanceView | PositionView, 200: BalanceView | PositionView},
+    body=Deposit,
+)
 async def deposit(request: Request) -> Response:
     """The balance or position afterwards. A repeat under the same `client_order_id` gets the first answer with 200."""
     gateway = gateway_of(request)

@@ -115,6 +115,11 @@ def test_deposits_take_effect_once_under_their_id(venue: Venue, host: httpx.Clie
     assert venue.bus.engine.account(1).cash == 200
 
 
+def test_all_answers_to_a_deposit_are_documented() -> None:
+    (deposit,) = [operation for operation in admin.operations.table if operation.path == "/v1/admin/deposits"]
+    assert set(deposit.responses) == {200, 201}
+
+
 def test_deposits_of_shares(venue: Venue, host: httpx.Client) -> None:
     host.post("/v1/admin/accounts", json={"name": "kim", "cash": 0, "holdings": {}})
     shares = {"account_id": 1, "symbol": "005930", "qty": 4}
@@ -181,6 +186,7 @@ def test_instruments_are_listed_by_the_customs_of_their_kind(venue: Venue, host:
         {"base_price": 1.5},
         {"limit_ppm": 10_000_001},
         {"board": "moon"},
+        {"tick_table": 256},
         {"tick_table": 2**32},
     ],
 )
@@ -189,6 +195,8 @@ def test_instruments_that_cannot_be(venue: Venue, host: httpx.Client, change: An
     body = {"symbol": "900001", "name": "x", "base_price": 10_000, **change}
     refused(host.post("/v1/admin/instruments", json=body), 400, "malformed")
     assert venue.bus.last_seq == before
+    table = {"symbol": "900001", "name": "x", "base_price": 10_000, "tick_table": 255}
+    refused(host.post("/v1/admin/instruments", json=table), 422, "invalid_command")  # the largest number, but no table
 
 
 def test_interruption_rates_of_an_instrument(venue: Venue, host: httpx.Client) -> None:
