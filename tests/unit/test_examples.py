@@ -53,7 +53,7 @@ def test_first_fill(lively: ServerProcess) -> None:
 
 
 def test_market_watch(lively: ServerProcess) -> None:
-    out = run(lively, "market_watch.py", "--seconds", "10")
+    out = run(lively, "market_watch.py", "--seconds", "5")
     assert re.search(r"^ *[\d,]+ \| +[\d,]+ \|$", out, re.MULTILINE), "asks"
     assert re.search(r"^ +\| +[\d,]+ \| +[\d,]+$", out, re.MULTILINE), "bids"
     assert re.search(r"Z  (buy|sell)  [\d,]+ at [\d,]+", out), "trades"
@@ -61,7 +61,7 @@ def test_market_watch(lively: ServerProcess) -> None:
 
 def test_simple_bot(lively: ServerProcess) -> None:
     key = lively.account("simple-bot", 10_000_000, s005930=10)
-    out = run(lively, "simple_bot.py", "--rounds", "6", "--seconds", "4", ONSEJU_API_KEY=key)
+    out = run(lively, "simple_bot.py", "--rounds", "6", "--seconds", "2", ONSEJU_API_KEY=key)
     assert re.search(r"order {5}buy 1 at [\d,]+: (new|filled)", out)
     assert re.search(r"order {5}sell 1 at [\d,]+: (new|filled)", out)
     assert re.search(r"fill {6}(buy|sell) 1 005930 at", out)
