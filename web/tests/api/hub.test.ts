@@ -58,6 +58,8 @@ const socket = (part: string) => {
   return found;
 };
 
+const requestsOf = (wire: FakeSocket) => wire.json.map(({ header }) => (header as { tr_type: string }).tr_type);
+
 beforeEach(() => {
   FakeSocket.opened = [];
   time = new FakeTime();
@@ -143,6 +145,18 @@ describe("one feed for all tabs", () => {
     third.take({ kind: "alive" });
     expect(third.of("ticks")).toHaveLength(0);
   });
+});
+
+it("a tab that left and comes back gets what it looked at", async () => {
+  const tab = await opened();
+  tab.take({ kind: "bye" });
+  expect(
+    requestsOf(socket("/tryitout"))
+      .slice(-3)
+      .every((type) => type === "2"),
+  ).toBe(true);
+  tab.take({ kind: "alive" });
+  expect(requestsOf(socket("/tryitout")).slice(-3)).toEqual(["1", "1", "1"]);
 });
 
 describe("sessions", () => {

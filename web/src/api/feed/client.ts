@@ -34,7 +34,9 @@ export function openFeed(): FeedPort {
   const alive = setInterval(() => wire.send({ kind: "alive" }), ALIVE_MS);
   const leave = () => wire.send({ kind: "bye" });
   const back = (event: PageTransitionEvent) => {
-    if (event.persisted) wire.send({ kind: "alive" }); // from the back-forward cache
+    if (!event.persisted) return;
+    wire.send({ kind: "alive" }); // from the back-forward cache: it missed everything meanwhile
+    take({ kind: "woke", sleptMs: 0 });
   };
   addEventListener("pagehide", leave);
   addEventListener("pageshow", back);

@@ -172,6 +172,7 @@ export class FeedHub {
     if (!this.#tabs.has(tab)) {
       this.#tabs.add(tab);
       this.#welcome(tab);
+      if (tab.symbols.length > 0) this.#watch(); // it is back
     }
     if (message.kind === "hello") this.#greet(tab, message);
     else if (message.kind === "watch") {
