@@ -70,7 +70,9 @@ export function listenToKeys(view: View): () => void {
       return;
     }
     if (event.key === "Escape") {
-      view.explained.set(null);
+      // Out of an input, so that the letters work again.
+      if (isTyping(event.target)) (event.target as HTMLElement).blur();
+      else view.explained.set(null);
       return;
     }
     const portion = event.altKey && !event.ctrlKey && !event.metaKey ? /^Digit([1-4])$/.exec(event.code) : null;
