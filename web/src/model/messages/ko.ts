@@ -94,7 +94,7 @@ export const ko = {
   "done.expired": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 장 마감으로 종료되었습니다`,
   "ask.cancel_all": (p: { count: number }) => `미체결 주문 ${group(p.count)}건을 모두 취소할까요?`,
   "ask.correct_price": (p: { from: number; to: number }) =>
-    `${w(p.from)} 주문을 ${w(p.to)}로 정정할까요? 순서가 맨 뒤로 갑니다.`,
+    `${w(p.from)} 주문을 ${w(p.to)}으로 정정할까요? 순서가 맨 뒤로 갑니다.`,
 
   // Why it has not filled yet
   "why.ahead": (p: { price: number; ahead: number }) =>
