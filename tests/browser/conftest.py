@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 
 from tests.browser.exchange import Market, Trader
 from tests.browser.feedwatch import FeedWatch
@@ -50,19 +52,25 @@ def built_page() -> Path:
     return BUILT.parent
 
 
-@pytest.fixture(scope="package")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The system's Chromium. Each context of it has a profile of its own."""
+@contextmanager
+def launch(chromium: BrowserType) -> Iterator[Browser]:
+    """The system's Chromium, with a profile and a home of its own."""
     executable = os.environ.get("ONSEJU_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
     if executable is None:
         lacking("Chromium is missing (on Debian and Ubuntu: apt-get install chromium)")
-    environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=list(FLAGS), env=environment)
-        yield chromium
-        chromium.close()
+    with tempfile.TemporaryDirectory(prefix="onseju-browser-", ignore_cleanup_errors=True) as home:
+        browser = chromium.launch(executable_path=executable, args=list(FLAGS), env={**os.environ, "HOME": home})
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests. Each context of it has a profile of its own."""
+    with sync_playwright() as playwright, launch(playwright.chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="package")

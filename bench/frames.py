@@ -1,0 +1,408 @@
+"""The page in Chromium while the market moves: script per frame, long tasks, layout shift, memory, size of the bundle.
+
+`python -m bench.frames [--quick] [--minutes 30] [--rate 2000]` starts an exchange and sends it orders at that rate through
+the API: each changes the book, every second one trades. So the page gets real KIS frames and real book changes, half of
+them of the instrument that it shows. Then, in headless Chromium:
+
+1. a trace of the main thread, from which the script of each drawn frame is summed; once as it is, once slowed to a quarter;
+2. the rest of the time without a trace: long tasks, layout shift, and every 10 s the heaps of page and worker after a
+   collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.client
+import itertools
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from bench.http_orders import machine
+from bench.httpload import Server
+
+RESULT = Path("build/bench/frames.json")
+BUILT = Path(__file__).parent.parent / "onseju/web"
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+SYMBOL = "005930"
+BATCH_S = 0.02
+LEVELS = 10
+"""Resting levels on each side, outside those that move."""
+MOVING = 3
+"""Ticks around the base price within which orders meet."""
+SLOWED = 4
+"""Chromium's own throttle: a machine so many times slower."""
+LONG_TASK_MS = 50
+HEAP_EVERY_S = 10
+CATEGORIES = ["devtools.timeline", "v8", "disabled-by-default-v8.gc"]
+SCRIPT = {
+    "FunctionCall",
+    "EvaluateScript",
+    "RunMicrotasks",
+    "MinorGC",
+    "MajorGC",
+    "V8.GC_SCAVENGER",
+    "V8.GC_MARK_COMPACTOR",
+}
+DRAWN = "FireAnimationFrame"
+
+OBSERVE = """
+window.onsejuBench = {longTasks: [], shifts: []};
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) onsejuBench.longTasks.push(entry.duration);
+}).observe({type: 'longtask', buffered: true});
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) onsejuBench.shifts.push([entry.startTime, entry.value]);
+}).observe({type: 'layout-shift', buffered: true});
+"""
+LOG_IN = """async ([name, password]) => {
+  const post = (path, body) => fetch(path, {
+    method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
+  await post('/v1/users', {name, password});
+  return (await post('/v1/session', {name, password})).status;
+}"""
+PREFERENCES = {"selected": SYMBOL, "language": "ko", "sound": False}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured."""
+
+    rate_per_s: int
+    warm_up_s: float
+    trace_s: float
+    minutes: float
+
+
+class Load:
+    """Orders at a fixed rate, in a thread: half on the instrument that is shown, the rest on the others in turn."""
+
+    def __init__(self, server: Server, rate_per_s: int) -> None:
+        self._prices = server.symbols()
+        self._key = server.account("bench-load", 10**15, dict.fromkeys(self._prices, 10**8))
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self._rate = rate_per_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.sent = 0
+        self.late_s = 0.0
+        """The most that a batch left after its time."""
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._post([order for symbol in self._prices for order in self._resting(symbol)])
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        self._connection.close()
+        if self.error is not None:
+            raise self.error
+
+    def _step(self, symbol: str) -> int:
+        base = self._prices[symbol]
+        return next(
+            step
+            for top, step in ((20_000, 10), (50_000, 50), (200_000, 100), (500_000, 500), (10**9, 1000))
+            if base * 0.95 < top
+        )
+
+    def _resting(self, symbol: str) -> Iterator[dict[str, Any]]:
+        for place in range(MOVING + 1, MOVING + LEVELS + 1):
+            for side, sign in (("sell", 1), ("buy", -1)):
+                yield self._order(symbol, side, sign * place, 100 * place)
+
+    def _order(self, symbol: str, side: str, steps: int, qty: int) -> dict[str, Any]:
+        step = self._step(symbol)
+        price = self._prices[symbol] // step * step + steps * step
+        return {"symbol": symbol, "side": side, "type": "limit", "qty": qty, "limit_price": price}
+
+    def _orders(self) -> Iterator[dict[str, Any]]:
+        others = itertools.cycle([symbol for symbol in self._prices if symbol != SYMBOL])
+        for number in itertools.count():
+            symbol = SYMBOL if number % 2 else next(others)
+            steps = (number // 3) % (2 * MOVING + 1) - MOVING
+            sides = ("sell", "buy") if number % 3 else ("buy", "sell")
+            for side in sides:
+                yield self._order(symbol, side, steps, 1 + number % 7)
+
+    def _post(self, orders: list[dict[str, Any]]) -> None:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        for first in range(0, len(orders), 1000):
+            body = msgspec.json.encode({"orders": orders[first : first + 1000]})
+            self._connection.request("POST", "/v1/orders:batch", body, headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+            if answer.status != 200 or b'"problem":{' in content:
+                raise RuntimeError(f"{answer.status} {content[:500]!r}")
+
+    def _run(self) -> None:
+        source = self._orders()
+        batch = max(2, round(self._rate * BATCH_S) // 2 * 2)
+        due = time.perf_counter()
+        try:
+            while not self._stop.is_set():
+                self._post(list(itertools.islice(source, batch)))
+                self.sent += batch
+                due += batch / self._rate
+                wait = due - time.perf_counter()
+                self.late_s = max(self.late_s, -wait)
+                if wait > 0:
+                    time.sleep(wait)
+        except Exception as error:
+            self.error = error
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p95, p99 and the largest."""
+    ranked = sorted(values)
+    if not ranked:
+        return {}
+    at = {"p50": 0.50, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    return {name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))], 2) for name, q in at.items()}
+
+
+def covered(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The union of time spans: a call within a call counts once."""
+    whole: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if whole and begin <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(whole[-1][1], end))
+        else:
+            whole.append((begin, end))
+    return whole
+
+
+def per_frame(spans: Sequence[tuple[float, float]], frames: Sequence[float]) -> list[float]:
+    """How much of the spans falls between each frame's beginning and the next one's, in milliseconds."""
+    sums = [0.0] * (len(frames) - 1)
+    place = 0
+    for begin, end in covered(spans):
+        while place < len(sums) and frames[place + 1] <= begin:
+            place += 1
+        at = place
+        while at < len(sums) and frames[at] < end:
+            sums[at] += max(0.0, min(end, frames[at + 1]) - max(begin, frames[at]))
+            at += 1
+    return [spent / 1000 for spent in sums]
+
+
+def read_trace(text: bytes) -> dict[str, Any]:
+    """Script and work per drawn frame on the page's main thread. Raises `ValueError` for a trace without frames."""
+    events = json.loads(text)["traceEvents"]
+    drawn: dict[tuple[int, int], list[float]] = {}
+    for event in events:
+        if event["name"] == DRAWN and event["ph"] in "XB":
+            drawn.setdefault((event["pid"], event["tid"]), []).append(event["ts"])
+    if not drawn:
+        raise ValueError("the trace holds no frames")
+    thread = max(drawn, key=lambda each: len(drawn[each]))
+    frames = sorted(drawn[thread])
+    own = [event for event in events if (event["pid"], event["tid"]) == thread and event["ph"] == "X"]
+    spans = {
+        kind: [(event["ts"], event["ts"] + event.get("dur", 0)) for event in own if event["name"] in names]
+        for kind, names in (("script", SCRIPT | {DRAWN}), ("work", {"RunTask"}))
+    }
+    seconds = (frames[-1] - frames[0]) / 1e6
+    tasks = [(end - begin) / 1000 for begin, end in spans["work"]]
+    return {
+        "frames_per_s": round((len(frames) - 1) / seconds, 1),
+        "script_ms": percentiles(per_frame(spans["script"], frames)),
+        "work_ms": percentiles(per_frame(spans["work"], frames)),
+        "longest_task_ms": round(max(tasks, default=0.0), 1),
+        "main_thread_share": round(sum(end - begin for begin, end in covered(spans["work"])) / 1e6 / seconds, 3),
+    }
+
+
+class Heaps:
+    """The JavaScript heaps of the page and of its shared worker."""
+
+    def __init__(self, browser: Browser, page: Page) -> None:
+        self._page: CDPSession = page.context.new_cdp_session(page)
+        self._browser: CDPSession = browser.new_browser_cdp_session()
+        self._answers: dict[int, Any] = {}
+        self._number = itertools.count(1)
+        self._worker = ""
+        self._wait = page.wait_for_timeout
+        self._browser.on("Target.receivedMessageFromTarget", self._take)
+        targets = self._browser.send("Target.getTargets", {"filter": [{"type": "shared_worker"}]})["targetInfos"]
+        if targets:
+            attached = {"targetId": targets[0]["targetId"], "flatten": False}
+            self._worker = self._browser.send("Target.attachToTarget", attached)["sessionId"]
+
+    def throttle(self, rate: int) -> None:
+        """Slow the page's main thread."""
+        self._page.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+
+    def now(self) -> dict[str, float]:
+        """Megabytes in use after a collection."""
+        self._page.send("HeapProfiler.collectGarbage")
+        page = self._page.send("Runtime.getHeapUsage")["usedSize"]
+        if not self._worker:
+            return {"page_mb": round(page / 1e6, 2)}
+        self._ask("HeapProfiler.collectGarbage")
+        worker = self._ask("Runtime.getHeapUsage")["usedSize"]
+        return {"page_mb": round(page / 1e6, 2), "worker_mb": round(worker / 1e6, 2)}
+
+    def _take(self, event: dict[str, Any]) -> None:
+        message = json.loads(event["message"])
+        if "id" in message:
+            self._answers[message["id"]] = message.get("result", {})
+
+    def _ask(self, method: str) -> Any:
+        number = next(self._number)
+        message = json.dumps({"id": number, "method": method})
+        self._browser.send("Target.sendMessageToTarget", {"sessionId": self._worker, "message": message})
+        for _ in range(2000):
+            if number in self._answers:
+                return self._answers.pop(number)
+            self._wait(5)
+        raise RuntimeError(f"the worker does not answer {method}")
+
+
+def bundle(directory: Path) -> dict[str, Any]:
+    """Kilobytes of the built page, as files and as gzip sends them."""
+    sizes: dict[str, list[int]] = {}
+    for path in directory.rglob("*"):
+        if path.suffix in (".js", ".css", ".html", ".svg"):
+            content = path.read_bytes()
+            entry = sizes.setdefault(path.suffix[1:], [0, 0])
+            entry[0] += len(content)
+            entry[1] += len(gzip.compress(content, 9))
+    return {
+        kind: {"kb": round(plain / 1000, 1), "gzip_kb": round(packed / 1000, 1)}
+        for kind, (plain, packed) in sizes.items()
+    }
+
+
+def trace(browser: Browser, page: Page, seconds: float) -> dict[str, Any]:
+    """A trace of so many seconds, read."""
+    with tempfile.TemporaryDirectory(prefix="onseju-trace-") as directory:
+        browser.start_tracing(page=page, path=Path(directory) / "trace.json", categories=CATEGORIES)
+        page.wait_for_timeout(seconds * 1000)
+        return read_trace(browser.stop_tracing())
+
+
+def shown_volume(page: Page) -> int:
+    """The day's volume of the instrument as the page shows it."""
+    text = page.locator(".head .kv").first.inner_text()
+    return int("".join(filter(str.isdigit, text)) or 0)
+
+
+def measure(server: Server, browser: Browser, plan: Plan) -> dict[str, Any]:
+    """The whole measurement."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="ko-KR")
+    page = context.new_page()
+    page.goto(server.url + "/v1/clock")
+    if page.evaluate(LOG_IN, ["bench-viewer", "a long password"]) != 201:
+        raise RuntimeError("the page's user cannot log in")
+    page.evaluate("text => localStorage.setItem('onseju.preferences', text)", json.dumps(PREFERENCES))
+    page.add_init_script(OBSERVE)
+    page.goto(server.url + "/")
+    page.locator(".chip .dot.live").wait_for()
+    heaps = Heaps(browser, page)
+    with Load(server, plan.rate_per_s) as load:
+        page.wait_for_timeout(plan.warm_up_s * 1000)
+        page.evaluate("onsejuBench.longTasks.length = onsejuBench.shifts.length = 0")
+        before = shown_volume(page)
+        figures: dict[str, Any] = {"rate_per_s": plan.rate_per_s, "as_it_is": trace(browser, page, plan.trace_s)}
+        heaps.throttle(SLOWED)
+        figures["slowed"] = {"times": SLOWED, **trace(browser, page, plan.trace_s)}
+        heaps.throttle(1)
+        page.wait_for_timeout(1000)
+        page.evaluate("onsejuBench.longTasks.length = 0")
+        began, sent = time.perf_counter(), load.sent
+        heap = [{"minute": 0.0, **heaps.now()}]
+        while (passed := time.perf_counter() - began) < plan.minutes * 60:
+            page.wait_for_timeout(min(HEAP_EVERY_S, plan.minutes * 60 - passed) * 1000)
+            heap.append({"minute": round((time.perf_counter() - began) / 60, 2), **heaps.now()})
+        seconds = time.perf_counter() - began
+        figures["sent_per_s"] = round((load.sent - sent) / seconds)
+        seen = page.evaluate("onsejuBench")
+        moved = shown_volume(page) > before
+        figures["load_late_ms"] = round(load.late_s * 1000)
+    context.close()
+    if not moved:
+        raise RuntimeError("the page's prices did not move")
+    return {
+        **figures,
+        "minutes": plan.minutes,
+        "long_tasks": len(seen["longTasks"]),
+        "long_task_max_ms": max(seen["longTasks"], default=0),
+        "layout_shift": round(sum(value for _, value in seen["shifts"]), 4),
+        "heap": heap,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures for people."""
+    lines = [
+        f"{result['sent_per_s']:,} updates/s",
+        f"{'milliseconds a frame':<34}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}",
+    ]
+    for name, part in (("as it is", result["as_it_is"]), (f"slowed {SLOWED} times", result["slowed"])):
+        for kind in ("script", "work"):
+            spread = part[f"{kind}_ms"]
+            lines.append(
+                f"{name + ', ' + kind:<34}" + "".join(f"{spread[q]:>8.2f}" for q in ("p50", "p95", "p99", "max"))
+            )
+    first, last = result["heap"][0], result["heap"][-1]
+    lines.append(
+        f"long tasks in {result['minutes']} min: {result['long_tasks']}, layout shift {result['layout_shift']}"
+    )
+    lines.append(
+        f"heap {first['page_mb']} to {last['page_mb']} MB, worker {first.get('worker_mb')} to {last.get('worker_mb')} MB"
+    )
+    lines.append(f"JavaScript {result['bundle']['js']['gzip_kb']} kB gzip")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description="The page in Chromium while the market moves.")
+    parser.add_argument("--quick", action="store_true", help="a few seconds: whether it works, not how fast")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long the memory is watched")
+    parser.add_argument("--rate", type=int, default=2000, help="updates a second")
+    parser.add_argument("--output", type=Path, default=RESULT)
+    chosen = parser.parse_args(arguments)
+    executable = os.environ.get("ONSEJU_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None or not BUILT.joinpath("index.html").exists():
+        raise SystemExit("This benchmark needs Chromium and the built page (make page).")
+    plan = Plan(rate_per_s=chosen.rate, warm_up_s=5, trace_s=20, minutes=chosen.minutes)
+    if chosen.quick:
+        plan = Plan(rate_per_s=chosen.rate, warm_up_s=1, trace_s=2, minutes=0.05)
+    with (
+        tempfile.TemporaryDirectory(prefix="onseju-bench-") as directory,
+        Server(Path(directory)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        figures = measure(server, browser, plan)
+        version = browser.version
+        browser.close()
+    result = {
+        "name": "frames",
+        "quick": chosen.quick,
+        "machine": {**machine(), "chromium": version.split(".")[0]},
+        **figures,
+        "bundle": bundle(BUILT),
+    }
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    chosen.output.write_text(json.dumps(result, indent=2) + "\n")
+    print(table(result))
+    return result
+
+
+if __name__ == "__main__":
+    main()
