@@ -122,45 +122,50 @@ def code_of(answer: httpx.Response) -> str:
 def _running(directory: Path, output: Path, rules: str) -> Iterator[subprocess.Popen[bytes]]:
     """`onseju up` while it lasts. Neither a settings file nor the environment's settings reach it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONSEJU_")}
-    command = [sys.executable, "-m", "onseju", "up", "--port", "0", "--data-dir", str(directory / "data")]
+    command = [sys.executable, "-m", "onseju.scenarios.child", "up", "--port", "0"]
     process: subprocess.Popen[bytes] | None = None
     try:
-        with output.open("wb") as file, _signals_deferred():  # else one that comes now would leave a server behind
+        with output.open("wb") as file, _signals_put_off():
             process = subprocess.Popen(  # noqa: S603  # nothing of it comes from a scenario
-                [*command, "--rules", rules, "--no-bots"],
+                [*command, "--data-dir", str(directory / "data"), "--rules", rules, "--no-bots"],
                 cwd=directory,
                 env=environment | SETTINGS | {"PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end ends the server, should we be killed
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C in the terminal is ours; the server is stopped when we are done with it
+                start_new_session=True,  # a Ctrl-C in the terminal is ours; the server is stopped when we are done
             )
         yield process
     finally:
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextlib.contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """SIGINT and SIGTERM take effect when this is left. Of the main thread only; others get none."""
+def _signals_put_off() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM: raised while a process is being started, they would leave it behind unknown."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
-        for came_number in came:
-            signal.raise_signal(came_number)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    for late in came:
+        signal.raise_signal(late)

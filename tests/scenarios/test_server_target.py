@@ -17,7 +17,7 @@ import pytest
 
 from onseju.scenarios.form import Scenario
 from onseju.scenarios.runner import run_scenario
-from onseju.scenarios.server import REFUSALS
+from onseju.scenarios.server import REFUSALS, _signals_put_off
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError
 from tests.scenarios import test_krx, test_price_time
@@ -232,7 +232,21 @@ def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -
         target.begin(msgspec.convert({"name": "one", "steps": [], "expect": {}}, Scenario))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_server_is_being_started_comes_afterwards() -> None:
+    done = []
+
+    def start() -> None:
+        with _signals_put_off():
+            signal.raise_signal(signal.SIGINT)
+            done.append("started")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == ["started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("moment", ["starting", "playing"])
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, moment: str) -> None:
     file = tmp_path / "many.json"
@@ -256,8 +270,17 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, number: signal.Signa
         runner.wait()
     assert runner.returncode != 0, output
     assert b"Traceback" not in output
-    assert not Path(f"/proc/{server}").exists()
-    assert list(folder.iterdir()) == []
+    wait_for(lambda: has_ended(server))
+    if number != signal.SIGKILL:
+        assert list(folder.iterdir()) == []
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process, or only what is left of one until somebody asks for its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def wait_for(found: Callable[[], Any]) -> Any:
