@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from onseju.app import CannotStartError, Venue
 from onseju.bots.process import BotProcess
 from onseju.kis.protocol import KisWebSocketProtocol
+from onseju.push.messages import MAX_MESSAGE_BYTES
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.settings import Settings
 
@@ -145,7 +146,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         loop="none",
         http=HttpProtocol,
         ws=_WebSocket,
-        ws_max_size=2 * 1024 * 1024,
+        ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=20,
