@@ -90,7 +90,7 @@ export const en: Catalogue = {
   "why.price_away_buy": (p) => `The cheapest seller asks ${w(p.best)}. The price must fall to ${w(p.price)} first.`,
   "why.price_away_sell": (p) => `The best buyer bids ${w(p.best)}. The price must rise to ${w(p.price)} first.`,
   "why.no_opposite": "There is no quote on the other side yet.",
-  "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first in line"),
+  "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first"),
 
   "link.live": "Live",
   "link.connecting": "Connecting.",
