@@ -8,7 +8,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -164,6 +164,28 @@ def test_wrong_passwords_and_unknown_names(tmp_path: Path) -> None:
                 with pytest.raises(WrongPasswordError):
                     await identity.log_in(name, password)
             assert (await identity.log_in("KIM", PASSWORD)).user.name == "kim"
+
+    run(test)
+
+
+def test_a_name_that_nobody_has_costs_a_log_in_as_much_work(tmp_path: Path) -> None:
+    class Counting(PasswordHasher):
+        checked = 0
+
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            type(self).checked += 1
+            return super().verify(hash, password)
+
+    async def test() -> None:
+        hasher = Counting(time_cost=1, memory_cost=8, parallelism=1)
+        identity = IdentityService.open(tmp_path / "identity.db", hasher=hasher)
+        await identity.sign_up("trader", PASSWORD)
+        await identity.create_user("no-password", "bot")
+        for checks, name in enumerate(("trader", "nobody", "no-password"), 1):
+            with pytest.raises(WrongPasswordError):
+                await identity.log_in(name, "another password")
+            assert Counting.checked == checks, "else the time it takes tells which names there are"
+        await identity.close()
 
     run(test)
 
