@@ -4,7 +4,8 @@
 the API: each changes the book, every second one trades. So the page gets real KIS frames and real book changes, half of
 them of the instrument that it shows. Then, in headless Chromium:
 
-1. a trace of the main thread, from which the script of each drawn frame is summed; once as it is, once slowed to a quarter;
+1. a trace of the main thread, from which the processor time of each drawn frame's script is summed; once as it is, once
+   slowed to a quarter;
 2. the rest of the time without a trace: long tasks, layout shift, and every 10 s the heaps of page and worker after a
    collection.
 """
@@ -12,6 +13,7 @@ them of the instrument that it shows. Then, in headless Chromium:
 from __future__ import annotations
 
 import argparse
+import bisect
 import gzip
 import http.client
 import itertools
@@ -44,7 +46,7 @@ SLOWED = 4
 """Chromium's own throttle: a machine so many times slower."""
 LONG_TASK_MS = 50
 HEAP_EVERY_S = 10
-CATEGORIES = ["devtools.timeline", "v8", "disabled-by-default-v8.gc"]
+CATEGORIES = ["devtools.timeline", "toplevel", "v8", "disabled-by-default-v8.gc"]
 SCRIPT = {
     "FunctionCall",
     "EvaluateScript",
@@ -55,6 +57,7 @@ SCRIPT = {
     "V8.GC_MARK_COMPACTOR",
 }
 DRAWN = "FireAnimationFrame"
+TASKS = {"RunTask", "ThreadControllerImpl::RunTask"}
 
 OBSERVE = """
 window.onsejuBench = {longTasks: [], shifts: []};
@@ -173,33 +176,29 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))], 2) for name, q in at.items()}
 
 
-def covered(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The union of time spans: a call within a call counts once."""
+def outermost(events: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Begin and processor time, in microseconds, of the events that lie in no other one."""
     whole: list[tuple[float, float]] = []
-    for begin, end in sorted(spans):
-        if whole and begin <= whole[-1][1]:
-            whole[-1] = (whole[-1][0], max(whole[-1][1], end))
-        else:
-            whole.append((begin, end))
+    end = 0.0
+    for event in sorted(events, key=lambda each: (each["ts"], -each.get("dur", 0))):
+        if event["ts"] >= end:
+            whole.append((event["ts"], event.get("tdur", event.get("dur", 0))))
+            end = event["ts"] + event.get("dur", 0)
     return whole
 
 
-def per_frame(spans: Sequence[tuple[float, float]], frames: Sequence[float]) -> list[float]:
-    """How much of the spans falls between each frame's beginning and the next one's, in milliseconds."""
+def per_frame(events: Sequence[dict[str, Any]], frames: Sequence[float]) -> list[float]:
+    """The events' processor time from each frame's beginning until the next one's, in milliseconds."""
     sums = [0.0] * (len(frames) - 1)
-    place = 0
-    for begin, end in covered(spans):
-        while place < len(sums) and frames[place + 1] <= begin:
-            place += 1
-        at = place
-        while at < len(sums) and frames[at] < end:
-            sums[at] += max(0.0, min(end, frames[at + 1]) - max(begin, frames[at]))
-            at += 1
+    for begin, spent in outermost(events):
+        place = bisect.bisect_right(frames, begin) - 1
+        if 0 <= place < len(sums):
+            sums[place] += spent
     return [spent / 1000 for spent in sums]
 
 
 def read_trace(text: bytes) -> dict[str, Any]:
-    """Script and work per drawn frame on the page's main thread. Raises `ValueError` for a trace without frames."""
+    """Script and all work per drawn frame on the page's main thread. Raises `ValueError` for a trace without frames."""
     events = json.loads(text)["traceEvents"]
     drawn: dict[tuple[int, int], list[float]] = {}
     for event in events:
@@ -210,18 +209,14 @@ def read_trace(text: bytes) -> dict[str, Any]:
     thread = max(drawn, key=lambda each: len(drawn[each]))
     frames = sorted(drawn[thread])
     own = [event for event in events if (event["pid"], event["tid"]) == thread and event["ph"] == "X"]
-    spans = {
-        kind: [(event["ts"], event["ts"] + event.get("dur", 0)) for event in own if event["name"] in names]
-        for kind, names in (("script", SCRIPT | {DRAWN}), ("work", {"RunTask"}))
-    }
+    script = [event for event in own if event["name"] in SCRIPT | {DRAWN}]
+    tasks = [event for event in own if event["name"] in TASKS]
     seconds = (frames[-1] - frames[0]) / 1e6
-    tasks = [(end - begin) / 1000 for begin, end in spans["work"]]
     return {
         "frames_per_s": round((len(frames) - 1) / seconds, 1),
-        "script_ms": percentiles(per_frame(spans["script"], frames)),
-        "work_ms": percentiles(per_frame(spans["work"], frames)),
-        "longest_task_ms": round(max(tasks, default=0.0), 1),
-        "main_thread_share": round(sum(end - begin for begin, end in covered(spans["work"])) / 1e6 / seconds, 3),
+        "script_ms": percentiles(per_frame(script, frames)),
+        "work_ms": percentiles(per_frame(tasks, frames)),
+        "main_thread_share": round(sum(spent for _, spent in outermost(tasks)) / 1e6 / seconds, 3),
     }
 
 
