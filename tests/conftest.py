@@ -31,3 +31,9 @@ def fresh_server(tmp_path: Path) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path / "data").start()
     yield process
     process.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: while Playwright is started, its event loop counts as running in this thread, and
+    no other test could run one of its own."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
