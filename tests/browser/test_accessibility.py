@@ -58,7 +58,7 @@ def test_the_whole_page_in_every_dress(busy: TradingPage) -> None:
     for width, height in WIDTHS:
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):
-            for palette in ("kr", "intl", "cvd"):
+            for palette in ("kr", "intl", "cvd") if width == 1440 else ("kr",):
                 choose(page, theme=theme, palette=palette)
                 if wrong := violations(page):
                     found[f"{width} {theme} {palette}"] = wrong

@@ -21,7 +21,7 @@ from tests.serverprocess import ServerProcess
 
 SYMBOL = "005930"
 STREAM, KIS, BOOK = "/v1/stream", "/tryitout", "/v1/ws"
-SLEEP_S = 24
+SLEEP_S = 21
 """Longer than the feed's idea of a machine that slept."""
 
 WATCH_PRICE = """() => {

@@ -45,6 +45,7 @@ def test_language_theme_and_palette_stay(desks: Desks, market: Market, maker: Tr
     desk = desks.log_in(market.person(), symbol=SYMBOL)
     other = desk.tab()
     other.wait_until_ready()
+    desk.page.bring_to_front()  # Chromium draws no frames of a tab that lies behind
     html = desk.page.locator("html")
     expect(html).to_have_attribute("lang", "ko")
     light = background(desk.page)

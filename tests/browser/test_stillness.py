@@ -9,7 +9,7 @@ from tests.browser.conftest import Desks
 from tests.browser.exchange import Market
 from tests.serverprocess import ServerProcess
 
-WATCH_MS = 6_000
+WATCH_MS = 4_000
 OBSERVE = """
 window.shifts = [];
 const name = (node) => node === null ? 'gone' : node.className || `${node.parentElement?.className} (text)`;
