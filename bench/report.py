@@ -120,7 +120,7 @@ def frames(figures: dict[str, Any]) -> str:
     rows = [
         ("updates sent a second", f"{figures['sent_per_s']:,}"),
         (f"long tasks (over 50 ms) in {figures['minutes']:g} minutes", f"{figures['long_tasks']}"),
-        ("layout shift in that time", f"{figures['layout_shift']:.4f}"),
+        ("layout shift, in the worst five seconds", f"{figures['layout_shift']:.3f}"),
         ("heap of the page, first and last", f"{first['page_mb']:.1f} and {last['page_mb']:.1f} MB"),
         ("heap of the worker, first and last", f"{first['worker_mb']:.1f} and {last['worker_mb']:.1f} MB"),
         ("JavaScript, gzip", f"{size['js']['gzip_kb']:.0f} kB"),
