@@ -187,8 +187,8 @@ export class ChartDrawing {
   }
 
   setFills(marks: readonly FillMark[]): void {
-    const { mineFill, mine } = this.#colours ?? { mineFill: "", mine: "" };
-    this.marks.set(marks, { fill: mineFill, ink: mine, font: `600 11px ${FONT}` });
+    const { mineFill, mine, sheet } = this.#colours ?? { mineFill: "", mine: "", sheet: "" };
+    this.marks.set(marks, { fill: mineFill, ink: mine, ground: sheet, font: `600 11px ${FONT}` });
   }
 
   /** Pixels from the top; null for a price that is out of sight. */

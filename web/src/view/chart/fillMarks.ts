@@ -19,6 +19,8 @@ export interface FillMark {
 export interface MarkStyle {
   fill: string;
   ink: string;
+  /** Drawn around the words, so that they can be read over candles. */
+  ground: string;
   font: string;
 }
 
@@ -32,7 +34,7 @@ export class FillMarks implements ISeriesPrimitive<Time> {
   /** Called whenever the chart paints: what lies over it moves along. */
   painted: () => void = () => {};
   #marks: readonly FillMark[] = [];
-  #style: MarkStyle = { fill: "", ink: "", font: "" };
+  #style: MarkStyle = { fill: "", ink: "", ground: "", font: "" };
   #at: SeriesAttachedParameter<Time> | null = null;
   readonly #views: readonly IPrimitivePaneView[];
 
@@ -88,6 +90,10 @@ export class FillMarks implements ISeriesPrimitive<Time> {
       // Words stay out of the margin, which the pills have; and those of one mark do not lie over another's.
       const from = x + SIZE + 4 + width > margin ? x - SIZE - 4 - width : x + SIZE + 4;
       if (from < textEnd) continue;
+      context.strokeStyle = this.#style.ground;
+      context.lineWidth = 3;
+      context.lineJoin = "round";
+      context.strokeText(mark.text, from, y);
       context.fillStyle = this.#style.ink;
       context.fillText(mark.text, from, y);
       textEnd = from + width + 6;
