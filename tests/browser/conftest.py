@@ -53,7 +53,7 @@ def built_page() -> Path:
 
 
 @contextmanager
-def launch(chromium: BrowserType) -> Iterator[Browser]:
+def launch(chromium: BrowserType, *flags: str) -> Iterator[Browser]:
     """The system's Chromium, with a profile and a home of its own."""
     executable = os.environ.get("ONSEJU_CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -61,7 +61,7 @@ def launch(chromium: BrowserType) -> Iterator[Browser]:
     if executable is None:
         lacking("Chromium is missing (on Debian and Ubuntu: apt-get install chromium)")
     with tempfile.TemporaryDirectory(prefix="onseju-browser-", ignore_cleanup_errors=True) as home:
-        browser = chromium.launch(executable_path=executable, args=list(FLAGS), env={**os.environ, "HOME": home})
+        browser = chromium.launch(executable_path=executable, args=[*FLAGS, *flags], env={**os.environ, "HOME": home})
         yield browser
         browser.close()
 

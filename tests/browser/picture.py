@@ -16,6 +16,9 @@ from tests.browser.conftest import launch
 from tests.browser.exchange import LOG_IN
 from tests.browser.tradingpage import TradingPage
 
+FRAME = 87
+"""Of a window's height the browser keeps so much for itself."""
+
 
 def main() -> None:
     """Log in, wait until all is live, take the picture."""
@@ -36,10 +39,10 @@ def main() -> None:
     width, height = map(int, chosen.size.split("x"))
     settings = {"theme": chosen.theme, "language": chosen.language, "selected": chosen.symbol}
     settings |= {"interval": chosen.interval, "favourites": [chosen.symbol]}
-    with sync_playwright() as playwright, launch(playwright.chromium) as browser:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, device_scale_factor=chosen.scale, locale="ko-KR"
-        )
+    # An emulated resolution leaves canvases at the screen's own, so the browser itself is told.
+    flags = (f"--force-device-scale-factor={chosen.scale}", f"--window-size={width},{height + FRAME}")
+    with sync_playwright() as playwright, launch(playwright.chromium, *flags) as browser:
+        context = browser.new_context(no_viewport=True, locale="ko-KR")
         page = context.new_page()
         page.goto(chosen.url + "/v1/clock")
         if page.evaluate(LOG_IN, {"name": chosen.name, "password": chosen.password}) != 201:
@@ -59,7 +62,8 @@ def main() -> None:
         page.mouse.move(width - 1, height - 1)
         page.wait_for_timeout(1200)
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=chosen.output)
+        page.screenshot(path=chosen.output, scale="device")
+        print(f"{chosen.output}: {page.evaluate('[innerWidth, innerHeight, devicePixelRatio]')}")
 
 
 if __name__ == "__main__":
