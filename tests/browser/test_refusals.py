@@ -307,6 +307,7 @@ def test_the_exchanges_own_refusals_are_said_in_the_ticket(strict: tuple[Desks, 
         rule("max_open_orders", 0)
         for _ in range(10):
             sends(desk, 1, instrument.up(-7))
+            expect(desk.send).not_to_have_attribute("aria-busy", "true")  # the answer is there
             if re.search(r"주문이 너무 잦습니다\. \d+초 뒤에 다시 보낼 수 있습니다\.", desk.sentence.inner_text()):
                 break
         else:
