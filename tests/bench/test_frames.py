@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.frames import bundle, outermost, per_frame, percentiles, read_trace, worst_window
+from bench.frames import bundle, outermost, per_frame, percentiles, read_trace
 
 
 def event(name: str, begin: float, spent: float, thread: int = 1, **more: float) -> dict[str, Any]:
@@ -47,12 +47,6 @@ def test_the_busiest_thread_is_the_pages() -> None:
 def test_a_trace_without_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="no frames"):
         read_trace(b'{"traceEvents": []}')
-
-
-def test_layout_shift_is_that_of_the_worst_five_seconds() -> None:
-    assert worst_window([]) == 0
-    assert worst_window([(0, 0.1), (500, 0.2), (3_000, 0.1)]) == pytest.approx(0.3)
-    assert worst_window([(at * 900.0, 0.1) for at in range(12)]) == pytest.approx(0.6)
 
 
 def test_percentiles_of_nothing_are_none() -> None:
