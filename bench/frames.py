@@ -395,7 +395,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         raise SystemExit("This benchmark needs Chromium and the built page (make page).")
     plan = Plan(rate_per_s=chosen.rate, warm_up_s=5, trace_s=20, minutes=chosen.minutes)
     if chosen.quick:
-        plan = Plan(rate_per_s=chosen.rate, warm_up_s=1, trace_s=2, minutes=0.05)
+        plan = Plan(rate_per_s=chosen.rate, warm_up_s=0.5, trace_s=1, minutes=0.02)
     with (
         tempfile.TemporaryDirectory(prefix="onseju-bench-") as directory,
         Server(Path(directory)) as server,

@@ -171,24 +171,16 @@ def test_a_price_of_zero(desk: TradingPage, person: Trader) -> None:
     assert person.send(SYMBOL, "buy", 1, 0).status_code == 400
 
 
-def test_a_halted_instrument(desk: TradingPage, market: Market, listed: Instrument, person: Trader) -> None:
+def test_a_market_that_takes_no_orders(desk: TradingPage, market: Market, listed: Instrument, person: Trader) -> None:
     desk.fill("buy", 1, listed.up(-1))
     may_send(desk)
     with market.server.admin() as admin:
-        assert admin.post("/v1/admin/halt", json={"symbol": SYMBOL}).status_code == 200
         try:
+            assert admin.post("/v1/admin/halt", json={"symbol": SYMBOL}).status_code == 200
             refused(desk, SAID["halted"]["ko"])
             assert code_of(person, SYMBOL, "buy", 1, listed.up(-1)) == "halted"
-        finally:
-            assert admin.post("/v1/admin/resume", json={"symbol": SYMBOL}).status_code == 200
-    may_send(desk)
-
-
-def test_a_closed_market(desk: TradingPage, market: Market, listed: Instrument, person: Trader) -> None:
-    desk.fill("buy", 1, listed.up(-1))
-    with market.server.admin() as admin:
-        assert admin.post("/v1/admin/phase", json={"symbol": SYMBOL, "phase": "closed"}).status_code == 200
-        try:
+            body = {"symbol": SYMBOL, "phase": "closed"}
+            assert admin.post("/v1/admin/resume", json=body).status_code == 200
             refused(desk, SAID["market_closed"]["ko"])
             assert code_of(person, SYMBOL, "buy", 1, listed.up(-1)) == "market_closed"
         finally:
@@ -236,27 +228,32 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_what_is_said_is_what_happens(desks: Desks, market: Market, maker: Trader, name: str) -> None:
-    case = CASES[name]
+def test_what_is_said_is_what_happens(desks: Desks, market: Market, maker: Trader) -> None:
     instrument = market.instrument(SYMBOL)
-    for step in (1, 2, 3):
-        maker.order(SYMBOL, "sell", 20 if step == 1 else 100 * step, instrument.up(step))
-        maker.order(SYMBOL, "buy", 20 if step == 1 else 100 * step, instrument.up(-step))
-    person = market.person(cash=100_000_000, **{f"s{SYMBOL}": HELD})
+    person = market.person(cash=100_000_000, **{f"s{SYMBOL}": 20 * HELD})
     desk = desks.log_in(person, symbol=SYMBOL)
-    price = None if case.steps is None else instrument.up(case.steps)
-    desk.fill(case.side, case.qty, price)
-    desk.condition(case.condition)
-    sentence = re.sub(r"\{(-?\d+)\}", lambda found: desk.won(instrument.up(int(found[1]))), case.sentence)
-    expect(desk.sentence).to_have_text(sentence)
-    may_send(desk)
-    desk.send.click()
-    expect(desk.rows("blotter.history")).to_have_count(1)
-    (order,) = person.read("/v1/orders", limit=10)["orders"]
-    assert (order["filled_qty"], order["leaves_qty"]) == (case.filled, case.resting)
-    assert order["filled_qty"] + order["leaves_qty"] + order["canceled_qty"] == case.qty
-    expect(desk.rows("blotter.history")).to_contain_text(f"{case.filled} / {case.qty}")
+    for count, (name, case) in enumerate(CASES.items(), 1):
+        for trader in (person, maker):
+            trader.cancel_all()
+        for step in (1, 2, 3):
+            qty = 20 if step == 1 else 100 * step
+            maker.order(SYMBOL, "sell", qty, instrument.up(step))
+            maker.order(SYMBOL, "buy", qty, instrument.up(-step))
+        for step in (1, 3):
+            expect(desk.level(instrument.up(-step)).locator(".qty")).to_have_text("20" if step == 1 else "300")
+        price = None if case.steps is None else instrument.up(case.steps)
+        desk.fill(case.side, case.qty, price)
+        desk.condition(case.condition)
+        sentence = re.sub(r"\{(-?\d+)\}", lambda found: desk.won(instrument.up(int(found[1]))), case.sentence)
+        expect(desk.sentence, name).to_have_text(sentence)
+        may_send(desk)
+        desk.send.click()
+        rows = desk.rows("blotter.history")
+        expect(rows, name).to_have_count(count)
+        expect(rows.first, name).to_contain_text(f"{case.filled} / {case.qty}")
+        (order, *_) = person.read("/v1/orders", limit=1)["orders"]
+        assert (order["filled_qty"], order["leaves_qty"]) == (case.filled, case.resting), name
+        assert order["filled_qty"] + order["leaves_qty"] + order["canceled_qty"] == case.qty, name
 
 
 @pytest.fixture(scope="module")
