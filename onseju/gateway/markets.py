@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
+from onseju.contract.words import Rule
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response
 from onseju.gateway.context import gateway_of
 from onseju.gateway.operations import PUBLIC, Operations, Parameter
 from onseju.gateway.problems import Problem
-from onseju.market.directory import Instrument
+from onseju.market.directory import Directory, Instrument
 from onseju.market.market import BookView, Market
 from onseju.projections.pages import CandlePage, TradePage
 from onseju.projections.queries import INTERVALS
@@ -39,6 +40,7 @@ class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument and its day. Prices in the venue's smallest unit; null where there is none yet.
 
     `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
+    `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound.
     """
 
     symbol: str
@@ -58,6 +60,10 @@ class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
     day_low: int | None
     day_volume: int
     day_turnover: int
+    commission_ppm: int
+    transaction_tax_ppm: int
+    rural_tax_ppm: int
+    max_order_qty: int
 
 
 class Symbols(msgspec.Struct, frozen=True):
@@ -88,7 +94,7 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 async def list_symbols(request: Request) -> Response:
     """Instruments in the order of listing."""
     market = _market(request)
-    views = [instrument_view(instrument) for instrument in market.directory.all()]
+    views = [instrument_view(instrument, market.directory) for instrument in market.directory.all()]
     return json_response(Symbols(views, market.seq), seq=market.seq)
 
 
@@ -189,8 +195,8 @@ async def list_candles(request: Request) -> Response:
     return json_response(page, seq=page.seq)
 
 
-def instrument_view(instrument: Instrument) -> InstrumentView:
-    """An instrument as the API shows it."""
+def instrument_view(instrument: Instrument, directory: Directory) -> InstrumentView:
+    """An instrument as the API shows it, with the rules that hold for it."""
     last, base = instrument.last_price, instrument.base_price
     change = None if last is None else last - base
     return InstrumentView(
@@ -211,6 +217,10 @@ def instrument_view(instrument: Instrument) -> InstrumentView:
         day_low=instrument.day_low,
         day_volume=instrument.day_volume,
         day_turnover=instrument.day_turnover,
+        commission_ppm=directory.rule(Rule.COMMISSION_PPM, instrument.id),
+        transaction_tax_ppm=directory.rule(Rule.TRANSACTION_TAX_PPM, instrument.id),
+        rural_tax_ppm=directory.rule(Rule.RURAL_TAX_PPM, instrument.id),
+        max_order_qty=directory.rule(Rule.MAX_ORDER_QTY, instrument.id),
     )
 
 

@@ -101,6 +101,17 @@ def test_more_than_the_cash_buys(desk: TradingPage, listed: Instrument, person: 
     assert person.read("/v1/account")["reserved"] == 0
 
 
+def test_what_a_refusal_offers_can_be_taken_while_the_book_moves(
+    desk: TradingPage, maker: Trader, listed: Instrument
+) -> None:
+    desk.fill("buy", CASH // listed.up(-1) + 5, listed.up(-1))
+    button = desk.fixes.first.element_handle()
+    for steps in (2, 3, 4):
+        maker.order(SYMBOL, "sell", 1, listed.up(steps))
+        expect(desk.level(listed.up(steps)).locator(".qty")).to_have_text(group(100 * steps + 1))
+    assert button.evaluate("element => element.isConnected"), "the button under the pointer is still the same one"
+
+
 def test_no_cash_at_all(desks: Desks, market: Market, listed: Instrument) -> None:
     pauper = market.person(cash=0)
     desk = desks.log_in(pauper, symbol=SYMBOL)
@@ -293,9 +304,6 @@ def test_the_exchanges_own_refusals_are_said_in_the_ticket(strict: tuple[Desks, 
         def rule(name: str, value: int) -> None:
             assert admin.post("/v1/admin/rules", json={"rule": name, "value": value}).status_code == 200
 
-        rule("max_order_qty", 5)
-        sends(desk, 6, instrument.up(-9))
-        expect(desk.sentence).to_have_text(SAID["qty_limit"]["ko"])
         rule("max_open_orders", 1)
         sends(desk, 1, instrument.up(-9))
         expect(desk.rows("blotter.open")).to_have_count(1)
@@ -310,8 +318,34 @@ def test_the_exchanges_own_refusals_are_said_in_the_ticket(strict: tuple[Desks, 
         else:
             pytest.fail("ten orders in a row were taken")
         rejected = desk.rows("blotter.history").filter(has_text=desk.words["status.rejected"])
-        expect(rejected).to_have_count(2)
+        expect(rejected).to_have_count(1)
         expect(rejected.first).to_contain_text(SAID["too_many_open_orders"]["ko"])
+
+
+def test_a_hosts_fees_and_bounds_are_in_the_forecast(strict: tuple[Desks, Market]) -> None:
+    desks, market = strict
+    symbol, cash = "035420", 10_000_000
+    instrument = market.instrument(symbol)
+    person = market.person(cash=cash)
+    with market.server.admin() as admin:
+        for name, value in (("commission_ppm", 1500), ("max_order_qty", 1000)):
+            body = {"rule": name, "value": value, "symbol": symbol}
+            assert admin.post("/v1/admin/rules", json=body).status_code == 200
+    desk = desks.log_in(person, symbol=symbol, url=market.server.url)
+    price = instrument.up(-1)
+    most = next(qty for qty in range(cash // price, 0, -1) if qty * price + qty * price * 1500 // 1_000_000 <= cash)
+    needed = (most + 1) * price + (most + 1) * price * 1500 // 1_000_000
+    desk.fill("buy", most + 1, price)
+    refused(desk, f"현금이 {desk.won(needed - cash)} 모자랍니다. 최대 {most}주까지 살 수 있습니다.")
+    assert code_of(person, symbol, "buy", most + 1, price) == "insufficient_cash"
+    expect(desk.ticket.locator("dd").last).to_have_text(desk.won((most + 1) * price * 1500 // 1_000_000))
+    desk.fill("buy", 1001, price)
+    refused(desk, "한 번에 1,000주까지 주문할 수 있습니다.")
+    desk.fill("buy", most, price)
+    may_send(desk)
+    desk.send.click()
+    expect(desk.rows("blotter.open")).to_have_count(1)
+    expect(desk.figure("account.reserved")).to_have_text(desk.won(most * price + most * price * 1500 // 1_000_000))
 
 
 def test_sign_up_and_log_in_say_what_is_wrong(strict: tuple[Desks, Market], desks: Desks, market: Market) -> None:

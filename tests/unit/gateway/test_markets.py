@@ -85,6 +85,24 @@ def test_the_clock(public: httpx.Client) -> None:
     assert clock["phase"] == "continuous"
 
 
+def test_the_rules_of_an_instrument(server: ServerProcess, public: httpx.Client) -> None:
+    fees = {"commission_ppm": 150, "transaction_tax_ppm": 1500, "rural_tax_ppm": 1500, "max_order_qty": 900}
+    rows = {row["symbol"]: row for row in read(public, "/v1/symbols")["symbols"]}
+    assert [rows[SYMBOL][name] for name in fees] == [0, 0, 0, 0]
+    with server.admin() as admin:
+        for name, value in fees.items():
+            body = {"rule": name, "value": value, "symbol": SYMBOL}
+            assert admin.post("/v1/admin/rules", json=body).status_code == 200
+        try:
+            rows = {row["symbol"]: row for row in read(public, "/v1/symbols")["symbols"]}
+            assert {name: rows[SYMBOL][name] for name in fees} == fees
+            assert rows["005930"]["commission_ppm"] == 0
+        finally:
+            for name in fees:
+                body = {"rule": name, "value": 0, "symbol": SYMBOL}
+                assert admin.post("/v1/admin/rules", json=body).status_code == 200
+
+
 def test_the_book(public: httpx.Client, trader: httpx.Client, traded: int) -> None:
     orders = [
         {"symbol": SYMBOL, "side": side, "type": "limit", "qty": 2 + n, "limit_price": BASE + sign * 1000 * (n + 1)}

@@ -39,11 +39,12 @@ export interface Instrument {
   day_low: number | null;
   day_volume: number;
   day_turnover: number;
-  /** Rules that a server may tell; where it does not, there is no such cost or bound. */
-  commission_ppm?: number;
-  transaction_tax_ppm?: number;
-  rural_tax_ppm?: number;
-  max_order_qty?: number;
+  /** Fees in millionths of a trade's amount, the taxes on sells only. */
+  commission_ppm: number;
+  transaction_tax_ppm: number;
+  rural_tax_ppm: number;
+  /** Shares of one order; 0 = no bound. */
+  max_order_qty: number;
 }
 
 export interface Symbols {

@@ -70,9 +70,9 @@ export function rulesOf(instrument: Instrument, halted = false): Rules {
     bands: instrument.tick_bands,
     upper: instrument.upper_limit,
     lower: instrument.lower_limit,
-    commissionPpm: instrument.commission_ppm ?? 0,
-    taxPpm: (instrument.transaction_tax_ppm ?? 0) + (instrument.rural_tax_ppm ?? 0),
-    maxOrderQty: instrument.max_order_qty ?? 0,
+    commissionPpm: instrument.commission_ppm,
+    taxPpm: instrument.transaction_tax_ppm + instrument.rural_tax_ppm,
+    maxOrderQty: instrument.max_order_qty,
   };
 }
 

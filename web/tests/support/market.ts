@@ -29,6 +29,10 @@ export const SAMSUNG: Instrument = {
   day_low: 70400,
   day_volume: 8_412_345,
   day_turnover: 598_300_000_000,
+  commission_ppm: 0,
+  transaction_tax_ppm: 0,
+  rural_tax_ppm: 0,
+  max_order_qty: 0,
 };
 
 export const HYNIX: Instrument = { ...SAMSUNG, symbol: "000660", name: "SK하이닉스", last_price: 198000 };
