@@ -232,7 +232,11 @@ class ChangePhase(Command, frozen=True, kw_only=True):
 
 
 class Halt(Command, frozen=True, kw_only=True):
-    """Halt `instrument` (0 = all): cancels only."""
+    """Halt `instrument` (0 = all, or all of the board that `flags` names): cancels only.
+
+    `stage` 1 to 3 is a circuit breaker's (KRX BR 25), each once a day and in ascending order; the third closes for the
+    day. 0 is any other halt.
+    """
 
     KIND = CommandKind.HALT
     kind: int = CommandKind.HALT

@@ -11,7 +11,9 @@ Layout, little-endian, version 1:
     32 96 bytes         by kind, see the classes
 
 A command always gives at least one event. Order of a command's events: what happened to the orders and trades, in the
-order it happened; then, once each and in ascending order of their ids, the levels, positions and balances that changed.
+order it happened; then, once each and in ascending order of their ids, what the auctions would give now, and the levels,
+positions and balances that changed. A level counts the limit orders at its price, and under rules where market orders
+float (KRX) those that rest at this deemed price; midpoint and sleeping stop orders show in no level.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ class EventKind(IntEnum):
     AUCTION_INDICATED = 37
     AUCTION_UNCROSSED = 38
     DAY_ROLLED = 39
+    AUCTION_EXTENDED = 40
     # the venue and the machinery
     VENUE_OPENED = 64
     RULE_SET = 65
@@ -138,7 +141,7 @@ class OrderExpired(OrderEvent, frozen=True, kw_only=True):
 
 
 class OrderTriggered(OrderEvent, frozen=True, kw_only=True):
-    """A stop order woke."""
+    """A stop order woke, or a conditional limit order became one of the closing auction: it is of its new type now."""
 
     KIND = EventKind.ORDER_TRIGGERED
     kind: int = EventKind.ORDER_TRIGGERED
@@ -204,7 +207,8 @@ class AccountOpened(Event, frozen=True, kw_only=True):
 
 
 class BalanceChanged(Event, frozen=True, kw_only=True):
-    """The account's cash (reserved part included). `unsettled_…` is the part that arrives on D+1 and D+2."""
+    """The account's cash (reserved part included). `unsettled_…` is the part that arrives on D+1 and D+2, negative where
+    cash leaves: settled (D) is cash − d1 − d2, on D+1 it is cash − d2, on D+2 all of it."""
 
     KIND = EventKind.BALANCE_CHANGED
     kind: int = EventKind.BALANCE_CHANGED
@@ -276,7 +280,8 @@ class PriceLimitsSet(Event, frozen=True, kw_only=True):
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True):
-    """`instrument` (0 = all) is in `phase` now."""
+    """`instrument` (0 = all) is in `phase` now. `reason` says why where no phase command asked: an interruption (its
+    `occurrence` counts the instrument's of the day) or a circuit breaker."""
 
     KIND = EventKind.PHASE_CHANGED
     kind: int = EventKind.PHASE_CHANGED
@@ -299,6 +304,15 @@ class AuctionUncrossed(Event, frozen=True, kw_only=True):
 
     KIND = EventKind.AUCTION_UNCROSSED
     kind: int = EventKind.AUCTION_UNCROSSED
+    price: int
+    qty: int
+
+
+class AuctionExtended(Event, frozen=True, kw_only=True):
+    """An auction's own price would have set off a volatility interruption (`reason`): it goes on collecting."""
+
+    KIND = EventKind.AUCTION_EXTENDED
+    kind: int = EventKind.AUCTION_EXTENDED
     price: int
     qty: int
 
@@ -380,6 +394,7 @@ _BODIES: dict[type[Event], str] = {
     PhaseChanged: "IBxH88x",
     AuctionIndicated: "qq80x",
     AuctionUncrossed: "qq80x",
+    AuctionExtended: "qq80x",
     DayRolled: "I92x",
     VenueOpened: "B3xI88x",
     RuleSet: "I4xq80x",

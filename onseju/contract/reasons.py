@@ -29,10 +29,12 @@ class Reason(IntEnum):
     ORDER_TYPE_NOT_ALLOWED = 21
     SELF_TRADE = 22
     NO_OPPOSITE_QUOTE = 23
+    AUCTION_PENDING = 24
     # money and shares
     INSUFFICIENT_CASH = 32
     INSUFFICIENT_SHARES = 33
     TOO_MANY_OPEN_ORDERS = 34
+    CASH_NOT_SETTLED = 35
     # what it refers to
     UNKNOWN_SYMBOL = 48
     UNKNOWN_ACCOUNT = 49
@@ -52,6 +54,12 @@ class Reason(IntEnum):
     CASH_RAN_OUT = 83
     DAY_ENDED = 84
     CORRECTED_TO_ZERO = 85
+    MARKET_SESSION_ENDED = 86
+    MIDPOINT_VOID = 87
+    # why a phase changed though nobody asked
+    VI_DYNAMIC = 96
+    VI_STATIC = 97
+    CIRCUIT_BREAKER = 98
 
     # the gateway's
     MALFORMED = 256
@@ -136,11 +144,18 @@ SENTENCES: dict[Reason, Sentence] = {
         "It would have traded with an order of the same account.",
     ),
     R.NO_OPPOSITE_QUOTE: Sentence("상대편 호가가 없습니다.", "There is no quote on the other side."),
+    R.AUCTION_PENDING: Sentence(
+        "단일가매매에서 체결될 주문이 남아 있습니다. 먼저 체결해 주세요.",
+        "Orders that the auction collected still cross. Uncross it first.",
+    ),
     R.INSUFFICIENT_CASH: Sentence("주문에 필요한 현금이 모자랍니다.", "There is not enough free cash for this order."),
     R.INSUFFICIENT_SHARES: Sentence("팔 수 있는 수량이 모자랍니다.", "There are not enough free shares to sell."),
     R.TOO_MANY_OPEN_ORDERS: Sentence(
         "미체결 주문이 너무 많습니다. 일부를 취소해 주세요.",
         "There are too many open orders. Cancel some first.",
+    ),
+    R.CASH_NOT_SETTLED: Sentence(
+        "아직 결제되지 않은 돈은 출금할 수 없습니다.", "Proceeds that are not settled yet cannot be withdrawn."
     ),
     R.UNKNOWN_SYMBOL: Sentence("없는 종목입니다.", "There is no such instrument."),
     R.UNKNOWN_ACCOUNT: Sentence("없는 계좌입니다.", "There is no such account."),
@@ -176,6 +191,23 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     R.DAY_ENDED: Sentence("장이 끝나 당일 주문이 종료되었습니다.", "The day order ended with the trading day."),
     R.CORRECTED_TO_ZERO: Sentence("수량을 0으로 정정하여 취소되었습니다.", "The order was corrected to nothing open."),
+    R.MARKET_SESSION_ENDED: Sentence(
+        "그 시간대의 거래가 끝나 주문이 종료되었습니다.",
+        "The order ended with its session: orders move neither into nor out of the after-hours market.",
+    ),
+    R.MIDPOINT_VOID: Sentence(
+        "종가 단일가매매에는 중간가 주문이 참여하지 않아 취소되었습니다.",
+        "Midpoint orders take no part in the closing auction, so it was canceled.",
+    ),
+    R.VI_DYNAMIC: Sentence(
+        "직전 체결가에서 크게 벗어나 동적 변동성완화장치(VI)가 발동되었습니다.",
+        "A dynamic volatility interruption: the next trade would have been too far from the last price.",
+    ),
+    R.VI_STATIC: Sentence(
+        "단일가에서 크게 벗어나 정적 변동성완화장치(VI)가 발동되었습니다.",
+        "A static volatility interruption: the next trade would have been too far from the last auction's price.",
+    ),
+    R.CIRCUIT_BREAKER: Sentence("서킷브레이커가 발동되었습니다.", "The circuit breaker was triggered."),
     R.MALFORMED: Sentence("요청의 형식이 올바르지 않습니다.", "The request is malformed."),
     R.UNAUTHENTICATED: Sentence("로그인하거나 API 키를 보내 주세요.", "Log in, or send an API key."),
     R.FORBIDDEN: Sentence("이 작업을 할 권한이 없습니다.", "This key or session may not do that."),

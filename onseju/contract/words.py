@@ -76,6 +76,20 @@ class Phase(Word):
     CLOSED = 6
     HALTED = 7
     AFTER_HOURS = 8
+    RESUMPTION_AUCTION = 9  # after a halt or a circuit breaker
+
+    @property
+    def is_auction(self) -> bool:
+        """Whether orders are collected without matching, until the auction is uncrossed."""
+        return self in AUCTIONS
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether an incoming order trades at once."""
+        return self in (Phase.CONTINUOUS, Phase.AFTER_HOURS)
+
+
+AUCTIONS = frozenset({Phase.OPENING_AUCTION, Phase.CLOSING_AUCTION, Phase.VI_AUCTION, Phase.RESUMPTION_AUCTION})
 
 
 class Board(Word):
@@ -99,7 +113,10 @@ class AccountKind(Word):
 
 
 class Rule(Word):
-    """Keys of `SetRule`: what a rule pack sets. Values are integers; rates are millionths (ppm)."""
+    """Keys of `SetRule`: what a rule pack sets. Values are integers; rates are millionths (ppm).
+
+    The `TYPES_…` say what a phase takes: a sum of `type_mask` bits. A phase without one takes nothing but cancels.
+    """
 
     MARKET_REMAINDER = 1  # a `MarketRemainder`
     SELF_TRADE_PREVENTION = 2  # a `SelfTradePrevention`
@@ -108,6 +125,40 @@ class Rule(Word):
     RURAL_TAX_PPM = 5  # 농어촌특별세, on sells
     MAX_ORDER_QTY = 6  # shares per order; 0 = no limit
     MAX_OPEN_ORDERS = 7  # open orders per account; 0 = no limit
+    AUCTION_PRICING = 8  # an `AuctionPricing`
+    STOP_ELECTION = 9  # a `StopElection`
+    SETTLEMENT_DAYS = 10  # trading days from a trade to its cash: 0, 1 or 2
+    MAX_QTY_BY_VALUE = 11  # 1 = the most shares per order by the company's value (KRX ER 14), 0 = off
+    VI_DYNAMIC_PPM = 12  # instead of what the instrument was listed with; 0 = off
+    VI_STATIC_PPM = 13
+    PREVIOUS_PRICE = 14  # of one instrument, before its first trade of the day: where it is not the base price
+    IMMEDIATE_TYPES = 15  # the types that may be IOC or FOK
+    TYPES_OPENING_AUCTION = 34
+    TYPES_CONTINUOUS = 35
+    TYPES_CLOSING_AUCTION = 36
+    TYPES_VI_AUCTION = 37
+    TYPES_AFTER_HOURS = 40
+    TYPES_RESUMPTION_AUCTION = 41
+
+    @classmethod
+    def types_in(cls, phase: Phase) -> Rule | None:
+        """The rule that says which order types a phase takes; None for a phase that takes none."""
+        return _TYPES_IN.get(phase)
+
+
+_TYPES_IN = {
+    Phase.OPENING_AUCTION: Rule.TYPES_OPENING_AUCTION,
+    Phase.CONTINUOUS: Rule.TYPES_CONTINUOUS,
+    Phase.CLOSING_AUCTION: Rule.TYPES_CLOSING_AUCTION,
+    Phase.VI_AUCTION: Rule.TYPES_VI_AUCTION,
+    Phase.AFTER_HOURS: Rule.TYPES_AFTER_HOURS,
+    Phase.RESUMPTION_AUCTION: Rule.TYPES_RESUMPTION_AUCTION,
+}
+
+
+def type_mask(*order_types: OrderType) -> int:
+    """The value of a `TYPES_…` rule: one bit for each order type."""
+    return sum(1 << order_type for order_type in set(order_types))
 
 
 class MarketRemainder(Word):
@@ -121,3 +172,18 @@ class SelfTradePrevention(Word):
     CANCEL_INCOMING = 2
     CANCEL_RESTING = 3
     CANCEL_BOTH = 4
+
+
+class AuctionPricing(Word):
+    """How a call auction finds its price."""
+
+    KRX = 1  # everything strictly better filled whole (KRX BR 23)
+    MAX_VOLUME = 2  # most volume, then smallest surplus, then the higher price
+
+
+class StopElection(Word):
+    """Which of several stop orders wakes first. Always after this: by time."""
+
+    TIME = 1
+    DISTANCE = 2  # the stop farthest from the last price first
+    NEAREST = 3  # KRX: the lower stop first for buys, the higher first for sells

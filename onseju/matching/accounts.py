@@ -46,6 +46,10 @@ class Account:
     opened_seq: int
     cash: int = 0
     reserved_cash: int = 0
+    unsettled_d1: int = 0
+    """The part of the cash that arrives, or where negative leaves, on the next trading day."""
+    unsettled_d2: int = 0
+    """The part of the day after that: today's trades (보통거래, KRX BR 7)."""
     positions: dict[int, Position] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     """Its open orders, by id, oldest first."""
@@ -54,6 +58,21 @@ class Account:
     def available_cash(self) -> int:
         """Cash that a new buy may reserve."""
         return self.cash - self.reserved_cash
+
+    @property
+    def withdrawable_cash(self) -> int:
+        """Cash that may leave the venue: neither reserved nor still to arrive, and no more than is left on D+1."""
+        settled = self.cash - self.unsettled_d1 - self.unsettled_d2
+        return max(min(self.available_cash, settled, settled + self.unsettled_d1), 0)
+
+    @property
+    def balance(self) -> tuple[int, int, int, int]:
+        """What a `balance_changed` tells: cash, its reserved part, and what arrives on D+1 and D+2."""
+        return self.cash, self.reserved_cash, self.unsettled_d1, self.unsettled_d2
+
+    def settle_day(self) -> None:
+        """A trading day ended: what was to arrive tomorrow is here."""
+        self.unsettled_d1, self.unsettled_d2 = self.unsettled_d2, 0
 
     def position(self, instrument: int) -> Position:
         """The position in an instrument, made when it is first needed."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from onseju.contract.words import Phase
+from onseju.contract.words import Side
+from onseju.matching.counterparty import Counterparties
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order, reservation
+from onseju.matching.quotes import Quotes
 from onseju.matching.state import State
 
 
@@ -29,6 +31,11 @@ def _check_money(state: State) -> None:
     """Cash and shares are conserved: accounts together hold what was deposited less what was withdrawn."""
     cash = sum(account.cash for account in state.accounts.values())
     _expect(cash == state.total_cash, f"the accounts hold {cash} of cash, {state.total_cash} was deposited")
+    for day, moves in (
+        ("D+1", [a.unsettled_d1 for a in state.accounts.values()]),
+        ("D+2", [a.unsettled_d2 for a in state.accounts.values()]),
+    ):
+        _expect(sum(moves) == 0, f"what arrives on {day} is not what leaves: {moves}")
     shares: Counter[int] = Counter()
     for account in state.accounts.values():
         for number, position in account.positions.items():
@@ -80,9 +87,14 @@ def _check_book(state: State, instrument: Instrument) -> None:
             qty, count = levels.get(order.limit_price, (0, 0))
             levels[order.limit_price] = (qty + order.leaves_qty, count + 1)
             rests.add(order.order_id)
-        rests.update(order.order_id for order in side.markets.in_order())
+        for queue in (side.markets, side.midpoints, side.stops):
+            rests.update(order.order_id for order in queue.in_order())
+        resting_markets = sum(order.leaves_qty for order in side.markets.in_order())
+        _expect(side.market_qty == resting_markets, f"{name} counts {side.market_qty} shares at market")
         _expect(levels == side.levels, f"{name} shows levels {side.levels}, its orders make {levels}")
     _expect(rests == live, f"{name} holds orders {sorted(rests)}, live are {sorted(live)}")
-    bid, ask = instrument.book.buys.best_price(), instrument.book.sells.best_price()
-    crossed = bid and ask and bid >= ask and instrument.phase is Phase.CONTINUOUS
-    _expect(not crossed, f"{name} is crossed: bid {bid}, ask {ask}")
+    if instrument.phase.is_continuous:
+        find = Counterparties(Quotes(state)).best_resting
+        bid, ask = find(instrument, Side.BUY), find(instrument, Side.SELL)
+        crossed = bid is not None and ask is not None and bid.price >= ask.price
+        _expect(not crossed, f"{name} is crossed: bid {bid}, ask {ask}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onseju.contract.words import Rule
 from onseju.matching.accounts import Account
 from onseju.matching.orders import PPM, Order, reservation
 from onseju.matching.outbox import Outbox
@@ -43,14 +44,14 @@ class Ledger:
         seller = self._state.accounts[sell.account]
         self._outbox.note_balance(seller)
         self._outbox.note_position(seller, sell.instrument).sell(qty, amount)
-        seller.cash += amount
+        self._move(seller, amount)
         # A fee is floored on the order's whole amount, so its increase may be a few won more than this fill brings.
         self._charge(seller, sell, at_most=amount)
 
         buyer = self._state.accounts[buy.account]
         self._outbox.note_balance(buyer)
         self._outbox.note_position(buyer, buy.instrument).buy(qty, amount)
-        buyer.cash -= amount
+        self._move(buyer, -amount)
         self._charge(buyer, buy, at_most=buyer.available_cash)
 
     def _charge(self, account: Account, order: Order, at_most: int) -> None:
@@ -72,5 +73,14 @@ class Ledger:
         if charged:
             venue = self._state.accounts[self._state.venue_account]
             self._outbox.note_balance(venue)
-            account.cash -= charged
-            venue.cash += charged
+            self._move(account, -charged)
+            self._move(venue, charged)
+
+    def _move(self, account: Account, amount: int) -> None:
+        """Give or take a trade's cash. It may be used at once, and is settled some trading days later (KRX BR 7)."""
+        account.cash += amount
+        match self._state.rules.value(Rule.SETTLEMENT_DAYS):
+            case 1:
+                account.unsettled_d1 += amount
+            case 2:
+                account.unsettled_d2 += amount

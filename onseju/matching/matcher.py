@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-from onseju.contract.events import OrderAccepted, OrderCanceled, OrderEvent, OrderFilled, Trade
+from onseju.contract.events import OrderAccepted, OrderCanceled, OrderEvent, OrderFilled, PhaseChanged, Trade
 from onseju.contract.money import MAX_AMOUNT
 from onseju.contract.reasons import Reason
-from onseju.contract.words import Liquidity, MarketRemainder, OrderStatus, Rule, TimeInForce
-from onseju.matching.book import BookSide
+from onseju.contract.words import (
+    Liquidity,
+    MarketRemainder,
+    OrderStatus,
+    Phase,
+    Rule,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from onseju.matching.counterparty import Counterparties
 from onseju.matching.instruments import Instrument
 from onseju.matching.ledger import Ledger
-from onseju.matching.orders import PPM, Order, affordable_qty
+from onseju.matching.orders import Order, affordable_qty
 from onseju.matching.outbox import Outbox
 from onseju.matching.state import State
+from onseju.matching.trial import can_fill_whole
+from onseju.matching.volatility import interruption
 
 
 class Matcher:
     """Carries orders out, and takes them off the book again."""
 
-    __slots__ = ("_ledger", "_outbox", "_state")
+    __slots__ = ("_counterparties", "_ledger", "_outbox", "_state")
 
-    def __init__(self, state: State, outbox: Outbox, ledger: Ledger) -> None:
+    def __init__(self, state: State, outbox: Outbox, ledger: Ledger, counterparties: Counterparties) -> None:
         self._state = state
         self._outbox = outbox
         self._ledger = ledger
+        self._counterparties = counterparties
 
     # An order's life
 
@@ -36,33 +46,30 @@ class Matcher:
         self._outbox.write_order(OrderAccepted, order, OrderStatus.NEW)
 
     def carry_out(self, order: Order, instrument: Instrument) -> None:
-        """Trade what can be traded now; rest or cancel what is left, as the order's type and condition say.
+        """Trade what can be traded now; rest or end what is left, as the order's type and condition and the phase say.
 
-        IOC and FOK never rest (KRX ER 13(3)). A market order's remainder is canceled or rests by the rule
-        `MARKET_REMAINDER`.
+        IOC and FOK never rest (KRX ER 13(3)). A stop order only falls asleep here. While an auction collects, all rest.
+        A market order's remainder is canceled, rests or floats by the rule `MARKET_REMAINDER`.
         """
-        if order.time_in_force is TimeInForce.FOK and not self._can_fill_whole(order, instrument):
-            self.end(order, Reason.FOK_KILLED)
+        if order.sleeps:
+            self.rest(order, instrument)
             return
-        had_last_price = instrument.last_price > 0
-        self._trade_with_book(order, instrument)
+        if instrument.phase.is_continuous:
+            if order.time_in_force is TimeInForce.FOK and not self._can_fill_whole(order, instrument):
+                self.end(order, Reason.FOK_KILLED)
+                return
+            self._trade_with_book(order, instrument)
         if order.leaves_qty:
-            rests = self._state.rules.value(Rule.MARKET_REMAINDER, instrument) == MarketRemainder.REST
-            if order.time_in_force is not TimeInForce.DAY:
-                self.end(order, Reason.IOC_REMAINDER)
-            elif order.is_market and not rests:
-                self.end(order, Reason.MARKET_REMAINDER)
-            elif order.filled_amount + order.limit_price * order.leaves_qty > MAX_AMOUNT:
-                self.end(order, Reason.AMOUNT_TOO_LARGE)
-            else:
-                self.rest(order, instrument)
-        if not had_last_price and instrument.last_price:
-            self._trade_waiting_markets(instrument)
+            self._keep_or_end(order, instrument)
+        if instrument.book.has_moving_prices():
+            self.settle_crossed(instrument)
 
     def rest(self, order: Order, instrument: Instrument) -> None:
         """Put an order into the book, at the place of its price and priority stamp."""
         self._note(order, instrument)
         instrument.book.side(order.side).add(order)
+        if instrument.phase.is_auction and not order.sleeps:
+            instrument.awaits_uncross = True
 
     def withdraw(self, order: Order, instrument: Instrument) -> None:
         """Take a resting order out of the book; it stays live."""
@@ -89,84 +96,158 @@ class Matcher:
         self._forget(order)
         self._outbox.write_order(event_class, order, status, reason)
 
+    def end_resting(self, order: Order, instrument: Instrument, reason: Reason) -> None:
+        """Take a resting order out of the book, and end it."""
+        self.withdraw(order, instrument)
+        self.end(order, reason)
+
+    def _keep_or_end(self, order: Order, instrument: Instrument) -> None:
+        """What becomes of the shares that could not trade."""
+        collects = instrument.phase.is_auction
+        remainder = self._state.rules.value(Rule.MARKET_REMAINDER, instrument)
+        if order.time_in_force is TimeInForce.FOK:
+            self.end(order, Reason.FOK_KILLED)
+        elif order.time_in_force is TimeInForce.IOC:
+            self.end(order, Reason.IOC_REMAINDER)
+        elif order.is_market and remainder == MarketRemainder.CANCEL and not collects:
+            self.end(order, Reason.MARKET_REMAINDER)
+        elif order.filled_amount + order.limit_price * order.leaves_qty > MAX_AMOUNT:
+            self.end(order, Reason.AMOUNT_TOO_LARGE)
+        else:
+            self.rest(order, instrument)
+
     def _forget(self, order: Order) -> None:
         del self._state.orders[order.order_id]
         del self._state.accounts[order.account].orders[order.order_id]
 
     def _note(self, order: Order, instrument: Instrument) -> None:
-        if not order.is_market:
+        self._outbox.touch(instrument)
+        if order.has_own_price:
             self._outbox.note_level(instrument, order.side, order.limit_price)
 
     # Matching
 
     def _trade_with_book(self, taker: Order, instrument: Instrument) -> None:
-        """Trade an incoming order with the best resting orders while its limit allows (KRX BR 22, 24)."""
-        opposite = instrument.book.opposite(taker.side)
+        """Trade an incoming order with the best resting orders while its limit allows (KRX BR 22, 24).
+
+        Before each trade: is it one of the account with itself, and would it set off an interruption? That trade does not
+        happen then, and the instrument is in an auction (KRX BR 26-2).
+        """
+        last_price = instrument.last_price
         while taker.leaves_qty:
-            found = self._best_match(taker, opposite, instrument.last_price)
-            if found is None:
+            match = self._counterparties.best_match(taker, instrument)
+            if match is None:
                 return
-            maker, price = found
-            wanted = min(taker.leaves_qty, maker.leaves_qty)
-            maker_can, taker_can = self._most(maker, price), self._most(taker, price)
+            maker, price = match.order, match.price
+            if maker.account == taker.account and self._prevent_self_trade(taker, maker, instrument):
+                continue
+            reason = interruption(self._state, instrument, price, last_price)
+            if reason:
+                self._interrupt(instrument, reason)
+                return
+            wanted = min(taker.leaves_qty, match.qty)
+            maker_can, taker_can = self.most(maker, price), self.most(taker, price)
             qty = min(wanted, maker_can, taker_can)
             if qty:
                 self._trade(taker, maker, instrument, price, qty)
             if maker_can == qty < wanted:
-                self.withdraw(maker, instrument)
-                self.end(maker, self._why_short(maker, price))
+                self.end_resting(maker, instrument, self.why_short(maker, price))
             if taker_can == qty < wanted:
-                self.end(taker, self._why_short(taker, price))
+                self.end(taker, self.why_short(taker, price))
 
-    def _best_match(self, taker: Order, opposite: BookSide, last_price: int) -> tuple[Order, int] | None:
-        """Whom the incoming order meets now, and at what price; None when nobody.
-
-        Resting market orders rank before every limit order and trade at the incoming limit's price; two market orders
-        trade at the last price, or wait while there is none. A limit order trades at its own price, the earlier one's
-        (KRX BR 24).
+    def settle_crossed(self, instrument: Instrument) -> None:
+        """In continuous trading, let resting orders trade that cross though none of them is new: midpoint orders whose
+        price moved, market orders that waited for a first price, orders that an auction left behind. The later one takes.
         """
-        market = opposite.markets.first()
-        if market is not None:
-            price = last_price if taker.is_market else taker.limit_price
-            if price:
-                return market, price
-        limit = opposite.limits.first()
-        if limit is not None and taker.crosses(limit.limit_price):
-            return limit, limit.limit_price
-        return None
+        while instrument.phase.is_continuous:
+            buy = self._counterparties.best_resting(instrument, Side.BUY)
+            sell = self._counterparties.best_resting(instrument, Side.SELL)
+            if buy is None or sell is None or buy.price < sell.price:
+                return
+            taker = max(buy.order, sell.order, key=lambda order: order.priority)
+            self.withdraw(taker, instrument)
+            before = (self._state.last_trade_id, len(self._state.orders))
+            self._trade_with_book(taker, instrument)
+            if taker.leaves_qty:
+                self.rest(taker, instrument)
+            if before == (self._state.last_trade_id, len(self._state.orders)):
+                return
 
-    def _most(self, order: Order, price: int) -> int:
-        """How many shares an order can trade at a price: a limit order all, a market order what its money allows.
+    def _prevent_self_trade(self, taker: Order, maker: Order, instrument: Instrument) -> bool:
+        """Where the venue's rule forbids an account to trade with itself: cancel what the rule says, and tell so."""
+        rule = self._state.rules.value(Rule.SELF_TRADE_PREVENTION, instrument)
+        if rule in (SelfTradePrevention.CANCEL_RESTING, SelfTradePrevention.CANCEL_BOTH):
+            self.end_resting(maker, instrument, Reason.SELF_TRADE)
+        if rule in (SelfTradePrevention.CANCEL_INCOMING, SelfTradePrevention.CANCEL_BOTH):
+            self.end(taker, Reason.SELF_TRADE)
+        return rule != SelfTradePrevention.OFF
 
-        A market buy without a reservation pays from the cash that is free. And no order's filled amount grows beyond
-        `MAX_AMOUNT`: a limit order's entry made sure, a market order's price was not known then.
+    def _interrupt(self, instrument: Instrument, reason: Reason) -> None:
+        """Begin a volatility interruption: continuous trading becomes an auction."""
+        self._outbox.touch(instrument)
+        instrument.interruptions += 1
+        instrument.phase = Phase.VI_AUCTION
+        instrument.awaits_uncross = True
+        instrument.is_extended = False
+        self._outbox.write(
+            PhaseChanged,
+            instrument=instrument.number,
+            reason=reason,
+            trading_day=self._state.trading_day,
+            phase=Phase.VI_AUCTION,
+            occurrence=min(instrument.interruptions, 0xFFFF),
+        )
+
+    def most(self, order: Order, price: int) -> int:
+        """How many of its open shares an order can trade at a price.
+
+        All, as a rule. But a buy without a reservation pays from the cash that is free, and no order's filled amount
+        grows beyond `MAX_AMOUNT`.
         """
-        if not order.is_market:
-            return order.leaves_qty
-        room = (MAX_AMOUNT - order.filled_amount) // price
+        room = min(order.leaves_qty, (MAX_AMOUNT - order.filled_amount) // price)
         if order.pays_as_it_goes:
-            return min(room, self._affordable(order, price, self._state.accounts[order.account].available_cash))
+            cash = self._state.accounts[order.account].available_cash
+            return min(room, affordable_qty(cash, price, order.filled_amount, order.commission_ppm, order.commission))
         return room
 
-    def _affordable(self, order: Order, price: int, cash: int) -> int:
-        return affordable_qty(cash, price, order.filled_amount, order.commission_ppm, order.commission)
-
-    def _why_short(self, order: Order, price: int) -> Reason:
-        """Why `_most` was less than what there was to trade."""
+    def why_short(self, order: Order, price: int) -> Reason:
+        """Why `most` was less than what there was to trade."""
         room = (MAX_AMOUNT - order.filled_amount) // price
         return Reason.AMOUNT_TOO_LARGE if room == 0 or not order.pays_as_it_goes else Reason.CASH_RAN_OUT
 
     def _trade(self, taker: Order, maker: Order, instrument: Instrument, price: int, qty: int) -> None:
-        """One match: settle it, show the maker's level anew, tell the public and both accounts."""
-        self._note(maker, instrument)
-        maker_side = instrument.book.side(maker.side)
-        if qty == maker.leaves_qty:
-            maker_side.remove(maker)
-        else:
-            maker_side.reduce(maker, qty)
+        """One match of an incoming order."""
+        if instrument.book.pool:
+            instrument.book.pool.take(maker, qty)
+        self._take_from_book(maker, instrument, qty)
         buy, sell = (taker, maker) if taker.is_buy else (maker, taker)
+        trade_id = self._settle(buy, sell, instrument, price, qty, taker.side)
+        self._tell_fill(maker, trade_id, price, qty, Liquidity.MAKER)
+        self._tell_fill(taker, trade_id, price, qty, Liquidity.TAKER)
+
+    def trade_in_auction(self, buy: Order, sell: Order, instrument: Instrument, price: int, qty: int) -> None:
+        """One match of an auction: both orders rest in the book, nobody takes."""
+        self._take_from_book(buy, instrument, qty)
+        self._take_from_book(sell, instrument, qty)
+        trade_id = self._settle(buy, sell, instrument, price, qty, 0)
+        self._tell_fill(buy, trade_id, price, qty, Liquidity.AUCTION)
+        self._tell_fill(sell, trade_id, price, qty, Liquidity.AUCTION)
+
+    def _take_from_book(self, order: Order, instrument: Instrument, qty: int) -> None:
+        """Show that `qty` shares of a resting order are about to trade."""
+        self._note(order, instrument)
+        side = instrument.book.side(order.side)
+        if qty == order.leaves_qty:
+            side.remove(order)
+        else:
+            side.reduce(order, qty)
+
+    def _settle(self, buy: Order, sell: Order, instrument: Instrument, price: int, qty: int, taker_side: int) -> int:
+        """Move money and shares, remember the price, tell the public. Gives the trade's id."""
         self._ledger.settle(buy, sell, price, qty)
         instrument.last_price = price
+        if instrument.phase is not Phase.AFTER_HOURS:
+            instrument.close_price = price
         trade_id = self._state.next_trade_id()
         self._outbox.write(
             Trade,
@@ -176,73 +257,33 @@ class Matcher:
             qty=qty,
             buy_order_id=buy.order_id,
             sell_order_id=sell.order_id,
-            taker_side=taker.side,
+            taker_side=taker_side,
         )
-        for order, liquidity in ((maker, Liquidity.MAKER), (taker, Liquidity.TAKER)):
-            self._outbox.write(
-                OrderFilled,
-                account=order.account,
-                instrument=order.instrument,
-                order_id=order.order_id,
-                trade_id=trade_id,
-                price=price,
-                qty=qty,
-                leaves_qty=order.leaves_qty,
-                filled_qty=order.filled_qty,
-                canceled_qty=order.canceled_qty,
-                filled_amount=order.filled_amount,
-                commission=order.commission,
-                transaction_tax=order.transaction_tax,
-                rural_tax=order.rural_tax,
-                side=order.side,
-                liquidity=liquidity,
-                status=order.open_status if order.leaves_qty else OrderStatus.FILLED,
-            )
-            if not order.leaves_qty:
-                self._forget(order)
+        return trade_id
 
-    def _trade_waiting_markets(self, instrument: Instrument) -> None:
-        """Market orders of both sides may have waited for a first price. There is one now: the earlier is the maker."""
-        buys, sells = instrument.book.buys.markets, instrument.book.sells.markets
-        while (buy := buys.first()) and (sell := sells.first()):
-            taker = max(buy, sell, key=lambda order: order.priority)
-            self.withdraw(taker, instrument)
-            self._trade_with_book(taker, instrument)
-            if taker.leaves_qty:
-                self.rest(taker, instrument)
+    def _tell_fill(self, order: Order, trade_id: int, price: int, qty: int, liquidity: Liquidity) -> None:
+        """Tell an account of its side of a trade; forget an order that is filled."""
+        self._outbox.write(
+            OrderFilled,
+            account=order.account,
+            instrument=order.instrument,
+            order_id=order.order_id,
+            trade_id=trade_id,
+            price=price,
+            qty=qty,
+            leaves_qty=order.leaves_qty,
+            filled_qty=order.filled_qty,
+            canceled_qty=order.canceled_qty,
+            filled_amount=order.filled_amount,
+            commission=order.commission,
+            transaction_tax=order.transaction_tax,
+            rural_tax=order.rural_tax,
+            side=order.side,
+            liquidity=liquidity,
+            status=order.open_status if order.leaves_qty else OrderStatus.FILLED,
+        )
+        if not order.leaves_qty:
+            self._forget(order)
 
-    def _can_fill_whole(self, taker: Order, instrument: Instrument) -> bool:
-        """Look ahead for a FOK: is all of it there now, over any number of levels within its limit, and paid for?
-
-        For a buy without a reservation its free cash counts as it was on entry, and so does that of resting market buys:
-        what the order's own trades would bring to the same account does not.
-        """
-        opposite = instrument.book.opposite(taker.side)
-        if not len(opposite.markets) and not taker.pays_as_it_goes:
-            there = sum(qty for price, (qty, _) in opposite.levels.items() if taker.crosses(price))
-            return there >= taker.leaves_qty
-        markets, limits = deque(opposite.markets.in_order()), deque(opposite.limits.in_order())
-        payer = self._state.accounts[taker.account] if taker.pays_as_it_goes else None
-        last_price, needed = instrument.last_price, taker.leaves_qty
-        amount, spent = 0, dict[int, int]()
-        while needed:
-            price = last_price if taker.is_market else taker.limit_price
-            if markets and price:
-                maker = markets.popleft()
-            elif limits and taker.crosses(limits[0].limit_price):
-                maker = limits.popleft()
-                price = maker.limit_price
-            else:
-                return False
-            qty = min(needed, maker.leaves_qty)
-            if maker.pays_as_it_goes:
-                free = self._state.accounts[maker.account].available_cash - spent.get(maker.account, 0)
-                qty = min(qty, self._affordable(maker, price, free), (MAX_AMOUNT - maker.filled_amount) // price)
-                cost = price * qty - (-price * qty * maker.commission_ppm // PPM)
-                spent[maker.account] = spent.get(maker.account, 0) + cost
-            amount += price * qty
-            needed -= qty
-            last_price = price
-        if payer is None:
-            return True
-        return amount + amount * taker.commission_ppm // PPM <= payer.available_cash
+    def _can_fill_whole(self, order: Order, instrument: Instrument) -> bool:
+        return can_fill_whole(self._state, self._counterparties, order, instrument)

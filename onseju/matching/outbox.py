@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from onseju.contract.commands import CancelOrder, Command, CorrectOrder, NewOrder
 from onseju.contract.events import (
+    AuctionIndicated,
     BalanceChanged,
     Event,
     LevelChanged,
@@ -18,28 +19,34 @@ from onseju.contract.events import (
 from onseju.contract.reasons import Reason
 from onseju.contract.words import OrderStatus, Side
 from onseju.matching.accounts import Account, Position
+from onseju.matching.auction import AuctionPricer
 from onseju.matching.book import BookSide
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order
+from onseju.matching.quotes import MarketLevel, Quotes
 
 E = TypeVar("E", bound=Event)
 EMPTY_LEVEL = (0, 0)
+NO_MARKETS = MarketLevel()
 
 
 class Outbox:
     """One command's events.
 
-    What happened to orders and trades is written as it happens. Levels, positions and balances are only *noted* before
-    they are touched; `finish` writes, once each, those whose value after the command differs from before it.
+    What happened to orders and trades is written as it happens. Books, levels, positions and balances are only *noted*
+    before they are touched; `finish` writes, once each, what differs after the command from before it.
     """
 
-    __slots__ = ("_balances", "_chunks", "_levels", "_positions", "idx", "seq", "ts")
+    __slots__ = ("_balances", "_books", "_chunks", "_levels", "_positions", "_pricer", "_quotes", "idx", "seq", "ts")
 
-    def __init__(self) -> None:
+    def __init__(self, quotes: Quotes, pricer: AuctionPricer) -> None:
+        self._quotes = quotes
+        self._pricer = pricer
         self._chunks: list[bytes] = []
+        self._books: dict[int, tuple[Instrument, dict[Side, MarketLevel]]] = {}
         self._levels: dict[tuple[int, Side, int], tuple[BookSide, tuple[int, int]]] = {}
         self._positions: dict[tuple[int, int], tuple[Position, tuple[int, int, int, int]]] = {}
-        self._balances: dict[int, tuple[Account, tuple[int, int]]] = {}
+        self._balances: dict[int, tuple[Account, tuple[int, int, int, int]]] = {}
         self.seq = 0
         self.ts = 0
         self.idx = 0
@@ -115,8 +122,14 @@ class Outbox:
             command_kind=command.kind,
         )
 
+    def touch(self, instrument: Instrument) -> None:
+        """Call before anything is changed that an instrument's prices depend on: its book, last price, limits, phase."""
+        if instrument.number not in self._books:
+            self._books[instrument.number] = (instrument, self._quotes.market_levels(instrument))
+
     def note_level(self, instrument: Instrument, side: Side, price: int) -> None:
         """Call before a level is touched."""
+        self.touch(instrument)
         key = (instrument.number, side, price)
         if key not in self._levels:
             book_side = instrument.book.side(side)
@@ -132,33 +145,77 @@ class Outbox:
         return position
 
     def note_balance(self, account: Account) -> None:
-        """Call before an account's cash or reserved cash is touched."""
+        """Call before an account's cash, reserved or unsettled cash is touched."""
         if account.number not in self._balances:
-            self._balances[account.number] = (account, (account.cash, account.reserved_cash))
+            self._balances[account.number] = (account, account.balance)
 
     def finish(self) -> None:
-        """The command is done: write the levels, positions and balances that it changed, in ascending order."""
-        for (number, side, price), (book_side, before) in sorted(self._levels.items(), key=lambda item: item[0]):
-            after = book_side.levels.get(price, EMPTY_LEVEL)
-            if after != before:
-                qty, count = after
-                self.write(LevelChanged, instrument=number, price=price, qty=qty, order_count=count, side=side)
-        for (number, instrument), (position, was) in sorted(self._positions.items(), key=lambda item: item[0]):
+        """The command is done: write what the auctions would give, the levels, positions and balances that it changed,
+        in ascending order."""
+        for _, (instrument, _) in sorted(self._books.items()):
+            self._indicate(instrument)
+        self._write_levels()
+        for (number, instrument_number), (position, was) in sorted(self._positions.items(), key=lambda item: item[0]):
             now = (position.qty, position.reserved_qty, position.cost_amount, position.realized_profit)
             if now != was:
                 qty, reserved_qty, cost_amount, realized_profit = now
                 self.write(
                     PositionChanged,
                     account=number,
-                    instrument=instrument,
+                    instrument=instrument_number,
                     qty=qty,
                     reserved_qty=reserved_qty,
                     cost_amount=cost_amount,
                     realized_profit=realized_profit,
                 )
         for number, (account, held) in sorted(self._balances.items(), key=lambda item: item[0]):
-            if (account.cash, account.reserved_cash) != held:
-                self.write(BalanceChanged, account=number, cash=account.cash, reserved_cash=account.reserved_cash)
+            if account.balance != held:
+                cash, reserved, d1, d2 = account.balance
+                self.write(
+                    BalanceChanged, account=number, cash=cash, reserved_cash=reserved, unsettled_d1=d1, unsettled_d2=d2
+                )
+        self._books.clear()
         self._levels.clear()
         self._positions.clear()
         self._balances.clear()
+
+    def _indicate(self, instrument: Instrument) -> None:
+        """Tell what an auction would give now, where that is not what was told last."""
+        if not instrument.phase.is_auction:
+            instrument.indicated = (0, 0)
+            return
+        found = self._pricer.find(instrument)
+        if found != instrument.indicated:
+            instrument.indicated = (found.price, found.qty)
+            self.write(AuctionIndicated, instrument=instrument.number, price=found.price, qty=found.qty)
+
+    def _write_levels(self) -> None:
+        """Write the levels that show something else than before: limit orders, and market orders where they float."""
+        markets: dict[tuple[int, Side], tuple[MarketLevel, MarketLevel]] = {}
+        for number, (instrument, before) in self._books.items():
+            after = self._quotes.market_levels(instrument)
+            for side in before.keys() | after.keys():
+                pair = before.get(side, NO_MARKETS), after.get(side, NO_MARKETS)
+                markets[number, side] = pair
+                for market in pair:
+                    if market.price:
+                        self._note_unchanged(instrument, side, market.price)
+        for (number, side, price), (book_side, was) in sorted(self._levels.items(), key=lambda item: item[0]):
+            market_before, market_after = markets.get((number, side), (NO_MARKETS, NO_MARKETS))
+            before_level = _with_markets(price, was, market_before)
+            level = _with_markets(price, book_side.levels.get(price, EMPTY_LEVEL), market_after)
+            if level != before_level:
+                qty, count = level
+                self.write(LevelChanged, instrument=number, price=price, qty=qty, order_count=count, side=side)
+
+    def _note_unchanged(self, instrument: Instrument, side: Side, price: int) -> None:
+        """A level whose limit orders, if nobody noted it, are as they were."""
+        book_side = instrument.book.side(side)
+        self._levels.setdefault((instrument.number, side, price), (book_side, book_side.levels.get(price, EMPTY_LEVEL)))
+
+
+def _with_markets(price: int, limits: tuple[int, int], markets: MarketLevel) -> tuple[int, int]:
+    """What shows at a price: the limit orders there, and the market orders if they rest at it."""
+    if price != markets.price:
+        return limits
+    return limits[0] + markets.qty, limits[1] + markets.order_count

@@ -1,7 +1,10 @@
 """The reference engine: the executable specification of the exchange's state machine, in plain Python.
 
-Read it from here: `apply` takes one command after the other; `order_desk.py` answers those about orders, `matcher.py`
-trades, `ledger.py` moves the money, `venue_desk.py` does what operators ask, `outbox.py` writes the events.
+Read it from here: `apply` takes one command after the other. `order_desk.py` and `correction_desk.py` answer those about
+orders, with the refusals of `order_checks.py`; `matcher.py` trades continuously with whom `counterparty.py` finds, at the
+prices of `quotes.py`; `session_desk.py` moves through the phases of the day, and `auctioneer.py` uncrosses call auctions at
+the price that `auction.py` finds. `stops.py` wakes stop orders, `volatility.py` interrupts, `pool.py` divides at a price
+limit, `ledger.py` moves the money, `venue_desk.py` does what operators ask, `outbox.py` writes the events.
 """
 
 from __future__ import annotations
@@ -15,13 +18,22 @@ from onseju.contract.reasons import Reason
 from onseju.contract.words import Side
 from onseju.matching import invariants, state_hash
 from onseju.matching.accounts import Account
+from onseju.matching.auction import AuctionPricer
+from onseju.matching.auctioneer import Auctioneer
 from onseju.matching.book import Level
+from onseju.matching.correction_desk import CorrectionDesk
+from onseju.matching.counterparty import Counterparties
+from onseju.matching.instruments import Instrument
 from onseju.matching.ledger import Ledger
 from onseju.matching.matcher import Matcher
+from onseju.matching.order_checks import OrderChecks
 from onseju.matching.order_desk import OrderDesk
 from onseju.matching.outbox import Outbox
+from onseju.matching.quotes import Quotes
 from onseju.matching.repeats import FirstUse
+from onseju.matching.session_desk import SessionDesk
 from onseju.matching.state import State
+from onseju.matching.stops import StopDesk
 from onseju.matching.venue_desk import VenueDesk
 
 BEFORE_OPENING = frozenset(
@@ -47,15 +59,22 @@ class ReferenceEngine:
 
     def __init__(self) -> None:
         self._state = state = State()
-        self._outbox = outbox = Outbox()
+        self._quotes = quotes = Quotes(state)
+        pricer = AuctionPricer(state, quotes)
+        self._outbox = outbox = Outbox(quotes, pricer)
         ledger = Ledger(state, outbox)
-        matcher = Matcher(state, outbox, ledger)
-        orders = OrderDesk(state, outbox, ledger, matcher)
-        venue = VenueDesk(state, outbox, matcher)
+        matcher = Matcher(state, outbox, ledger, Counterparties(quotes))
+        stops = StopDesk(state, outbox, matcher)
+        checks = OrderChecks(state, quotes)
+        orders = OrderDesk(state, outbox, matcher, checks, stops)
+        corrections = CorrectionDesk(state, outbox, ledger, matcher, checks, stops)
+        auctioneer = Auctioneer(state, outbox, quotes, pricer, matcher)
+        sessions = SessionDesk(state, outbox, ledger, matcher, auctioneer, stops)
+        venue = VenueDesk(state, outbox, sessions)
         self._answers: dict[int, Callable[[Any], None]] = {
             CommandKind.NEW_ORDER: orders.new_order,
             CommandKind.CANCEL_ORDER: orders.cancel_order,
-            CommandKind.CORRECT_ORDER: orders.correct_order,
+            CommandKind.CORRECT_ORDER: corrections.correct_order,
             CommandKind.CANCEL_ALL: orders.cancel_all,
             CommandKind.OPEN_ACCOUNT: venue.open_account,
             CommandKind.DEPOSIT_CASH: venue.deposit_cash,
@@ -65,11 +84,11 @@ class ReferenceEngine:
             CommandKind.SET_RULE: venue.set_rule,
             CommandKind.SET_TICK_BAND: venue.set_tick_band,
             CommandKind.LIST_INSTRUMENT: venue.list_instrument,
-            CommandKind.CHANGE_PHASE: venue.change_phase,
-            CommandKind.HALT: venue.halt,
-            CommandKind.RESUME: venue.resume,
-            CommandKind.ROLL_DAY: venue.roll_day,
-            CommandKind.UNCROSS: venue.uncross,
+            CommandKind.CHANGE_PHASE: sessions.change_phase,
+            CommandKind.HALT: sessions.halt,
+            CommandKind.RESUME: sessions.resume,
+            CommandKind.ROLL_DAY: sessions.roll_day,
+            CommandKind.UNCROSS: sessions.uncross,
             CommandKind.START_EPOCH: venue.start_epoch,
             CommandKind.CLOSE_GATEWAY_GAP: venue.close_gateway_gap,
         }
@@ -129,11 +148,21 @@ class ReferenceEngine:
         return self._state
 
     def book(self, instrument: int) -> tuple[list[Level], list[Level]]:
-        """An instrument's bids and asks, best first, as (price, open quantity, number of orders). Raises `KeyError`."""
+        """An instrument's bids and asks as the events show them, best first, as (price, open quantity, number of orders).
+        Raises `KeyError`."""
         found = self._state.instrument(instrument)
         if found is None:
             raise KeyError(instrument)
-        return found.book.side(Side.BUY).depth(), found.book.side(Side.SELL).depth()
+        return self._depth(found, Side.BUY), self._depth(found, Side.SELL)
+
+    def _depth(self, instrument: Instrument, side: Side) -> list[Level]:
+        book_side = instrument.book.side(side)
+        levels = dict(book_side.levels)
+        market = self._quotes.market_levels(instrument).get(side)
+        if market is not None:
+            qty, count = levels.get(market.price, (0, 0))
+            levels[market.price] = (qty + market.qty, count + market.order_count)
+        return sorted(((price, *level) for price, level in levels.items()), key=lambda level: level[0] * book_side.sign)
 
     def account(self, number: int) -> Account:
         """An account, to be read only. Raises `KeyError`."""

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from onseju.contract.money import fits
-from onseju.contract.words import MarketRemainder, Rule, SelfTradePrevention
+from onseju.contract.words import (
+    AuctionPricing,
+    MarketRemainder,
+    OrderType,
+    Rule,
+    SelfTradePrevention,
+    StopElection,
+    type_mask,
+)
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import PPM
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, Bands
+
+SIMPLE_TYPES = type_mask(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
+"""What every phase that takes orders takes, until a command says otherwise."""
 
 DEFAULTS: dict[int, int] = {
     Rule.MARKET_REMAINDER: MarketRemainder.CANCEL,
@@ -16,10 +27,33 @@ DEFAULTS: dict[int, int] = {
     Rule.RURAL_TAX_PPM: 0,
     Rule.MAX_ORDER_QTY: 0,
     Rule.MAX_OPEN_ORDERS: 0,
+    Rule.AUCTION_PRICING: AuctionPricing.MAX_VOLUME,
+    Rule.STOP_ELECTION: StopElection.TIME,
+    Rule.SETTLEMENT_DAYS: 0,
+    Rule.MAX_QTY_BY_VALUE: 0,
+    Rule.IMMEDIATE_TYPES: SIMPLE_TYPES,
+    Rule.TYPES_OPENING_AUCTION: SIMPLE_TYPES,
+    Rule.TYPES_CONTINUOUS: SIMPLE_TYPES,
+    Rule.TYPES_CLOSING_AUCTION: SIMPLE_TYPES,
+    Rule.TYPES_VI_AUCTION: SIMPLE_TYPES,
+    Rule.TYPES_AFTER_HOURS: SIMPLE_TYPES,
+    Rule.TYPES_RESUMPTION_AUCTION: SIMPLE_TYPES,
 }
 """What holds until a command says otherwise."""
 
 RATES = (Rule.COMMISSION_PPM, Rule.TRANSACTION_TAX_PPM, Rule.RURAL_TAX_PPM)
+INTERRUPTION_RATES = (Rule.VI_DYNAMIC_PPM, Rule.VI_STATIC_PPM)
+TYPE_RULES = frozenset({rule for rule in Rule if rule.name.startswith("TYPES_")} | {Rule.IMMEDIATE_TYPES})
+
+_CHOICES = {
+    Rule.MARKET_REMAINDER: frozenset(MarketRemainder),
+    Rule.SELF_TRADE_PREVENTION: frozenset(SelfTradePrevention),
+    Rule.AUCTION_PRICING: frozenset(AuctionPricing),
+    Rule.STOP_ELECTION: frozenset(StopElection),
+    Rule.SETTLEMENT_DAYS: frozenset({0, 1, 2}),
+    Rule.MAX_QTY_BY_VALUE: frozenset({0, 1}),
+}
+_VENUE_ONLY = frozenset({Rule.MAX_OPEN_ORDERS, Rule.SETTLEMENT_DAYS})
 
 
 class RuleBook:
@@ -50,16 +84,13 @@ class RuleBook:
 
 
 def is_valid_value(rule: int, value: int, for_one_instrument: bool) -> bool:
-    """Whether this release can carry out the rule with this value. Floating market remainders and self-trade prevention
-    are not among what it can."""
-    if rule == Rule.MARKET_REMAINDER:
-        return value in (MarketRemainder.CANCEL, MarketRemainder.REST)
-    if rule == Rule.SELF_TRADE_PREVENTION:
-        return value == SelfTradePrevention.OFF
-    if rule in RATES:
+    """Whether the rule exists and may have this value. `PREVIOUS_PRICE` is not kept as a rule: see `VenueDesk`."""
+    if rule in _VENUE_ONLY and for_one_instrument:
+        return False
+    if rule in _CHOICES:
+        return value in _CHOICES[Rule(rule)]
+    if rule in RATES or rule in INTERRUPTION_RATES:
         return 0 <= value <= PPM
-    if rule == Rule.MAX_ORDER_QTY:
-        return fits(value)
-    if rule == Rule.MAX_OPEN_ORDERS:
-        return fits(value) and not for_one_instrument
-    return False
+    if rule in TYPE_RULES:
+        return value >= 0 and value & ~type_mask(*OrderType) == 0
+    return rule in (Rule.MAX_ORDER_QTY, Rule.MAX_OPEN_ORDERS) and fits(value)

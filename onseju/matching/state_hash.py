@@ -14,18 +14,20 @@ from xxhash import xxh3_128_intdigest
 from onseju.matching.accounts import Account
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order
+from onseju.matching.pool import Pool
 from onseju.matching.state import State
 
 _MODULUS = 1 << 128
 
 COUNTERS = struct.Struct("<BBBIQQQQQqI")
-ACCOUNT = struct.Struct("<BIB16sQqq")
+ACCOUNT = struct.Struct("<BIB16sQqqqq")
 POSITION = struct.Struct("<BIIqqqq")
 ORDER = struct.Struct("<BQIIBBBqqqQ16sqQqqqqqIIIqqq")
-INSTRUMENT = struct.Struct("<BI16sqqIIIIBBbqqqBq")
+INSTRUMENT = struct.Struct("<BI16sqqIIIIBBbqqqqqBqqBBIBq")
 PHASE_DONE = struct.Struct("<BIBH")
 RULE = struct.Struct("<BIIq")
 TICK_BAND = struct.Struct("<BIqq")
+QUOTA = struct.Struct("<BIIBqQqQ")
 FIRST_USE = struct.Struct("<BBI16s16sQ")
 
 
@@ -74,6 +76,8 @@ def _account(account: Account) -> Iterator[bytes]:
         account.opened_seq,
         account.cash,
         account.reserved_cash,
+        account.unsettled_d1,
+        account.unsettled_d2,
     )
     for instrument, position in account.positions.items():
         yield POSITION.pack(
@@ -134,10 +138,26 @@ def _instrument(instrument: Instrument) -> Iterator[bytes]:
         instrument.limits.upper,
         instrument.limits.lower,
         instrument.last_price,
+        instrument.close_price,
+        instrument.auction_price,
         instrument.phase,
+        *instrument.indicated,
+        instrument.awaits_uncross,
+        instrument.is_extended,
+        instrument.interruptions,
+        instrument.breaker_stage,
         instrument.total_shares,
     )
+    if instrument.book.pool is not None:
+        yield from _pool(instrument.number, instrument.book.pool)
     for phase, occurrence in instrument.phases_done:
         yield PHASE_DONE.pack(6, instrument.number, phase, occurrence)
     for rule, value in instrument.rules.items():
         yield RULE.pack(7, instrument.number, rule, value)
+
+
+def _pool(instrument: int, pool: Pool) -> Iterator[bytes]:
+    """The turns that are left, numbered from the one that is next."""
+    for place, turn in enumerate(turn for turn in pool.turns if turn.open_qty):
+        order_id = turn.order.order_id
+        yield QUOTA.pack(10, instrument, place, pool.side, pool.price, order_id, turn.qty, turn.priority)

@@ -5,32 +5,22 @@ from __future__ import annotations
 import re
 
 from onseju.contract.commands import (
-    ChangePhase,
     CloseGatewayGap,
-    Command,
     DepositCash,
     DepositShares,
-    Halt,
     ListInstrument,
     OpenAccount,
     OpenVenue,
-    Resume,
-    RollDay,
     SetRule,
     SetTickBand,
     StartEpoch,
-    Uncross,
     WithdrawCash,
 )
 from onseju.contract.events import (
     AccountOpened,
-    DayRolled,
     EpochStarted,
     GatewayGapClosed,
     InstrumentListed,
-    OrderExpired,
-    PhaseChanged,
-    PriceLimitsSet,
     RequestRepeated,
     RuleSet,
     TickBandSet,
@@ -38,16 +28,13 @@ from onseju.contract.events import (
 )
 from onseju.contract.money import MAX_AMOUNT, fits
 from onseju.contract.reasons import Reason
-from onseju.contract.words import AccountKind, Board, OrderStatus, Phase, Security
+from onseju.contract.words import AccountKind, Board, Rule, Security
 from onseju.matching.accounts import Account
 from onseju.matching.instruments import Instrument
-from onseju.matching.matcher import Matcher
 from onseju.matching.outbox import Outbox
 from onseju.matching.rulebook import RATES, is_valid_value
+from onseju.matching.session_desk import SessionDesk, is_day
 from onseju.matching.state import State
-
-ALLOWED_PHASES = frozenset({Phase.CONTINUOUS, Phase.CLOSED, Phase.HALTED})
-"""The phases of this release's rules: no call auctions."""
 
 MAX_LIMIT_PPM = 10_000_000
 """A daily price limit of ten times the base price is the widest."""
@@ -61,18 +48,18 @@ SYMBOL = re.compile(rb"[A-Za-z0-9._-]{1,16}")
 class VenueDesk:
     """Checks and carries out what an operator, or the exchange itself, asks."""
 
-    __slots__ = ("_matcher", "_outbox", "_state")
+    __slots__ = ("_outbox", "_sessions", "_state")
 
-    def __init__(self, state: State, outbox: Outbox, matcher: Matcher) -> None:
+    def __init__(self, state: State, outbox: Outbox, sessions: SessionDesk) -> None:
         self._state = state
         self._outbox = outbox
-        self._matcher = matcher
+        self._sessions = sessions
 
     # The venue
 
     def open_venue(self, command: OpenVenue) -> None:
         """Open the venue; once."""
-        if self._state.is_open or not _is_day(command.trading_day):
+        if self._state.is_open or not is_day(command.trading_day):
             self._outbox.reject_request(command, Reason.INVALID_COMMAND)
             return
         self._state.is_open = True
@@ -86,13 +73,28 @@ class VenueDesk:
         if instrument is None and command.instrument:
             self._outbox.reject_request(command, Reason.UNKNOWN_SYMBOL)
             return
+        if command.rule == Rule.PREVIOUS_PRICE:
+            self._set_previous_price(command, instrument)
+            return
         homeless_fee = command.rule in RATES and command.value > 0 and not self._state.venue_account
         if homeless_fee or not is_valid_value(command.rule, command.value, instrument is not None):
             self._outbox.reject_request(command, Reason.INVALID_COMMAND, instrument)
             return
+        for touched in self._state.instruments if instrument is None else [instrument]:
+            self._outbox.touch(touched)
         rules = self._state.rules.values if instrument is None else instrument.rules
         rules[command.rule] = command.value
         self._outbox.write(RuleSet, instrument=command.instrument, rule=command.rule, value=command.value)
+
+    def _set_previous_price(self, command: SetRule, instrument: Instrument | None) -> None:
+        """Set the previous price of KRX rules 1.4 on a day when it is not the base price, before the first trade."""
+        if instrument is None or instrument.close_price or not 0 < command.value <= MAX_AMOUNT:
+            self._outbox.reject_request(command, Reason.INVALID_COMMAND, instrument)
+            return
+        self._outbox.touch(instrument)
+        instrument.last_price = command.value
+        self._outbox.write(RuleSet, instrument=command.instrument, rule=command.rule, value=command.value)
+        self._sessions.price_moved(instrument)
 
     def set_tick_band(self, command: SetTickBand) -> None:
         """Set a band of a tick table that no instrument uses yet: open orders would not be on the new grid."""
@@ -140,8 +142,8 @@ class VenueDesk:
             security=instrument.security,
             leverage=instrument.leverage,
         )
-        self._write_limits(instrument)
-        self._write_phase(instrument, 0)
+        self._sessions.write_limits(instrument)
+        self._sessions.write_phase(instrument)
 
     def _why_not_listed(self, command: ListInstrument) -> Reason:
         symbol = command.symbol.rstrip(b"\0")
@@ -162,91 +164,6 @@ class VenueDesk:
             return Reason.INVALID_PRICE
         widest = command.base_price + command.base_price * command.limit_ppm // 1_000_000 * abs(command.leverage)
         return Reason.NONE if widest <= MAX_AMOUNT else Reason.AMOUNT_TOO_LARGE
-
-    # Phases and days
-
-    def change_phase(self, command: ChangePhase) -> None:
-        """Move an instrument, or all, to a phase; each (trading day, phase, occurrence) takes effect once."""
-        key = (command.phase, command.occurrence)
-        if command.phase not in ALLOWED_PHASES or command.trading_day != self._state.trading_day:
-            self._outbox.reject_request(command, Reason.INVALID_COMMAND, self._state.instrument(command.instrument))
-            return
-        meant = [instrument for instrument in self._meant(command) or () if key not in instrument.phases_done]
-        for instrument in meant:
-            instrument.phases_done.add(key)
-        self._move(command, meant, Phase(command.phase), command.occurrence)
-
-    def halt(self, command: Halt) -> None:
-        """Halt what is not halted: cancels only (KRX BR 25, 26)."""
-        meant = [instrument for instrument in self._meant(command) or () if instrument.phase is not Phase.HALTED]
-        self._move(command, meant, Phase.HALTED)
-
-    def resume(self, command: Resume) -> None:
-        """End a halt."""
-        if command.phase not in ALLOWED_PHASES - {Phase.HALTED}:
-            self._outbox.reject_request(command, Reason.INVALID_COMMAND, self._state.instrument(command.instrument))
-            return
-        meant = [instrument for instrument in self._meant(command) or () if instrument.phase is Phase.HALTED]
-        self._move(command, meant, Phase(command.phase))
-
-    def uncross(self, command: Uncross) -> None:
-        """There is no call auction in this release's rules, so there is none to match."""
-        self._outbox.reject_request(command, Reason.INVALID_COMMAND, self._state.instrument(command.instrument))
-
-    def roll_day(self, command: RollDay) -> None:
-        """Begin a trading day: open orders expire, the last price becomes the base price, limits follow, client ids of
-        the day before the ending one are free again."""
-        if not _is_day(command.trading_day) or command.trading_day <= self._state.trading_day:
-            self._outbox.reject_request(command, Reason.INVALID_COMMAND)
-            return
-        for order in sorted(self._state.orders.values(), key=lambda order: order.order_id):
-            self._matcher.withdraw(order, self._state.instruments[order.instrument - 1])
-            self._matcher.end(order, Reason.DAY_ENDED, OrderExpired, OrderStatus.EXPIRED)
-        for instrument in self._state.instruments:
-            instrument.set_base(instrument.last_price)
-            instrument.phases_done.clear()
-            self._write_limits(instrument)
-        self._state.repeats.roll()
-        self._state.trading_day = command.trading_day
-        self._outbox.write(DayRolled, trading_day=command.trading_day)
-
-    def _meant(self, command: Command) -> list[Instrument] | None:
-        """The instruments that a command means: one, or all by 0; None where there is no such one."""
-        if command.instrument == 0:
-            return self._state.instruments
-        instrument = self._state.instrument(command.instrument)
-        return [instrument] if instrument else None
-
-    def _move(self, command: Command, meant: list[Instrument], phase: Phase, occurrence: int = 0) -> None:
-        """Move instruments to a phase; refuse where nothing would change."""
-        if not meant:
-            known = self._meant(command)
-            self._outbox.reject_request(
-                command,
-                Reason.UNKNOWN_SYMBOL if known is None else Reason.INVALID_COMMAND,
-                self._state.instrument(command.instrument),
-            )
-        for instrument in meant:
-            instrument.phase = phase
-            self._write_phase(instrument, occurrence)
-
-    def _write_limits(self, instrument: Instrument) -> None:
-        self._outbox.write(
-            PriceLimitsSet,
-            instrument=instrument.number,
-            base_price=instrument.base_price,
-            upper_limit=instrument.limits.upper,
-            lower_limit=instrument.limits.lower,
-        )
-
-    def _write_phase(self, instrument: Instrument, occurrence: int) -> None:
-        self._outbox.write(
-            PhaseChanged,
-            instrument=instrument.number,
-            trading_day=self._state.trading_day,
-            phase=instrument.phase,
-            occurrence=occurrence,
-        )
 
     # Accounts
 
@@ -352,8 +269,3 @@ class VenueDesk:
             gateway_epoch=command.gateway_epoch,
             through_seq=command.through_seq,
         )
-
-
-def _is_day(day: int) -> bool:
-    """Whether a number can be a trading day, YYYYMMDD."""
-    return 1900_01_01 <= day <= 9999_12_31 and 1 <= day // 100 % 100 <= 12 and 1 <= day % 100 <= 31

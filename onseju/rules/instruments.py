@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from onseju.contract.commands import ListInstrument, Request
 from onseju.contract.words import Board, Security
-from onseju.rules.packs import KRX_FUNDS_TABLE, KRX_LIMIT_PPM, KRX_STOCKS_TABLE, PLAIN_TABLE, RulesName, rules_name
+from onseju.rules.packs import (
+    KRX_FUNDS_TABLE,
+    KRX_LIMIT_PPM,
+    KRX_STOCKS_TABLE,
+    KRX_WARRANTS_TABLE,
+    PLAIN_TABLE,
+    RulesName,
+    rules_name,
+)
 
 
 class DemoInstrument(NamedTuple):
@@ -56,4 +64,6 @@ def list_commands(name: RulesName) -> list[Request]:
 
 def tick_table(security: Security) -> int:
     """The `krx` tick table of a kind of security."""
+    if security is Security.ELW:
+        return KRX_WARRANTS_TABLE
     return KRX_FUNDS_TABLE if security in (Security.ETF, Security.ETN) else KRX_STOCKS_TABLE

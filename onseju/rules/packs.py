@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from onseju.contract.commands import OpenVenue, Request, SetRule, SetTickBand
-from onseju.contract.words import MarketRemainder, Rule, SelfTradePrevention
+from onseju.contract.words import (
+    AuctionPricing,
+    MarketRemainder,
+    OrderType,
+    Rule,
+    SelfTradePrevention,
+    StopElection,
+    type_mask,
+)
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, Bands
 
 RulesName = Literal["krx", "plain"]
@@ -14,6 +22,7 @@ RULES_NAMES: tuple[RulesName, ...] = ("krx", "plain")
 PLAIN_TABLE = 0
 KRX_STOCKS_TABLE = 1
 KRX_FUNDS_TABLE = 2
+KRX_WARRANTS_TABLE = 3
 
 KRX_STOCKS: Bands = (
     (0, 1),
@@ -29,6 +38,9 @@ KRX_STOCKS: Bands = (
 KRX_FUNDS: Bands = ((0, 1), (2_000, 5))
 """ETFs and ETNs (KRX ER 32(2))."""
 
+KRX_WARRANTS: Bands = ((0, 5),)
+"""ELWs (KRX ER 32(2))."""
+
 KRX_LIMIT_PPM = 300_000
 """±30 % of the base price (KRX BR 20)."""
 
@@ -36,9 +48,48 @@ MAX_OPEN_ORDERS = 1_000
 """Open orders an account may have: each is kept in memory, and all of them end in one command. The host may change it."""
 
 TICK_TABLES: dict[RulesName, dict[int, Bands]] = {
-    "krx": {KRX_STOCKS_TABLE: KRX_STOCKS, KRX_FUNDS_TABLE: KRX_FUNDS},
+    "krx": {KRX_STOCKS_TABLE: KRX_STOCKS, KRX_FUNDS_TABLE: KRX_FUNDS, KRX_WARRANTS_TABLE: KRX_WARRANTS},
     "plain": {PLAIN_TABLE: EVERY_WHOLE_PRICE},
 }
+
+_LIMIT, _MARKET, _CONDITIONAL = OrderType.LIMIT, OrderType.MARKET, OrderType.CONDITIONAL_LIMIT
+_BEST_OPPOSITE, _BEST_SAME, _MIDPOINT = OrderType.BEST_OPPOSITE, OrderType.BEST_SAME, OrderType.MIDPOINT
+_STOP_LIMIT = OrderType.STOP_LIMIT
+_PLAIN_TYPES = type_mask(_LIMIT, _MARKET, OrderType.STOP, _STOP_LIMIT)
+
+RULES: dict[RulesName, dict[Rule, int]] = {
+    "krx": {
+        Rule.MARKET_REMAINDER: MarketRemainder.FLOAT,
+        Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.OFF,
+        Rule.MAX_OPEN_ORDERS: MAX_OPEN_ORDERS,
+        Rule.AUCTION_PRICING: AuctionPricing.KRX,
+        Rule.STOP_ELECTION: StopElection.NEAREST,
+        Rule.SETTLEMENT_DAYS: 2,
+        Rule.MAX_QTY_BY_VALUE: 1,
+        # What may be entered when: KRX ER 3, 4, 13, 15 and krx-rules 3.7.
+        Rule.IMMEDIATE_TYPES: type_mask(_LIMIT, _MARKET, _BEST_OPPOSITE, _MIDPOINT),
+        Rule.TYPES_OPENING_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
+        Rule.TYPES_CONTINUOUS: type_mask(
+            _LIMIT, _MARKET, _CONDITIONAL, _BEST_OPPOSITE, _BEST_SAME, _MIDPOINT, _STOP_LIMIT
+        ),
+        Rule.TYPES_CLOSING_AUCTION: type_mask(_LIMIT, _MARKET, _STOP_LIMIT),
+        Rule.TYPES_VI_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
+        Rule.TYPES_AFTER_HOURS: type_mask(_LIMIT, _BEST_OPPOSITE, _BEST_SAME),
+        Rule.TYPES_RESUMPTION_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
+    },
+    "plain": {
+        Rule.MARKET_REMAINDER: MarketRemainder.CANCEL,
+        Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.OFF,
+        Rule.MAX_OPEN_ORDERS: MAX_OPEN_ORDERS,
+        Rule.AUCTION_PRICING: AuctionPricing.MAX_VOLUME,
+        Rule.STOP_ELECTION: StopElection.TIME,
+        Rule.IMMEDIATE_TYPES: _PLAIN_TYPES,
+        Rule.TYPES_OPENING_AUCTION: _PLAIN_TYPES,
+        Rule.TYPES_CONTINUOUS: _PLAIN_TYPES,
+        Rule.TYPES_CLOSING_AUCTION: _PLAIN_TYPES,
+    },
+}
+"""What each pack sets; all else is the state machine's default."""
 
 
 def rules_name(name: str) -> RulesName:
@@ -56,9 +107,5 @@ def commands(name: RulesName, trading_day: int) -> list[Request]:
         for table, table_bands in tables.items()
         for from_price, tick in table_bands
     ]
-    rules = [
-        SetRule(rule=Rule.MARKET_REMAINDER, value=MarketRemainder.CANCEL),
-        SetRule(rule=Rule.SELF_TRADE_PREVENTION, value=SelfTradePrevention.OFF),
-        SetRule(rule=Rule.MAX_OPEN_ORDERS, value=MAX_OPEN_ORDERS),
-    ]
+    rules = [SetRule(rule=rule, value=value) for rule, value in RULES[name].items()]
     return [Request(command) for command in (OpenVenue(trading_day=trading_day), *bands, *rules)]

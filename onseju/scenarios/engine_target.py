@@ -9,6 +9,7 @@ from typing import Any
 from onseju.contract.commands import (
     CORRECT_LEAVES_QTY,
     CORRECT_LIMIT_PRICE,
+    CORRECT_STOP_PRICE,
     CORRECT_TYPE,
     CancelOrder,
     ChangePhase,
@@ -25,6 +26,7 @@ from onseju.contract.commands import (
     sequence,
 )
 from onseju.contract.events import (
+    AuctionExtended,
     AuctionUncrossed,
     BalanceChanged,
     Event,
@@ -43,6 +45,7 @@ from onseju.contract.money import MAX_AMOUNT
 from onseju.contract.reasons import Reason
 from onseju.contract.words import (
     AccountKind,
+    AuctionPricing,
     Board,
     MarketRemainder,
     OrderType,
@@ -51,6 +54,7 @@ from onseju.contract.words import (
     Security,
     SelfTradePrevention,
     Side,
+    StopElection,
     TimeInForce,
 )
 from onseju.matching.engine import Engine
@@ -98,8 +102,7 @@ class EngineTarget:
         self._forget_history()
         self._open_venue()
         self._open_accounts()
-        if scenario.market is not None and scenario.market.prev_price not in (None, scenario.market.base_price):
-            self._trade_before_the_start(scenario.market.prev_price)
+        self._set_market()
         if scenario.phase != "continuous" and not self.change_phase(scenario.phase):
             raise CannotPlayError(f"the engine has no phase {scenario.phase}")
         self._forget_history()
@@ -154,6 +157,8 @@ class EngineTarget:
             flags |= CORRECT_LEAVES_QTY
         if step.type:
             flags |= CORRECT_TYPE
+        if step.stop is not None:
+            flags |= CORRECT_STOP_PRICE
         command = _command(
             CorrectOrder,
             account=self._asker(step),
@@ -161,6 +166,7 @@ class EngineTarget:
             flags=flags,
             limit_price=0 if step.price is None else step.price,
             leaves_qty=0 if leaves_qty is None else leaves_qty,
+            stop_price=0 if step.stop is None else step.stop,
             order_type=_word(OrderType, step.type) if step.type else 0,
         )
         return command is not None and self._is_taken(command)
@@ -216,6 +222,8 @@ class EngineTarget:
         for name, rule, words in (
             ("market_remainder", Rule.MARKET_REMAINDER, MarketRemainder),
             ("stp", Rule.SELF_TRADE_PREVENTION, SelfTradePrevention),
+            ("stop_election", Rule.STOP_ELECTION, StopElection),
+            ("auction", Rule.AUCTION_PRICING, AuctionPricing),
         ):
             if scenario.rule(name) is not None:
                 value = words.parse(scenario.rule(name))
@@ -252,20 +260,18 @@ class EngineTarget:
         if holds.qty:
             self._must(DepositShares(account=number, instrument=INSTRUMENT, qty=holds.qty), f"{holds.qty} shares")
 
-    def _trade_before_the_start(self, price: int | None) -> None:
-        """Make `price` the previous price: two strangers trade one share at it."""
-        first = len(self._accounts) + VENUE_ACCOUNT + 1
-        for number, side in ((first, Side.SELL), (first + 1, Side.BUY)):
-            self._open_account(number, self._plenty)
-            order = NewOrder(
-                account=number,
-                instrument=INSTRUMENT,
-                qty=1,
-                limit_price=price or 0,
-                side=side,
-                order_type=OrderType.LIMIT,
-            )
-            self._must(order, f"the previous price {price}")
+    def _set_market(self) -> None:
+        """The previous price, and the volatility interruptions, of a `krx` scenario."""
+        market = self._scenario.market
+        if market is None:
+            return
+        for rule, value in (
+            (Rule.PREVIOUS_PRICE, market.prev_price),
+            (Rule.VI_DYNAMIC_PPM, _ppm(market.vi.dynamic_pct)),
+            (Rule.VI_STATIC_PPM, _ppm(market.vi.static_pct)),
+        ):
+            if value is not None:
+                self._must(SetRule(rule=rule, value=value, instrument=INSTRUMENT), f"the rule {rule.label}: {value}")
 
     def _must(self, command: Command, what: str) -> None:
         refusal = self._do(command)[0]
@@ -310,6 +316,9 @@ class EngineTarget:
             self._shares[event.account] = event.qty
         elif isinstance(event, AuctionUncrossed):
             self._uncrossed = Uncrossed(event.price, event.qty)
+        elif isinstance(event, AuctionExtended):
+            self._uncrossed = Uncrossed(0, 0)
+            self._vi_triggered = True
         elif isinstance(event, PhaseChanged):
             self._vi_triggered |= event.phase == Phase.VI_AUCTION
 
@@ -331,12 +340,14 @@ def _krx_instrument(market: Market) -> ListInstrument:
         symbol=b"ONE",
         base_price=market.base_price,
         limit_ppm=packs.KRX_LIMIT_PPM,
-        vi_dynamic_ppm=round(market.vi.dynamic_pct * (PPM // 100)),
-        vi_static_ppm=round(market.vi.static_pct * (PPM // 100)),
         tick_table=tick_table(security),
         board=Board[market.board],
         security=security,
     )
+
+
+def _ppm(per_cent: float) -> int:
+    return round(per_cent * (PPM // 100))
 
 
 def _nobody(step: Step) -> str:
