@@ -7,16 +7,18 @@ from typing import TypeVar
 from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, encode_command, sequence
 from onseju.contract.events import (
     EVENT_BYTES,
+    AuctionIndicated,
     BalanceChanged,
     Event,
     LevelChanged,
     OrderEvent,
     OrderFilled,
+    PhaseChanged,
     PositionChanged,
     Trade,
     decode_events,
 )
-from onseju.contract.words import Side
+from onseju.contract.words import Phase, Side
 from onseju.matching.reference import ReferenceEngine
 from onseju.rules import packs
 from onseju.rules.instruments import list_commands
@@ -38,7 +40,10 @@ class Driver:
         self.payloads: list[bytes] = []
         self.levels: dict[tuple[int, int, int], tuple[int, int]] = {}
         self.balances: dict[int, tuple[int, int]] = {}
+        self.unsettled: dict[int, tuple[int, int]] = {}
         self.positions: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+        self.phases: dict[int, int] = {}
+        self.indicated: dict[int, tuple[int, int]] = {}
         self.orders: dict[int, OrderEvent | OrderFilled] = {}
         self.trades: list[Trade] = []
 
@@ -85,6 +90,13 @@ class Driver:
         match event:
             case OrderEvent() | OrderFilled():
                 self.orders[event.order_id] = event
+            case PhaseChanged():
+                self.phases[event.instrument] = event.phase
+                if not Phase(event.phase).is_auction:
+                    self.indicated.pop(event.instrument, None)
+            case AuctionIndicated():
+                assert self.indicated.get(event.instrument, (0, 0)) != (event.price, event.qty)
+                self.indicated[event.instrument] = (event.price, event.qty)
             case Trade():
                 self.trades.append(event)
             case LevelChanged():
@@ -94,8 +106,10 @@ class Driver:
                 if event.qty:
                     self.levels[key] = (event.qty, event.order_count)
             case BalanceChanged():
-                assert self.balances.get(event.account) != (event.cash, event.reserved_cash)
+                before = (*self.balances.get(event.account, (0, 0)), *self.unsettled.get(event.account, (0, 0)))
+                assert before != (event.cash, event.reserved_cash, event.unsettled_d1, event.unsettled_d2)
                 self.balances[event.account] = (event.cash, event.reserved_cash)
+                self.unsettled[event.account] = (event.unsettled_d1, event.unsettled_d2)
             case PositionChanged():
                 now = (event.qty, event.reserved_qty, event.cost_amount, event.realized_profit)
                 assert self.positions.get((event.account, event.instrument)) != now
@@ -106,14 +120,20 @@ class Driver:
         self.engine.check_invariants()
         state = self.engine.state
         levels = {
-            (instrument.number, side, price): level
+            (instrument.number, side, price): (qty, count)
             for instrument in state.instruments
-            for side in Side
-            for price, level in instrument.book.side(side).levels.items()
+            for side, depth in zip(Side, self.engine.book(instrument.number), strict=True)
+            for price, qty, count in depth
         }
         assert levels == self.levels
+        for instrument in state.instruments:
+            now = instrument.indicated if instrument.phase.is_auction else (0, 0)
+            assert now == self.indicated.get(instrument.number, (0, 0))
+            assert instrument.phase == self.phases[instrument.number]
         for account in state.accounts.values():
             assert (account.cash, account.reserved_cash) == self.balances.get(account.number, (0, 0))
+            unsettled = (account.unsettled_d1, account.unsettled_d2)
+            assert unsettled == self.unsettled.get(account.number, (0, 0))
             for instrument, position in account.positions.items():
                 now = (position.qty, position.reserved_qty, position.cost_amount, position.realized_profit)
                 assert now == self.positions.get((account.number, instrument), (0, 0, 0, 0))

@@ -34,6 +34,10 @@ accounts = st.sampled_from((*ACCOUNTS, *ACCOUNTS, *ACCOUNTS, 9))
 instruments = st.sampled_from((*INSTRUMENTS, *INSTRUMENTS, *INSTRUMENTS, 99))
 sides = st.sampled_from((1, 2, 1, 2, 1, 2, 0, 7))
 order_types = st.sampled_from((1, 1, 1, 1, 1, 2, 2, *OrderType, 0, 200))
+stop_prices = {
+    "plain": st.one_of(st.just(0), st.integers(95, 105), WILD),
+    "krx": st.one_of(st.just(0), st.integers(980, 990).map(lambda n: n * 100), WILD),
+}
 times_in_force = st.sampled_from((1, 1, 1, 1, 2, 3, 0, 9))
 quantities = st.one_of(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), WILD)
 prices = {
@@ -55,6 +59,56 @@ def _build(cls: type[Command], **fields: st.SearchStrategy[Any]) -> st.SearchStr
     return st.builds(cls, **fields)
 
 
+def sound_orders(rules: str) -> st.SearchStrategy[Command]:
+    """Orders of every type, in the form that the type asks for; the market may refuse them still."""
+    base, tick, spread = (98_500, 100, 6) if rules == "krx" else (100, 1, 5)
+    price = st.integers(-spread, spread).map(lambda n: base + n * tick)
+    anyone = {
+        "account": st.sampled_from(ACCOUNTS),
+        "instrument": st.just(1),
+        "qty": st.integers(1, 30),
+        "side": st.sampled_from((1, 2)),
+    }
+    at_once = st.sampled_from((1, 1, 1, 2, 3))
+    stops = (OrderType.STOP_LIMIT,) if rules == "krx" else (OrderType.STOP_LIMIT, OrderType.STOP)
+    strategies = [
+        _build(NewOrder, **anyone, limit_price=price, order_type=st.just(OrderType.LIMIT), time_in_force=at_once),
+        _build(NewOrder, **anyone, order_type=st.just(OrderType.MARKET), time_in_force=at_once),
+    ]
+    for stop in stops:
+        limit = price if stop is OrderType.STOP_LIMIT else st.just(0)
+        strategies.append(_build(NewOrder, **anyone, limit_price=limit, stop_price=price, order_type=st.just(stop)))
+    if rules == "krx":
+        strategies += [
+            _build(NewOrder, **anyone, limit_price=price, order_type=st.just(OrderType.CONDITIONAL_LIMIT)),
+            _build(
+                NewOrder,
+                **anyone,
+                order_type=st.sampled_from((OrderType.BEST_OPPOSITE, OrderType.MIDPOINT)),
+                time_in_force=at_once,
+            ),
+            _build(NewOrder, **anyone, order_type=st.sampled_from((OrderType.BEST_SAME, OrderType.MIDPOINT))),
+        ]
+    return st.one_of(*strategies)
+
+
+def session_commands() -> st.SearchStrategy[Command]:
+    """What moves instruments through a day: phases, auctions, halts."""
+    return st.one_of(
+        _build(
+            ChangePhase,
+            instrument=st.sampled_from((0, 1)),
+            trading_day=st.just(DAY),
+            phase=st.sampled_from((2, 3, 3, 3, 4, 5, 9, 8, 6)),
+            occurrence=st.integers(0, 60),
+        ),
+        _build(Uncross, instrument=st.sampled_from((0, 1))),
+        _build(Uncross, instrument=st.just(1)),
+        _build(Halt, instrument=st.sampled_from((0, 1)), stage=st.sampled_from((0, 0, 1, 2))),
+        _build(Resume, instrument=st.just(0), phase=st.sampled_from((3, 9, 9, 2))),
+    )
+
+
 def commands(rules: str) -> st.SearchStrategy[Command]:
     """One command for a venue under these rules; most are orders."""
     price = prices[rules]
@@ -65,6 +119,7 @@ def commands(rules: str) -> st.SearchStrategy[Command]:
         instrument=instruments,
         qty=quantities,
         limit_price=price,
+        stop_price=stop_prices[rules],
         side=sides,
         order_type=order_types,
         time_in_force=times_in_force,
@@ -100,11 +155,12 @@ def commands(rules: str) -> st.SearchStrategy[Command]:
         CorrectOrder,
         account=st.sampled_from(ACCOUNTS),
         order_id=order_ids,
-        flags=st.sampled_from((1, 2, 3, 4, 5, 6, 7, 17, 21, 20, 16, 0, 8, 18, 64)),
+        flags=st.sampled_from((1, 2, 3, 4, 4, 5, 6, 7, 17, 21, 20, 16, 0, 8, 9, 18, 24, 64)),
         limit_price=price,
         leaves_qty=st.one_of(st.integers(0, 40), WILD),
         part_qty=st.one_of(st.integers(1, 10), WILD),
-        order_type=st.sampled_from((1, 2, 1, 2, 0, 3, 99)),
+        stop_price=stop_prices[rules],
+        order_type=st.sampled_from((1, 2, 1, 2, 0, 3, 4, 5, 6, 7, 99)),
         **asked,
     )
     cancel_all = _build(
@@ -124,9 +180,14 @@ def commands(rules: str) -> st.SearchStrategy[Command]:
             SetRule,
             instrument=st.sampled_from((0, 1, 99)),
             rule=st.sampled_from((*Rule, 0, 99)),
-            value=st.one_of(st.integers(0, 5), st.sampled_from((150, 2_000, 500_000)), WILD),
+            value=st.one_of(st.integers(0, 5), st.sampled_from((150, 2_000, 30_000, 510, 500_000)), WILD),
         ),
-        _build(Halt, instrument=st.sampled_from((0, 1, 99))),
+        _build(
+            Halt,
+            instrument=st.sampled_from((0, 1, 99)),
+            stage=st.integers(0, 4),
+            flags=st.sampled_from((0, 0, 1, 2, 9)),
+        ),
         _build(Resume, instrument=st.sampled_from((0, 1, 99)), phase=st.sampled_from((3, 3, 3, 6, 7, 2))),
         _build(Resume, instrument=st.just(0)),
         _build(
@@ -139,7 +200,9 @@ def commands(rules: str) -> st.SearchStrategy[Command]:
         _build(RollDay, trading_day=st.integers(DAY - 1, DAY + 3)),
         _build(Uncross, instrument=st.sampled_from((0, 1, 99))),
     )
-    return st.one_of(sound, sound, sound, sound, sound, market, new, new, cancel, correct, correct, cancel_all, rare)
+    every = sound_orders(rules)
+    usual = [sound, sound, sound, every, every, every, every, market]
+    return st.one_of(*usual, new, new, cancel, correct, correct, cancel_all, rare, session_commands())
 
 
 def streams(rules: str, longest: int = 60) -> st.SearchStrategy[list[Command]]:

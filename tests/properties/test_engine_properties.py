@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from onseju.contract.commands import CancelAll, Command, SetRule
 from onseju.contract.events import OrderEvent, OrderFilled
-from onseju.contract.words import AccountKind, MarketRemainder, OrderStatus, Rule
+from onseju.contract.words import AccountKind, AuctionPricing, MarketRemainder, OrderStatus, Rule, SelfTradePrevention
 from onseju.matching.reference import ReferenceEngine
 from onseju.rules.packs import RulesName
 from tests.properties.driver import Driver
@@ -22,6 +22,10 @@ VARIANTS: list[tuple[RulesName, dict[Rule, int]]] = [
     ("plain", {}),
     ("plain", {Rule.MARKET_REMAINDER: MarketRemainder.REST}),
     ("krx", {Rule.COMMISSION_PPM: 150, Rule.TRANSACTION_TAX_PPM: 500, Rule.RURAL_TAX_PPM: 1500}),
+    ("krx", {Rule.VI_DYNAMIC_PPM: 2_000, Rule.VI_STATIC_PPM: 4_000}),
+    ("krx", {Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.CANCEL_RESTING}),
+    ("plain", {Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.CANCEL_BOTH}),
+    ("plain", {Rule.MARKET_REMAINDER: MarketRemainder.FLOAT, Rule.AUCTION_PRICING: AuctionPricing.KRX}),
     (
         "plain",
         {
@@ -32,7 +36,11 @@ VARIANTS: list[tuple[RulesName, dict[Rule, int]]] = [
         },
     ),
 ]
-variants = pytest.mark.parametrize("variant", VARIANTS, ids=["krx", "plain", "rest", "fees", "rest-fees"])
+variants = pytest.mark.parametrize(
+    "variant",
+    VARIANTS,
+    ids=["krx", "plain", "rest", "fees", "interruptions", "prevent-resting", "prevent-both", "float", "rest-fees"],
+)
 
 
 def crowd(rules: RulesName, values: dict[Rule, int]) -> Driver:

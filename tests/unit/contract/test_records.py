@@ -271,6 +271,7 @@ def test_kinds_never_move() -> None:
         "AUCTION_INDICATED": 37,
         "AUCTION_UNCROSSED": 38,
         "DAY_ROLLED": 39,
+        "AUCTION_EXTENDED": 40,
         "VENUE_OPENED": 64,
         "RULE_SET": 65,
         "TICK_BAND_SET": 66,

@@ -119,8 +119,9 @@ def test_limit_to_market_takes_the_other_side() -> None:
     driver.do(sell(4, 70_300))
     driver.do(buy(10, 70_000))
     events = driver.do(correct(2, TYPE, order_type=OrderType.MARKET))
-    assert told(events)[-1] == ("OrderCanceled", Reason.MARKET_REMAINDER)
+    assert told(events) == [("OrderCorrected", Reason.NONE)]
     assert fills(driver) == [(2, 70_300, 4)]
+    assert driver.engine.book(ONE) == ([(70_300, 6, 1)], []), "the rest floats at the last price"
 
 
 REFUSALS: list[tuple[dict[str, Any], Reason]] = [

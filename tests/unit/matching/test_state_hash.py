@@ -49,6 +49,8 @@ def another(value: Any) -> Any:
             return bytes([value[0] ^ 1]) + value[1:]
         case PriceLimits():
             return PriceLimits(value.upper, value.lower + 1)
+        case tuple():
+            return (value[0], value[1] + 1)
         case set():
             return value | {(Phase.CLOSED, 3)}
     return value + 1
