@@ -63,7 +63,7 @@ class Auctioneer:
         self._outbox.write(
             AuctionUncrossed, instrument=instrument.number, price=found.price if traded else 0, qty=traded
         )
-        self._end_market_remainders(instrument)
+        self.end_market_remainders(instrument)
         instrument.awaits_uncross = False
 
     def _extend(self, instrument: Instrument, found: Found, reason: Reason) -> None:
@@ -136,8 +136,8 @@ class Auctioneer:
             and instrument.is_at_limit(side, price)
         )
 
-    def _end_market_remainders(self, instrument: Instrument) -> None:
-        """Where market orders never rest, the auction was all they had."""
+    def end_market_remainders(self, instrument: Instrument) -> None:
+        """Where market orders do not rest, an auction is all that they can wait for."""
         if self._state.rules.value(Rule.MARKET_REMAINDER, instrument) != MarketRemainder.CANCEL:
             return
         for side in (instrument.book.buys, instrument.book.sells):

@@ -74,6 +74,11 @@ class Counterparties:
         *_, order, price = min(found, key=lambda rank: rank[:3])
         return self._from_pool(instrument, side, price) or Match(order, price, order.leaves_qty)
 
+    def cross(self, instrument: Instrument, buy: Match, sell: Match) -> bool:
+        """Whether the best of both sides would trade with each other. Market orders that do not float cross any price."""
+        at_market = buy.order.is_market or sell.order.is_market
+        return buy.price >= sell.price or (at_market and not self._quotes.float_at_all(instrument))
+
     def _from_pool(self, instrument: Instrument, side: Side, price: int) -> Match | None:
         pool = instrument.book.pool
         if pool is None or (pool.side, pool.price) != (side, price):

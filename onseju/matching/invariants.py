@@ -94,7 +94,8 @@ def _check_book(state: State, instrument: Instrument) -> None:
         _expect(levels == side.levels, f"{name} shows levels {side.levels}, its orders make {levels}")
     _expect(rests == live, f"{name} holds orders {sorted(rests)}, live are {sorted(live)}")
     if instrument.phase.is_continuous:
-        find = Counterparties(Quotes(state)).best_resting
-        bid, ask = find(instrument, Side.BUY), find(instrument, Side.SELL)
-        crossed = bid is not None and ask is not None and bid.price >= ask.price
+        counterparties = Counterparties(Quotes(state))
+        bid = counterparties.best_resting(instrument, Side.BUY)
+        ask = counterparties.best_resting(instrument, Side.SELL)
+        crossed = bid is not None and ask is not None and counterparties.cross(instrument, bid, ask)
         _expect(not crossed, f"{name} is crossed: bid {bid}, ask {ask}")

@@ -162,7 +162,7 @@ class Matcher:
         while instrument.phase.is_continuous:
             buy = self._counterparties.best_resting(instrument, Side.BUY)
             sell = self._counterparties.best_resting(instrument, Side.SELL)
-            if buy is None or sell is None or buy.price < sell.price:
+            if buy is None or sell is None or not self._counterparties.cross(instrument, buy, sell):
                 return
             taker = max(buy.order, sell.order, key=lambda order: order.priority)
             self.withdraw(taker, instrument)

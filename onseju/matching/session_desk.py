@@ -126,6 +126,7 @@ class SessionDesk:
             self._prepare_closing(instrument)
         self._matcher.settle_crossed(instrument)
         if phase.is_continuous:
+            self._auctioneer.end_market_remainders(instrument)
             self._stops.wake(instrument)
 
     def _prepare_closing(self, instrument: Instrument) -> None:

@@ -30,9 +30,10 @@ def interruption(state: State, instrument: Instrument, price: int, last_price: i
         dynamic_ppm = dynamic_ppm * 2 // 3
     elif instrument.phase is not Phase.CONTINUOUS:
         return Reason.NONE
-    if _is_far(instrument, price, last_price, dynamic_ppm):
+    is_low = last_price < LOW_PRICE
+    if _is_far(instrument, price, last_price, dynamic_ppm, is_low):
         return Reason.VI_DYNAMIC
-    if _is_far(instrument, price, instrument.auction_price, static_ppm):
+    if _is_far(instrument, price, instrument.auction_price, static_ppm, is_low):
         return Reason.VI_STATIC
     return Reason.NONE
 
@@ -49,11 +50,10 @@ def _rate(state: State, instrument: Instrument, rule: Rule, listed: int) -> int:
     return instrument.rules.get(rule, state.rules.values.get(rule, listed))
 
 
-def _is_far(instrument: Instrument, price: int, reference: int, rate_ppm: int) -> bool:
+def _is_far(instrument: Instrument, price: int, reference: int, rate_ppm: int, is_low: bool) -> bool:
     if not rate_ppm or not reference:
         return False
     move = abs(price - reference)
-    few_ticks = LOW_PRICE_TICKS * tick_size(instrument.bands, reference)
-    if instrument.last_price < LOW_PRICE and move <= few_ticks:
+    if is_low and move <= LOW_PRICE_TICKS * tick_size(instrument.bands, reference):
         return False
     return move * PPM >= rate_ppm * reference

@@ -179,7 +179,9 @@ class EngineTarget:
         return self._is_taken(command)
 
     def uncross(self) -> bool:
-        return self._is_taken(Uncross(instrument=INSTRUMENT))
+        taken = self._is_taken(Uncross(instrument=INSTRUMENT))
+        # `plain` has no phases: its auction collects until it is uncrossed, and continuous trading goes on.
+        return taken and (self._scenario.is_krx or self.change_phase("continuous"))
 
     def book(self) -> BookForm:
         bids = sorted(self._levels[Side.BUY].items(), reverse=True)
