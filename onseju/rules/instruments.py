@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from onseju.contract.commands import ListInstrument, Request
 from onseju.contract.words import Board, Security
+from onseju.rules.fees import Taxed
+from onseju.rules.interruptions import interruption_rates
 from onseju.rules.packs import (
     KRX_FUNDS_TABLE,
     KRX_LIMIT_PPM,
@@ -42,8 +44,11 @@ DEMO: tuple[DemoInstrument, ...] = (
 )
 
 
-def list_commands(name: RulesName) -> list[Request]:
-    """What lists the demo's instruments under these rules; each request's text is the instrument's name."""
+def list_commands(name: RulesName, *, interruptions: bool = False) -> list[Request]:
+    """What lists the demo's instruments under these rules; each request's text is the instrument's name.
+
+    With `interruptions` those of `krx` have volatility interruptions: somebody must end their auctions then.
+    """
     krx = rules_name(name) == "krx"
     return [
         Request(
@@ -52,6 +57,8 @@ def list_commands(name: RulesName) -> list[Request]:
                 base_price=demo.base_price,
                 listed_shares=demo.listed_shares,
                 limit_ppm=KRX_LIMIT_PPM if krx else 0,
+                vi_dynamic_ppm=rates.dynamic_ppm if krx and interruptions else 0,
+                vi_static_ppm=rates.static_ppm if krx and interruptions else 0,
                 tick_table=tick_table(demo.security) if krx else PLAIN_TABLE,
                 board=demo.board,
                 security=demo.security,
@@ -59,7 +66,14 @@ def list_commands(name: RulesName) -> list[Request]:
             demo.name,
         )
         for demo in DEMO
+        # All of the demo's on KOSPI belong to KOSPI 200, or track it.
+        for rates in [interruption_rates(demo.board, demo.security, in_index=demo.board is Board.KOSPI)]
     ]
+
+
+def taxed() -> list[Taxed]:
+    """The demo's instruments as the tax sees them, numbered as an empty venue lists them."""
+    return [Taxed(number, demo.board, demo.security) for number, demo in enumerate(DEMO, 1)]
 
 
 def tick_table(security: Security) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from onseju.contract.commands import OpenVenue, Request, SetRule, SetTickBand
+from onseju.contract.commands import Request
 from onseju.contract.words import (
     AuctionPricing,
     MarketRemainder,
@@ -14,6 +14,7 @@ from onseju.contract.words import (
     StopElection,
     type_mask,
 )
+from onseju.rules.pack import RulePack
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, Bands
 
 RulesName = Literal["krx", "plain"]
@@ -92,6 +93,11 @@ RULES: dict[RulesName, dict[Rule, int]] = {
 """What each pack sets; all else is the state machine's default."""
 
 
+PACKS: dict[RulesName, RulePack] = {
+    name: RulePack(name=name, tick_tables=TICK_TABLES[name], rules=RULES[name]) for name in RULES_NAMES
+}
+
+
 def rules_name(name: str) -> RulesName:
     """`name` as a rule pack's name. Raises `ValueError` for one that does not ship."""
     if name not in RULES_NAMES:
@@ -101,11 +107,4 @@ def rules_name(name: str) -> RulesName:
 
 def commands(name: RulesName, trading_day: int) -> list[Request]:
     """What opens an empty venue under these rules on `trading_day` (YYYYMMDD, KST): its tick tables and its rules."""
-    tables = TICK_TABLES[rules_name(name)]
-    bands = [
-        SetTickBand(table=table, from_price=from_price, tick=tick)
-        for table, table_bands in tables.items()
-        for from_price, tick in table_bands
-    ]
-    rules = [SetRule(rule=rule, value=value) for rule, value in RULES[name].items()]
-    return [Request(command) for command in (OpenVenue(trading_day=trading_day), *bands, *rules)]
+    return PACKS[rules_name(name)].commands(trading_day)

@@ -9,7 +9,7 @@ from onseju.contract.events import InstrumentListed, PriceLimitsSet, RequestReje
 from onseju.contract.words import Board, Security
 from onseju.rules import packs
 from onseju.rules.instruments import DEMO, list_commands
-from onseju.rules.packs import KRX_FUNDS, KRX_STOCKS, RULES_NAMES, RulesName, rules_name
+from onseju.rules.packs import KRX_FUNDS, KRX_STOCKS, KRX_WARRANTS, RULES_NAMES, RulesName, rules_name
 from onseju.rules.ticks import is_on_grid, price_limits
 from tests.properties.driver import Driver
 
@@ -28,8 +28,8 @@ def test_a_pack_opens_the_venue_first_and_the_engine_takes_it(name: RulesName) -
 
 def test_krx_tables_are_those_of_the_rules() -> None:
     bands = [request.command for request in packs.commands("krx", 1) if isinstance(request.command, SetTickBand)]
-    tables = {table: tuple((b.from_price, b.tick) for b in bands if b.table == table) for table in (1, 2)}
-    assert tables == {1: KRX_STOCKS, 2: KRX_FUNDS}
+    tables = {table: tuple((b.from_price, b.tick) for b in bands if b.table == table) for table in (1, 2, 3)}
+    assert tables == {1: KRX_STOCKS, 2: KRX_FUNDS, 3: KRX_WARRANTS}
 
 
 def test_an_unknown_pack_is_refused() -> None:
