@@ -13,17 +13,19 @@ _SLACK = 32
 class OrderQueue:
     """One side's orders of one kind, best first: lowest `key`, then lowest priority stamp.
 
-    Key: a bid's price negated, an ask's price, 0 for market orders. The heap holds `(key, priority, order)`. A heap can
-    only give up its top cheaply, so an order that leaves from the middle stays as a dead entry until it comes to the top,
-    or until dead entries outnumber the live ones: then the heap is rebuilt. So its length stays below twice the live
-    orders plus a constant, and each order costs O(log n) amortised.
+    Key: a bid's price negated, an ask's price, 0 for market and midpoint orders. The heap holds `(key, priority, ticket,
+    order)`; the ticket tells an order's present entry from one that it left. A heap can only give up its top cheaply, so
+    an order that leaves from the middle stays as a dead entry until it comes to the top, or until dead entries outnumber
+    the live ones: then the heap is rebuilt. So its length stays below twice the live orders plus a constant, and each
+    order costs O(log n) amortised.
     """
 
-    __slots__ = ("_entries", "_live")
+    __slots__ = ("_entries", "_live", "_tickets")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, int, Order]] = []
+        self._entries: list[tuple[int, int, int, Order]] = []
         self._live: dict[int, int] = {}
+        self._tickets = 0
 
     def __len__(self) -> int:
         return len(self._live)
@@ -35,8 +37,9 @@ class OrderQueue:
 
     def push(self, key: int, order: Order) -> None:
         """Put an order in, at the place that its key and priority stamp give."""
-        self._live[order.order_id] = order.priority
-        heappush(self._entries, (key, order.priority, order))
+        self._tickets += 1
+        self._live[order.order_id] = self._tickets
+        heappush(self._entries, (key, order.priority, self._tickets, order))
 
     def discard(self, order: Order) -> None:
         """Take an order out."""
@@ -50,14 +53,14 @@ class OrderQueue:
         entries = self._entries
         while entries:
             if self._is_live(entries[0]):
-                return entries[0][2]
+                return entries[0][3]
             heappop(entries)
         return None
 
     def in_order(self) -> list[Order]:
         """All orders, best first."""
-        return [entry[2] for entry in sorted(entry for entry in self._entries if self._is_live(entry))]
+        return [entry[3] for entry in sorted(entry for entry in self._entries if self._is_live(entry))]
 
-    def _is_live(self, entry: tuple[int, int, Order]) -> bool:
-        """An entry is dead when its order left, or came back with a later stamp."""
-        return self._live.get(entry[2].order_id) == entry[1]
+    def _is_live(self, entry: tuple[int, int, int, Order]) -> bool:
+        """An entry is dead when its order left, or came back with a later ticket."""
+        return self._live.get(entry[3].order_id) == entry[2]

@@ -209,7 +209,7 @@ class VenueDesk:
         self._change_cash(account, command.amount)
 
     def withdraw_cash(self, command: WithdrawCash) -> None:
-        """Take cash out of the venue that no order has reserved."""
+        """Take cash out of the venue that no order has reserved and that is settled (KRX rules 7.3)."""
         account = self._state.accounts.get(command.account)
         reason = (
             Reason.UNKNOWN_ACCOUNT
@@ -218,6 +218,8 @@ class VenueDesk:
             if command.amount <= 0
             else Reason.INSUFFICIENT_CASH
             if command.amount > account.available_cash
+            else Reason.CASH_NOT_SETTLED
+            if command.amount > account.withdrawable_cash
             else Reason.NONE
         )
         if account is None or reason:

@@ -10,13 +10,17 @@ from onseju.scenarios.form import Scenario, read
 from onseju.scenarios.runner import TARGETS, run_scenario
 
 SCENARIOS = read(Path(__file__).with_name("krx.json"))
+BY_RULE = read(Path(__file__).with_name("krx-rules.json"))
+"""One or more for each rule that an order book can show; what must come out was worked out from the rule by hand."""
 
 
 def test_none_is_missing() -> None:
     assert len(SCENARIOS) == 54
+    names = [scenario.name for scenario in SCENARIOS + BY_RULE]
+    assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
+@pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS + BY_RULE])
 def test_scenario(scenario: Scenario) -> None:
     result = run_scenario(scenario, TARGETS["reference"]())
     assert result.passed, "\n".join(result.differences)
