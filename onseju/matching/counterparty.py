@@ -74,10 +74,20 @@ class Counterparties:
         *_, order, price = min(found, key=lambda rank: rank[:3])
         return self._from_pool(instrument, side, price) or Match(order, price, order.leaves_qty)
 
-    def cross(self, instrument: Instrument, buy: Match, sell: Match) -> bool:
-        """Whether the best of both sides would trade with each other. Market orders that do not float cross any price."""
-        at_market = buy.order.is_market or sell.order.is_market
-        return buy.price >= sell.price or (at_market and not self._quotes.float_at_all(instrument))
+    def crossing(self, instrument: Instrument) -> tuple[Order, Match] | None:
+        """The best of both sides where they would trade with each other: the later one, which takes, and the earlier one,
+        whose price it is. Market orders that do not float cross any price, and take the other's."""
+        buy, sell = self.best_resting(instrument, Side.BUY), self.best_resting(instrument, Side.SELL)
+        if buy is None or sell is None:
+            return None
+        earlier, later = sorted((buy, sell), key=lambda match: match.order.priority)
+        price = earlier.price
+        at_market = [match for match in (buy, sell) if match.order.is_market]
+        if at_market and not self._quotes.float_at_all(instrument):
+            price = next((match.price for match in (buy, sell) if not match.order.is_market), price)
+        elif buy.price < sell.price:
+            return None
+        return later.order, Match(earlier.order, price, min(earlier.qty, later.qty))
 
     def _from_pool(self, instrument: Instrument, side: Side, price: int) -> Match | None:
         pool = instrument.book.pool

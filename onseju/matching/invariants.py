@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-from onseju.contract.words import Side
 from onseju.matching.counterparty import Counterparties
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order, reservation
@@ -94,8 +93,5 @@ def _check_book(state: State, instrument: Instrument) -> None:
         _expect(levels == side.levels, f"{name} shows levels {side.levels}, its orders make {levels}")
     _expect(rests == live, f"{name} holds orders {sorted(rests)}, live are {sorted(live)}")
     if instrument.phase.is_continuous:
-        counterparties = Counterparties(Quotes(state))
-        bid = counterparties.best_resting(instrument, Side.BUY)
-        ask = counterparties.best_resting(instrument, Side.SELL)
-        crossed = bid is not None and ask is not None and counterparties.cross(instrument, bid, ask)
-        _expect(not crossed, f"{name} is crossed: bid {bid}, ask {ask}")
+        crossing = Counterparties(Quotes(state)).crossing(instrument)
+        _expect(crossing is None, f"{name} is crossed: {crossing}")

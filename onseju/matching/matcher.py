@@ -12,10 +12,9 @@ from onseju.contract.words import (
     Phase,
     Rule,
     SelfTradePrevention,
-    Side,
     TimeInForce,
 )
-from onseju.matching.counterparty import Counterparties
+from onseju.matching.counterparty import Counterparties, Match
 from onseju.matching.instruments import Instrument
 from onseju.matching.ledger import Ledger
 from onseju.matching.orders import Order, affordable_qty
@@ -128,58 +127,59 @@ class Matcher:
     # Matching
 
     def _trade_with_book(self, taker: Order, instrument: Instrument) -> None:
-        """Trade an incoming order with the best resting orders while its limit allows (KRX BR 22, 24).
-
-        Before each trade: is it one of the account with itself, and would it set off an interruption? That trade does not
-        happen then, and the instrument is in an auction (KRX BR 26-2).
-        """
+        """Trade an incoming order with the best resting orders while its limit allows (KRX BR 22, 24)."""
         last_price = instrument.last_price
         while taker.leaves_qty:
             match = self._counterparties.best_match(taker, instrument)
-            if match is None:
+            if match is None or not self._meet(taker, match, instrument, last_price, rests=False):
                 return
-            maker, price = match.order, match.price
-            if maker.account == taker.account and self._prevent_self_trade(taker, maker, instrument):
-                continue
-            reason = interruption(self._state, instrument, price, last_price)
-            if reason:
-                self._interrupt(instrument, reason)
-                return
-            wanted = min(taker.leaves_qty, match.qty)
-            maker_can, taker_can = self.most(maker, price), self.most(taker, price)
-            qty = min(wanted, maker_can, taker_can)
-            if qty:
-                self._trade(taker, maker, instrument, price, qty)
-            if maker_can == qty < wanted:
-                self.end_resting(maker, instrument, self.why_short(maker, price))
-            if taker_can == qty < wanted:
-                self.end(taker, self.why_short(taker, price))
 
     def settle_crossed(self, instrument: Instrument) -> None:
         """In continuous trading, let resting orders trade that cross though none of them is new: midpoint orders whose
-        price moved, market orders that waited for a first price, orders that an auction left behind. The later one takes.
-        """
+        price moved, market orders that waited for a first price, orders that an auction left behind."""
         while instrument.phase.is_continuous:
-            buy = self._counterparties.best_resting(instrument, Side.BUY)
-            sell = self._counterparties.best_resting(instrument, Side.SELL)
-            if buy is None or sell is None or not self._counterparties.cross(instrument, buy, sell):
-                return
-            taker = max(buy.order, sell.order, key=lambda order: order.priority)
-            self.withdraw(taker, instrument)
-            before = (self._state.last_trade_id, len(self._state.orders))
-            self._trade_with_book(taker, instrument)
-            if taker.leaves_qty:
-                self.rest(taker, instrument)
-            if before == (self._state.last_trade_id, len(self._state.orders)):
+            found = self._counterparties.crossing(instrument)
+            if found is None or not self._meet(*found, instrument, instrument.last_price, rests=True):
                 return
 
-    def _prevent_self_trade(self, taker: Order, maker: Order, instrument: Instrument) -> bool:
+    def _meet(self, taker: Order, match: Match, instrument: Instrument, last_price: int, *, rests: bool) -> bool:
+        """Let two orders meet; `rests` says that the taker is in the book itself. False where they must not trade now.
+
+        First: is it a trade of an account with itself; then, would it set off an interruption? That trade does not happen
+        then, and the instrument is in an auction (KRX BR 26-2).
+        """
+        maker, price = match.order, match.price
+        if maker.account == taker.account and self._prevent_self_trade(taker, maker, instrument, rests=rests):
+            return True
+        reason = interruption(self._state, instrument, price, last_price)
+        if reason:
+            self._interrupt(instrument, reason)
+            return False
+        wanted = min(taker.leaves_qty, match.qty)
+        maker_can, taker_can = self.most(maker, price), self.most(taker, price)
+        qty = min(wanted, maker_can, taker_can)
+        if qty:
+            if rests:
+                self._take_from_book(taker, instrument, qty)
+            self._trade(taker, maker, instrument, price, qty)
+        if maker_can == qty < wanted:
+            self.end_resting(maker, instrument, self.why_short(maker, price))
+        if taker_can == qty < wanted:
+            self._end_taker(taker, instrument, self.why_short(taker, price), rests=rests)
+        return True
+
+    def _end_taker(self, taker: Order, instrument: Instrument, reason: Reason, *, rests: bool) -> None:
+        if rests:
+            self.withdraw(taker, instrument)
+        self.end(taker, reason)
+
+    def _prevent_self_trade(self, taker: Order, maker: Order, instrument: Instrument, *, rests: bool) -> bool:
         """Where the venue's rule forbids an account to trade with itself: cancel what the rule says, and tell so."""
         rule = self._state.rules.value(Rule.SELF_TRADE_PREVENTION, instrument)
         if rule in (SelfTradePrevention.CANCEL_RESTING, SelfTradePrevention.CANCEL_BOTH):
             self.end_resting(maker, instrument, Reason.SELF_TRADE)
         if rule in (SelfTradePrevention.CANCEL_INCOMING, SelfTradePrevention.CANCEL_BOTH):
-            self.end(taker, Reason.SELF_TRADE)
+            self._end_taker(taker, instrument, Reason.SELF_TRADE, rests=rests)
         return rule != SelfTradePrevention.OFF
 
     def _interrupt(self, instrument: Instrument, reason: Reason) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from onseju.contract.commands import CORRECT_LIMIT_PRICE, CorrectOrder, SetRule
+from onseju.contract.commands import CORRECT_LIMIT_PRICE, ChangePhase, CorrectOrder, SetRule, Uncross
 from onseju.contract.words import Phase, Rule
 from onseju.matching.accounts import Account, Position
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order
 from onseju.matching.state import State
 from onseju.rules.ticks import PriceLimits
-from tests.properties.driver import Driver
+from tests.properties.driver import DAY, Driver
 from tests.unit.matching.venue import BUYER, ONE, buy, sell, venue
 
 
@@ -99,6 +99,28 @@ def test_the_place_in_the_queue_counts() -> None:
     assert there_and_back(1) != there_and_back(2)
 
 
+def test_the_turns_of_a_pool_count() -> None:
+    """What is left of an auction at a price limit decides who trades next."""
+    hashes = set()
+    for change in (
+        lambda pool: None,
+        lambda pool: pool.turns.reverse(),
+        lambda pool: pool.turns.pop(),
+        lambda pool: setattr(pool.turns[0], "qty", 1),
+    ):
+        driver = venue("krx", base_price=10_000, cash=10**9)
+        driver.do(ChangePhase(trading_day=DAY, phase=Phase.OPENING_AUCTION))
+        for qty in (500, 300):
+            driver.do(buy(qty, 13_000))
+        driver.do(sell(150, 12_000))
+        driver.do(Uncross())
+        pool = driver.engine.state.instruments[0].book.pool
+        assert pool is not None
+        change(pool)
+        hashes.add(driver.engine.state_hash())
+    assert len(hashes) == 4
+
+
 def test_the_hash_of_a_known_state() -> None:
     """Other machines, and other implementations of this state machine, must come to the same number."""
-    assert f"{busy().engine.state_hash():032x}" == "843f8ff5d2a330101a88d6185323cd76"
+    assert f"{busy().engine.state_hash():032x}" == "3282843815392df23f063d8f80cfe429"
