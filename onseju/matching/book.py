@@ -109,10 +109,6 @@ class Book:
         buys, sells = self.buys, self.sells
         return bool(len(buys.midpoints) or len(sells.midpoints) or (len(buys.markets) and len(sells.markets)))
 
-    def stop_count(self) -> int:
-        """How many stop orders sleep."""
-        return len(self.buys.stops) + len(self.sells.stops)
-
     def copy(self) -> Book:
         """A book of copied orders, to try something on. Stop orders stay behind: they are in no queue."""
         copy = Book()

@@ -49,6 +49,12 @@ class Counterparties:
         and limit orders (KRX BR 22(2)1). What is left of a pool at a price limit goes before all others there.
         """
         book_side = instrument.book.side(side)
+        limit = book_side.limits.first()
+        if not book_side.market_qty and not len(book_side.midpoints):  # the usual case
+            if limit is None:
+                return None
+            price = limit.limit_price
+            return self._from_pool(instrument, side, price) or Match(limit, price, limit.leaves_qty)
         floats = self._quotes.float_at_all(instrument)
         market = book_side.markets.first()
         if market is not None and not floats:
@@ -58,7 +64,6 @@ class Counterparties:
             if price:
                 return Match(market, price, market.leaves_qty)
         found: list[tuple[int, bool, int, Order, int]] = []
-        limit = book_side.limits.first()
         if limit is not None:
             found.append(_ranked(book_side, limit, limit.limit_price, goes_first=False))
         if market is not None and floats:

@@ -74,9 +74,9 @@ class Quotes:
     def market_levels(self, instrument: Instrument) -> dict[Side, MarketLevel]:
         """Where resting market orders show now; sides without any are absent."""
         book = instrument.book
-        resting = [side for side in Side if len(book.side(side).markets)]
-        if not resting or not self.float_at_all(instrument):
+        if not (book.buys.market_qty or book.sells.market_qty) or not self.float_at_all(instrument):
             return {}
+        resting = [side for side in Side if book.side(side).market_qty]
         if instrument.phase.is_auction:
             prices = dict(zip((Side.BUY, Side.SELL), self.auction_prices(instrument), strict=True))
         else:

@@ -41,9 +41,9 @@ class StopDesk:
         """Take those to be woken out of their sleep, in the order in which they act."""
         last = instrument.last_price
         buys, sells = instrument.book.buys, instrument.book.sells
-        woken_buys, woken_sells = list[Order](), list[Order]()
-        if not last:
+        if not last or not (len(buys.stops) or len(sells.stops)):
             return []
+        woken_buys, woken_sells = list[Order](), list[Order]()
         while (order := buys.stops.first()) and order.stop_price <= last:
             buys.remove(order)
             woken_buys.append(order)

@@ -24,6 +24,8 @@ def interruption(state: State, instrument: Instrument, price: int, last_price: i
     (3 → 2 %, 6 → 4 %).
     """
     dynamic_ppm, static_ppm = rates(state, instrument)
+    if not (dynamic_ppm or static_ppm):
+        return Reason.NONE
     if instrument.phase is Phase.OPENING_AUCTION:
         dynamic_ppm = 0
     elif instrument.phase is Phase.CLOSING_AUCTION:
