@@ -116,11 +116,9 @@ class OrderChecks:
             return Reason.NO_OPPOSITE_QUOTE
         if terms.order_type in BEST and not terms.limit_price:
             return Reason.NO_OPPOSITE_QUOTE
-        if self._is_too_many(terms.qty, instrument):
-            return Reason.QTY_LIMIT
         if terms.qty > MAX_AMOUNT or already_filled + terms.limit_price * terms.qty > MAX_AMOUNT:
             return Reason.AMOUNT_TOO_LARGE
-        return Reason.NONE
+        return Reason.QTY_LIMIT if self._is_too_many(terms.qty, instrument) else Reason.NONE
 
     def _is_too_many(self, qty: int, instrument: Instrument) -> bool:
         most = self._state.rules.value(Rule.MAX_ORDER_QTY, instrument)

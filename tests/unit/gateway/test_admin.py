@@ -222,7 +222,7 @@ def test_rules_of_an_instrument_and_of_the_venue(venue: Venue, host: httpx.Clien
     assert hynix is not None
     assert directory.rule(Rule.MAX_ORDER_QTY, samsung.id) == 100
     assert directory.rule(Rule.MARKET_REMAINDER, samsung.id) == MarketRemainder.REST
-    assert directory.rule(Rule.MARKET_REMAINDER, hynix.id) == MarketRemainder.CANCEL
+    assert directory.rule(Rule.MARKET_REMAINDER, hynix.id) == MarketRemainder.FLOAT
 
 
 def test_the_first_fee_opens_the_account_that_collects_it(venue: Venue, host: httpx.Client) -> None:
@@ -250,8 +250,7 @@ def test_a_fee_goes_to_an_account_of_the_venue_that_there_is(venue: Venue, host:
         ({"rule": "max_order_qty", "value": "rest"}, 400, "malformed"),
         ({"rule": "market_remainder", "value": 2}, 400, "malformed"),
         ({"rule": "market_remainder", "value": "off"}, 400, "malformed"),
-        ({"rule": "market_remainder", "value": "float"}, 422, "invalid_command"),
-        ({"rule": "self_trade_prevention", "value": "cancel_both"}, 422, "invalid_command"),
+        ({"rule": "self_trade_prevention", "value": "float"}, 400, "malformed"),
         ({"rule": "commission_ppm", "value": 1_000_001}, 422, "invalid_command"),
         ({"rule": "max_open_orders", "value": 5, "symbol": "005930"}, 422, "invalid_command"),
         ({"rule": "max_order_qty", "value": 5, "symbol": "999999"}, 404, "unknown_symbol"),

@@ -363,9 +363,9 @@ def test_candles_of_more_than_a_database_integer(tmp_path: Path) -> None:
                 buy_order_id=1, sell_order_id=2,
             )),
         )
-        for seq in (21, 22, 23)
+        for seq in (31, 32, 33)
     ]  # fmt: skip
-    journal = MemoryJournal([*blocks_of(records(5, 0))[:20], *trades])
+    journal = MemoryJournal([*blocks_of(records(5, 0))[:30], *trades])
     projector = Projector(journal, tmp_path / "p.db")
     projector.catch_up()
     queries = Queries(tmp_path / "p.db")
