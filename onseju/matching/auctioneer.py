@@ -83,6 +83,9 @@ class Auctioneer:
         left = found.qty
         while left and buys and sells:
             buy, sell = buys[0], sells[0]
+            if not (buy.order.leaves_qty and sell.order.leaves_qty):  # canceled below, with turns left
+                (sells if buy.order.leaves_qty else buys).popleft()
+                continue
             wanted = min(left, buy.qty, sell.qty)
             can = {turn.order.order_id: self._matcher.most(turn.order, found.price) for turn in (buy, sell)}
             qty = min(wanted, *can.values())

@@ -116,18 +116,15 @@ class OrderChecks:
             return Reason.NO_OPPOSITE_QUOTE
         if terms.order_type in BEST and not terms.limit_price:
             return Reason.NO_OPPOSITE_QUOTE
+        most = self._state.rules.value(Rule.MAX_ORDER_QTY, instrument)
+        if most and terms.qty > most:
+            return Reason.QTY_LIMIT
         if terms.qty > MAX_AMOUNT or already_filled + terms.limit_price * terms.qty > MAX_AMOUNT:
             return Reason.AMOUNT_TOO_LARGE
-        return Reason.QTY_LIMIT if self._is_too_many(terms.qty, instrument) else Reason.NONE
-
-    def _is_too_many(self, qty: int, instrument: Instrument) -> bool:
-        most = self._state.rules.value(Rule.MAX_ORDER_QTY, instrument)
-        if most and qty > most:
-            return True
-        if not self._state.rules.value(Rule.MAX_QTY_BY_VALUE, instrument):
-            return False
-        most = instrument.max_qty_by_value()
-        return bool(most) and qty > most
+        if self._state.rules.value(Rule.MAX_QTY_BY_VALUE, instrument):
+            most = instrument.max_qty_by_value()
+            return Reason.QTY_LIMIT if most and terms.qty > most else Reason.NONE
+        return Reason.NONE
 
 
 def _why_not_form(terms: Terms) -> Reason:

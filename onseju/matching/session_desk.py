@@ -73,6 +73,7 @@ class SessionDesk:
             for instrument in known or ()
             if command.flags in (0, instrument.board)
             and (instrument.breaker_stage < command.stage if command.stage else instrument.phase is not Phase.HALTED)
+            and instrument.breaker_stage < LAST_STAGE
         ]
         if not meant:
             self._refuse(command, Reason.UNKNOWN_SYMBOL if known is None else Reason.INVALID_COMMAND)

@@ -233,6 +233,7 @@ def test_the_circuit_breakers_stages() -> None:
     assert [event.phase for event in driver.only(Halt(stage=3, flags=Board.KOSPI), PhaseChanged)] == [Phase.CLOSED]
     again = ChangePhase(instrument=2, trading_day=DAY, phase=OPENING)
     assert refusal(driver, again) is Reason.INVALID_COMMAND
+    assert refusal(driver, Halt(instrument=2)) is Reason.INVALID_COMMAND, "a halt could end in trading"
     assert driver.first(buy(1, 1, instrument=2), OrderRejected).reason == Reason.MARKET_CLOSED
     driver.do(RollDay(trading_day=DAY + 1))
     driver.first(ChangePhase(instrument=2, trading_day=DAY + 1, phase=OPENING), PhaseChanged)
