@@ -171,7 +171,7 @@ def test_orders_over_the_websocket(server: ServerProcess) -> None:
         refused = ws.ask(
             {
                 "op": "order.new",
-                "data": {"symbol": SYMBOL, "side": "buy", "type": "limit", "qty": 10**9, "limit_price": base},
+                "data": {"symbol": SYMBOL, "side": "buy", "type": "limit", "qty": 10**6, "limit_price": base},
             }
         )
         assert (refused["status"], refused["problem"]["code"]) == (422, "insufficient_cash")
