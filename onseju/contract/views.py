@@ -93,13 +93,20 @@ class FillView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's cash, in the venue's smallest unit."""
+    """An account's cash, in the venue's smallest unit.
+
+    `cash` counts every trade at once: it can be ordered with (`available` of it). What has been settled by today is
+    `settled_cash` (예수금, D), by the next trading day `cash_d1` (D+1), by the one after it `cash_d2` (D+2, all of `cash`).
+    """
 
     kind: str = "balance"
     account_id: int
     cash: int
     reserved: int
     available: int
+    settled_cash: int
+    cash_d1: int
+    cash_d2: int
     seq: int
     ts: str
 
@@ -191,6 +198,9 @@ def balance_view(event: BalanceChanged) -> BalanceView:
         cash=event.cash,
         reserved=event.reserved_cash,
         available=event.cash - event.reserved_cash,
+        settled_cash=event.cash - event.unsettled_d1 - event.unsettled_d2,
+        cash_d1=event.cash - event.unsettled_d2,
+        cash_d2=event.cash,
         seq=event.seq,
         ts=timestamp(event.ts),
     )

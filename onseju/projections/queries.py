@@ -189,13 +189,19 @@ class Queries:
             balance = connection.execute(sa.select(t.balances).where(t.balances.c.account == account)).first()
             rows = connection.execute(sa.select(t.positions).where(t.positions.c.account == account)).all()
             positions = [self._position(connection, row) for row in rows]
-        cash, reserved = (balance.cash, balance.reserved_cash) if balance is not None else (0, 0)
+        cash = reserved = unsettled_d1 = unsettled_d2 = 0
+        if balance is not None:
+            cash, reserved = balance.cash, balance.reserved_cash
+            unsettled_d1, unsettled_d2 = balance.unsettled_d1, balance.unsettled_d2
         newest = opened if balance is None else balance
         view = BalanceView(
             account_id=account,
             cash=cash,
             reserved=reserved,
             available=cash - reserved,
+            settled_cash=cash - unsettled_d1 - unsettled_d2,
+            cash_d1=cash - unsettled_d2,
+            cash_d2=cash,
             seq=newest.seq,
             ts=timestamp(newest.ts),
         )
