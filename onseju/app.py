@@ -21,7 +21,8 @@ from onseju.exchange.exchange import Exchange, now_us
 from onseju.exchange.genesis import begin
 from onseju.exchange.replay import replay
 from onseju.exchange.scheduler import Scheduler, trading_day
-from onseju.gateway import accounts, admin, keys, markets, orders, queue, users
+from onseju.exchange.timetable import Timetable
+from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, users
 from onseju.gateway.context import Gateway
 from onseju.gateway.openings import ensure_account, finish_openings
 from onseju.gateway.principal import READ, TRADE
@@ -49,12 +50,15 @@ OPERATIONS = (
     orders.operations,
     accounts.operations,
     markets.operations,
+    clock.operations,
     events.operations,
     sse.operations,
     websocket.operations,
     users.operations,
     keys.operations,
     admin.operations,
+    admin_market.operations,
+    admin_rules.operations,
     queue.operations,
     approval.operations,
 )
@@ -125,6 +129,7 @@ class Venue:
             kis=self._kis_desk(),
             ring=self.ring,
             identity=self.identity,
+            timetable=Timetable(now_us),
         )
 
     def app(self) -> Starlette:

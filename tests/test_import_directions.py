@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "rules": {"contract"},
     "journal": {"contract"},
     "bus": {"contract"},
-    "exchange": {"contract", "bus", "journal.port", "matching.engine"},
+    "exchange": {"contract", "bus", "journal.port", "matching.engine", "rules"},
     "identity": {"contract"},
     "projections": {"contract", "journal.port"},
     "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions"},
@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "gateway": {
         "contract",
         "bus.port",
+        "exchange.timetable",
         "journal.port",
         "rules.ticks",
         "identity",

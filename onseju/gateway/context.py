@@ -11,6 +11,7 @@ from onseju.gateway.principal import Principal
 
 if TYPE_CHECKING:
     from onseju.bus.port import CommandBus
+    from onseju.exchange.timetable import Timetable
     from onseju.identity.service import IdentityService
     from onseju.journal.port import Journal
     from onseju.kis.approval import KisDesk
@@ -35,6 +36,7 @@ class Gateway(msgspec.Struct, kw_only=True):
     ring: AccountRing
     identity: IdentityService
     kis: KisDesk
+    timetable: Timetable
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:

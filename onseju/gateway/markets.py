@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
-from onseju.contract.views import average, timestamp
+from onseju.contract.views import average
 from onseju.contract.words import Rule
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response

@@ -25,6 +25,8 @@ from onseju.contract.events import (
 )
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.contract.words import Side
+from onseju.exchange.exchange import now_us
+from onseju.exchange.timetable import Timetable
 from onseju.gateway.context import Gateway
 from onseju.gateway.principal import Principal
 from onseju.gateway.shell import build_app
@@ -184,6 +186,7 @@ class Site:
             identity=identity or cast("Any", self.keys),
             queues=QueuePositions(),
             kis=nothing,
+            timetable=Timetable(now_us),
         )
         self.app = build_app(gateway, [events.operations, sse.operations, websocket.operations])
         self.streams = Streams(self.settings, heartbeat_s=heartbeat_s, tick_s=0.05)
