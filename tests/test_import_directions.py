@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
         "identity",
         "projections",
         "market",
+        "story",
         "push.ring",
         "settings",
         "kis.approval",
