@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "exchange": {"contract", "bus", "journal.port", "matching.engine", "rules"},
     "identity": {"contract"},
     "projections": {"contract", "journal.port"},
+    "story": {"contract", "journal.port", "market", "rules.ticks"},
     "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions"},
     "push": {"contract", "journal.port", "market", "gateway", "settings"},
     "gateway": {
