@@ -23,6 +23,7 @@ from onseju.exchange.replay import replay
 from onseju.exchange.scheduler import Scheduler, trading_day
 from onseju.exchange.timetable import Timetable
 from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, users
+from onseju.gateway.clock import clock_view
 from onseju.gateway.context import Gateway
 from onseju.gateway.openings import ensure_account, finish_openings
 from onseju.gateway.principal import READ, TRADE
@@ -131,6 +132,8 @@ class Venue:
             identity=self.identity,
             timetable=Timetable(now_us),
         )
+        self.market.phase_end = self.gateway.timetable.phase_end
+        self.market.clock = lambda: clock_view(self.gateway)
 
     def app(self) -> Starlette:
         """The HTTP application on these stages."""

@@ -20,6 +20,7 @@ from onseju.contract.events import (
     InstrumentListed,
     LevelChanged,
     OrderAccepted,
+    PhaseChanged,
     Trade,
     encode_event,
 )
@@ -104,6 +105,10 @@ def trade(price: int, qty: int, trade_id: int = 1, instrument: int = 1) -> Made:
         sell_order_id=987_002,
         taker_side=Side.BUY,
     )
+
+
+def phase(instrument: int, phase: int) -> Made:
+    return _made(PhaseChanged, instrument=instrument, trading_day=20261123, phase=phase)
 
 
 def block(seq: int, *made: Made, text: str = "") -> EventBlock:
