@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "kis": {"contract", "market", "gateway"},
     "bots": set(),
+    "market_data": {"contract"},
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }
