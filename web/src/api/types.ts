@@ -316,7 +316,7 @@ export interface StoryPlace {
   level_qty: number;
 }
 
-export interface StoryHappening extends StorySentence {
+export interface Happening extends StorySentence {
   seq: number;
   ts: string;
   /** The order's own, or a rule's. */
@@ -324,17 +324,20 @@ export interface StoryHappening extends StorySentence {
   rule: boolean;
 }
 
+/** What one can do, with its consequence. */
+export type StoryOption = StorySentence;
+
 /** Why an order is as it is: `GET /v1/orders/{id}/story`. */
 export interface StoryView {
   order: OrderView;
   answer: StorySentence;
   queue: { entry: StoryPlace | null; now: StoryPlace | null };
   /** Newest last. */
-  happenings: StoryHappening[];
+  happenings: Happening[];
   /** Older ones that were left out. */
   more: number;
   /** What one can do, each with its consequence. */
-  options: StorySentence[];
+  options: StoryOption[];
 }
 
 export interface QueuePage {

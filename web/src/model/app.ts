@@ -12,6 +12,7 @@ import { WORDS, type Words } from "./messages";
 import { Orders, ownLevels, type OwnLevel } from "./orders";
 import { Preferences, type Storage } from "./preferences";
 import { Session } from "./session";
+import { Story } from "./story";
 import { derive, type Readable, type Unsubscribe } from "./store";
 import { Ticket } from "./ticket";
 import { Toasts } from "./toasts";
@@ -45,6 +46,8 @@ export class App {
   readonly trading: Trading;
   readonly ticket: Ticket;
   readonly toasts: Toasts;
+  /** The story of the order that it is open for. */
+  readonly story: Story;
   /** Own open orders of the selected instrument by `side:price`. */
   readonly ownLevels: Readable<ReadonlyMap<string, OwnLevel>>;
   readonly exchange: Exchange;
@@ -74,6 +77,7 @@ export class App {
     this.trading = new Trading(this.exchange, this.orders);
     this.toasts = new Toasts((symbol) => this.market.name(symbol));
     this.ticket = new Ticket(this);
+    this.story = new Story(this.exchange, this.orders, this.preferences.language);
     this.ownLevels = derive([this.orders.open, this.orders.queue, this.market.selected], ownLevels);
   }
 
@@ -123,6 +127,7 @@ export class App {
     if (this.#meanwhile !== null) clearTimeout(this.#meanwhile.timer);
     this.market.candles.stop();
     this.toasts.clear();
+    this.story.stop();
     this.#feed.close();
   }
 
@@ -172,6 +177,9 @@ export class App {
         break;
       case "book":
         this.market.takeBooks(message.books);
+        break;
+      case "market":
+        this.market.takeNews(message.news);
         break;
       case "ticks":
         this.market.takeTicks(message.latest, message.trades);

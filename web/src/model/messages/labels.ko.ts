@@ -63,7 +63,8 @@ export const labels = {
   "day.ribbon": (p: { time: string }) => `오늘의 거래일, 지금 ${p.time}`,
   "day.clock": "장 상태와 시각",
   "day.until_end": "거래일 끝까지",
-  "day.ribbon_plan": (p: { plan: string; end: string; time: string }) => `오늘의 장: ${p.plan}, ${p.end} 끝. 지금 ${p.time}`,
+  "day.ribbon_plan": (p: { plan: string; end: string; time: string }) =>
+    `오늘의 장: ${p.plan}, ${p.end} 끝. 지금 ${p.time}`,
   "day.until": (p: { phase: string }) => `${p.phase}까지`,
   "day.until_match": "체결까지",
   "day.until_resume": "재개까지",
