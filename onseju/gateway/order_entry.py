@@ -75,6 +75,7 @@ async def correct(gateway: Gateway, principal: Principal, order_id: int, form: C
     flags = 0
     for given, bit in (
         (form.limit_price, commands.CORRECT_LIMIT_PRICE),
+        (form.stop_price, commands.CORRECT_STOP_PRICE),
         (form.leaves_qty, commands.CORRECT_LEAVES_QTY),
         (form.type, commands.CORRECT_TYPE),
         (form.qty, commands.CORRECT_PART),
@@ -87,6 +88,7 @@ async def correct(gateway: Gateway, principal: Principal, order_id: int, form: C
         flags=flags,
         order_id=order_id,
         limit_price=form.limit_price or 0,
+        stop_price=form.stop_price or 0,
         leaves_qty=form.leaves_qty or 0,
         part_qty=form.qty or 0,
         order_type=ORDER_TYPES[form.type] if form.type is not None else 0,
