@@ -110,9 +110,9 @@ function priceTicks(page: App): { ticks: Store<number>; stop: () => void } {
   };
 }
 
-/** The exchange's time, told as each of its seconds begins. */
+/** The exchange's time, told as each of its seconds begins; five times a second where it runs faster. */
 function secondHand(page: App): { now: Store<number>; stop: () => void } {
-  const time = () => Date.now() + page.market.clockOffset.get();
+  const time = () => page.market.time.now();
   const now = new Store(time());
   let timer: ReturnType<typeof setTimeout>;
   const next = () => {
@@ -121,7 +121,7 @@ function secondHand(page: App): { now: Store<number>; stop: () => void } {
         now.set(time());
         next();
       },
-      1000 - (time() % 1000),
+      Math.max((1000 - (time() % 1000)) / page.market.time.speed, 200),
     );
   };
   next();
@@ -133,7 +133,7 @@ function asOf(page: App): { time: Store<string | null>; stop: () => void } {
   const time = new Store<string | null>(null);
   let heard: number | null = null;
   const stop = page.market.book.now.subscribe((book) => {
-    if (book.live) heard = Date.now() + page.market.clockOffset.get();
+    if (book.live) heard = page.market.time.now();
     if (!book.known || book.live) time.set(null);
     else if (heard !== null) time.set(clockTime(heard));
   });
