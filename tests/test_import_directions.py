@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "onseju"
 # stage → what of ours it may import. A module may be named where the whole stage is not meant.
 ALLOWED: dict[str, set[str]] = {
     "contract": set(),
-    "matching": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions"},
+    "matching": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions", "rules.sizes"},
     "rules": {"contract"},
     "journal": {"contract"},
     "bus": {"contract"},
@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "identity": {"contract"},
     "projections": {"contract", "journal.port"},
     "story": {"contract", "journal.port", "market", "rules.ticks"},
-    "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions"},
+    "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions", "rules.sizes"},
     "push": {"contract", "journal.port", "market", "gateway", "settings"},
     "gateway": {
         "contract",

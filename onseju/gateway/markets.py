@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import average
-from onseju.contract.words import Rule
+from onseju.contract.words import MarketRemainder, Rule
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response
 from onseju.gateway.context import gateway_of
@@ -16,7 +16,7 @@ from onseju.gateway.operations import PUBLIC, Operations, Parameter
 from onseju.gateway.problems import Problem
 from onseju.market.directory import Instrument
 from onseju.market.market import BookView, Market
-from onseju.market.states import StateView, state_view
+from onseju.market.states import StateView, state_view, type_names
 from onseju.projections.pages import CandlePage, TradePage
 from onseju.projections.queries import INTERVALS
 
@@ -42,7 +42,9 @@ class InstrumentView(StateView, frozen=True, kw_only=True):
     `previous_price` is the last trade's of today, before it the base price (직전가): what deemed prices and the dynamic
     interruption are measured from. `day_vwap` is the day's turnover by its volume. `settlement_days` are the trading days
     from a trade to its cash. `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
-    `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound.
+    `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound, and
+    so is `max_qty_by_value`, the bound by the company's value. `market_remainder` is what becomes of a market order's shares
+    that find nobody: `cancel`, `rest` or `float`. `all_order_types` are the types that any phase takes.
     """
 
     name: str
@@ -64,6 +66,9 @@ class InstrumentView(StateView, frozen=True, kw_only=True):
     transaction_tax_ppm: int
     rural_tax_ppm: int
     max_order_qty: int
+    max_qty_by_value: int
+    market_remainder: str
+    all_order_types: list[str]
 
 
 class Symbols(msgspec.Struct, frozen=True):
@@ -193,6 +198,9 @@ def instrument_view(instrument: Instrument, market: Market) -> InstrumentView:
         transaction_tax_ppm=directory.rule(Rule.TRANSACTION_TAX_PPM, instrument.id),
         rural_tax_ppm=directory.rule(Rule.RURAL_TAX_PPM, instrument.id),
         max_order_qty=directory.rule(Rule.MAX_ORDER_QTY, instrument.id),
+        max_qty_by_value=directory.max_qty_by_value(instrument),
+        market_remainder=MarketRemainder(directory.rule(Rule.MARKET_REMAINDER, instrument.id)).label,
+        all_order_types=list(type_names(directory.types_ever_allowed(instrument))),
     )
 
 

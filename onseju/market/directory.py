@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import reduce
+from operator import or_
 
 import msgspec
 
@@ -24,6 +26,7 @@ from onseju.contract.reasons import Reason
 from onseju.contract.words import Board, Phase, Rule, Security
 from onseju.rules.defaults import DEFAULTS
 from onseju.rules.interruptions import Bounds, InterruptionRates, bounds, rates_in
+from onseju.rules.sizes import max_qty_by_value
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, NO_LIMITS, Bands, PriceLimits
 
 INTERRUPTED = frozenset({Reason.VI_DYNAMIC, Reason.VI_STATIC})
@@ -170,6 +173,17 @@ class Directory:
         """Which order types the present phase takes, as a mask of `type_mask`; 0 = cancels only (KRX rules 3.7)."""
         rule = Rule.types_in(instrument.phase)
         return 0 if rule is None else self.rule(rule, instrument.id)
+
+    def types_ever_allowed(self, instrument: Instrument) -> int:
+        """Which order types any phase takes."""
+        rules = [rule for phase in Phase if (rule := Rule.types_in(phase)) is not None]
+        return reduce(or_, (self.rule(rule, instrument.id) for rule in rules), 0)
+
+    def max_qty_by_value(self, instrument: Instrument) -> int:
+        """The most shares of one order by the company's value (KRX ER 14); 0 where that rule is off or nothing is known."""
+        if not self.rule(Rule.MAX_QTY_BY_VALUE, instrument.id):
+            return 0
+        return max_qty_by_value(instrument.base_price, instrument.listed_shares)
 
     def immediate_types_allowed(self, instrument: Instrument) -> int:
         """Which of them may be IOC or FOK now."""

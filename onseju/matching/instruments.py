@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from onseju.contract.words import Phase, Side
 from onseju.matching.book import Book
+from onseju.rules.sizes import max_qty_by_value
 from onseju.rules.ticks import (
     NO_LIMITS,
     Bands,
@@ -17,8 +18,6 @@ from onseju.rules.ticks import (
     next_up,
     price_limits,
 )
-
-BILLION = 10**9
 
 
 @dataclass(slots=True)
@@ -128,13 +127,4 @@ class Instrument:
     def max_qty_by_value(self) -> int:
         """The most shares that one order may have, by the company's value at the base price in won (KRX ER 14(1)3); 0
         where the number of listed shares is not known."""
-        if not self.listed_shares or not self.base_price:
-            return 0
-        value = self.base_price * self.listed_shares
-        if value >= 10_000 * BILLION:
-            return -(-100 * BILLION // self.base_price)
-        if value >= 100 * BILLION:
-            return max(self.listed_shares // 100, 1)
-        if value >= 20 * BILLION:
-            return -(-BILLION // self.base_price)
-        return max(self.listed_shares // 20, 1)
+        return max_qty_by_value(self.base_price, self.listed_shares)
