@@ -71,6 +71,10 @@ export interface Instrument extends InstrumentState {
   commission_ppm: number;
   transaction_tax_ppm: number;
   rural_tax_ppm: number;
+  /** 직전가: today's last trade's price, before it the base price. */
+  previous_price: number | null;
+  /** The day's turnover by its volume, a decimal string. */
+  day_vwap: string | null;
   /** Shares of one order; 0 = no bound. */
   max_order_qty: number;
   /** The same bound by the company's value (KRX ER 14); 0 = none. */

@@ -200,7 +200,7 @@ export class Market {
     if (instrument === null) return null;
     const base = this.state(symbol)?.get().base_price ?? instrument.base_price;
     const quote = this.#quotes.get(symbol)?.get();
-    if (quote === undefined || this.#foreign) return instrument.day_open === null ? base : instrument.last_price;
+    if (quote === undefined || this.#foreign) return instrument.previous_price ?? base;
     return quote.open === null ? base : quote.last;
   }
 
@@ -403,6 +403,8 @@ function rulesText(instruments: readonly Instrument[]): string {
       ...each,
       ...NO_STATE,
       last_price: 0,
+      previous_price: 0,
+      day_vwap: "",
       change: 0,
       change_percent: "",
       day_open: 0,

@@ -3,7 +3,7 @@
 import type { Exchange } from "../api/exchange";
 import { NoAnswer, Problem } from "../api/http";
 import type { StorySentence, StoryView } from "../api/types";
-import { storyText } from "./messages/story";
+import { storyText, type StoryPart } from "./messages/story";
 import type { Language } from "./numbers";
 import type { Orders } from "./orders";
 import { derive, Store, type Readable, type Unsubscribe } from "./store";
@@ -122,14 +122,14 @@ export class Story {
 }
 
 function inLanguage(story: StoryView, language: Language): StoryView {
-  const tell = <Told extends StorySentence>(sentence: Told): Told => ({
+  const tell = <Told extends StorySentence>(part: StoryPart, sentence: Told): Told => ({
     ...sentence,
-    text: storyText(sentence, language),
+    text: storyText(part, sentence, language),
   });
   return {
     ...story,
-    answer: tell(story.answer),
-    happenings: story.happenings.map(tell),
-    options: story.options.map(tell),
+    answer: tell("answers", story.answer),
+    happenings: story.happenings.map((each) => tell("happenings", each)),
+    options: story.options.map((each) => tell("options", each)),
   };
 }

@@ -159,6 +159,13 @@ export const en: Catalogue = {
   "why.no_opposite": "There is no quote on the other side yet.",
   "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first"),
 
+  "option.correct_to": (p) => `Amend to ${w(p.price)}`,
+  "option.correct": "Amend",
+  "option.reduce": "Reduce the quantity",
+  "option.wait": "Wait",
+  "option.cancel": "Cancel",
+  "option.order": "Order again",
+
   "link.live": "Live",
   "link.connecting": "Connecting.",
   "link.offline": (p) => `Connection lost. Trying again in ${p.seconds} s (attempt ${p.attempt}).`,

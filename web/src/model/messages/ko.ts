@@ -168,6 +168,13 @@ export const ko = {
   "why.no_opposite": "상대편 호가가 아직 없습니다.",
   "queue.ahead": (p: { ahead: number }) => (p.ahead > 0 ? `앞에 ${s(p.ahead)}` : "맨 앞"),
 
+  "option.correct_to": (p: { price: number }) => `${w(p.price)}으로 정정`,
+  "option.correct": "정정하기",
+  "option.reduce": "수량 줄이기",
+  "option.wait": "기다리기",
+  "option.cancel": "취소하기",
+  "option.order": "다시 주문하기",
+
   // The connection
   "link.live": "실시간",
   "link.connecting": "연결하는 중입니다.",
