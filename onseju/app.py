@@ -27,7 +27,7 @@ from onseju.exchange.replay import replay
 from onseju.exchange.scheduler import Scheduler, fast_start
 from onseju.exchange.timetable import Timetable
 from onseju.exchange.watch import PhaseWatch
-from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, users
+from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, story, users
 from onseju.gateway.clock import clock_view
 from onseju.gateway.context import Gateway
 from onseju.gateway.openings import VENUE_ACCOUNT, VENUE_OWNER, ensure_account, finish_openings
@@ -54,6 +54,7 @@ from onseju.rules.calendar import korean_day, krx_calendar
 from onseju.rules.pack import RulePack
 from onseju.rules.sessions import SESSIONS
 from onseju.settings import ADMIN_KEY, Settings
+from onseju.story.stories import Stories
 
 OPERATIONS = (
     orders.operations,
@@ -69,6 +70,7 @@ OPERATIONS = (
     admin_market.operations,
     admin_rules.operations,
     queue.operations,
+    story.operations,
     approval.operations,
 )
 
@@ -136,12 +138,14 @@ class Venue:
                 f"{error} The users, sessions and keys in it cannot be rebuilt: put a copy of it back from a backup."
             ) from error
         self.queues = QueuePositions()
+        self.stories = Stories(self.journal)
         source = MarketSource(self.market)
         self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
         self.bus.subscribe(self.watch.listen)  # before the market, which asks the timetable
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)
         self.bus.subscribe(self.queues.listen)
+        self.bus.subscribe(self.stories.listen)
         self.bus.subscribe(self.ring.listen)
         self.bus.subscribe(self.projector.listen)
         self.gateway = Gateway(
@@ -152,6 +156,7 @@ class Venue:
             queries=self.queries,
             market=self.market,
             queues=self.queues,
+            stories=self.stories,
             kis=self._kis_desk(),
             ring=self.ring,
             identity=self.identity,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
     from onseju.settings import Settings
+    from onseju.story.stories import Stories
 
 
 class Gateway(msgspec.Struct, kw_only=True):
@@ -33,6 +34,7 @@ class Gateway(msgspec.Struct, kw_only=True):
     queries: Queries
     market: Market
     queues: QueuePositions
+    stories: Stories
     ring: AccountRing
     identity: IdentityService
     kis: KisDesk

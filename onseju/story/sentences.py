@@ -202,6 +202,9 @@ HAPPENINGS: dict[str, Sentence] = {
         "It entered, and sleeps until a trade reaches {stop_price}.",
     ),
     "filled": S("{fill_price}에 {fill_qty}가 체결되었습니다.", "{fill_qty} filled at {fill_price}."),
+    "filled_auction": S(
+        "단일가 {fill_price}에 {fill_qty}가 체결되었습니다.", "{fill_qty} filled in the auction at {fill_price}."
+    ),
     "woke_limit": S(
         "체결가가 {stop_price}에 닿아 깨어나, {limit_price} 지정가 주문이 되었습니다.",
         "A trade reached {stop_price}: it woke as a limit order at {limit_price}.",
@@ -218,6 +221,7 @@ HAPPENINGS: dict[str, Sentence] = {
         "{limit_price}으로 정정하여 그 가격의 맨 뒤로 갔습니다. 앞에 {ahead_qty}가 있었습니다.",
         "It was corrected to {limit_price} and went to the back there, behind {ahead_qty}.",
     ),
+    "repriced": S("{limit_price}으로 정정했습니다.", "It was corrected to {limit_price}."),
     "corrected_type": S(
         "{type_word} 주문으로 정정하여 순서가 새로 정해졌습니다.", "It was corrected to {type_word} and lost its place."
     ),
@@ -266,8 +270,8 @@ HAPPENINGS: dict[str, Sentence] = {
         "{traded_qty} traded at {limit_price} with orders that came first.",
     ),
     "traded_market_first": S(
-        "{limit_price}에 {traded_qty}가 시장가 주문과 먼저 체결되었습니다. 같은 가격에서는 시장가가 앞섭니다.",
-        "{traded_qty} traded at {limit_price} with market orders, which go before limit orders.",
+        "{last_price}에 {traded_qty}가 시장가 주문과 먼저 체결되었습니다. 시장가는 지정가보다 앞섭니다.",
+        "{traded_qty} traded at {last_price} with market orders, which go before limit orders.",
     ),
     "traded_pool": S(
         "{limit_price}에 {traded_qty}가 동시호가로 배분되었습니다. 이때는 시간이 아니라 수량이 많은 주문부터 나눕니다.",
@@ -297,6 +301,10 @@ HAPPENINGS: dict[str, Sentence] = {
     "auction_below": S(
         "단일가가 이 주문의 가격 {limit_price}보다 낮은 {auction_price}에 체결되었습니다.",
         "The auction matched at {auction_price}, below its {limit_price}.",
+    ),
+    "auction_at_limit": S(
+        "단일가가 이 주문의 가격인 {limit_price}에 {auction_qty}로 체결되었습니다. 더 유리한 가격, 시장가, 먼저 온 주문의 순서로 체결됩니다.",
+        "The auction matched {auction_qty} at its own {limit_price}: better prices, market orders and earlier orders go first.",
     ),
     "auction_no_match": S("단일가에서 체결된 수량이 없었습니다.", "The auction matched nothing."),
     "auction_extended": S(

@@ -156,6 +156,7 @@ class Venue:
             ring=cast("Any", None),
             identity=self.identity,
             queues=cast("Any", None),
+            stories=cast("Any", None),
             kis=cast("Any", None),
             timetable=Timetable(now_us),
         )

@@ -190,6 +190,7 @@ class Site:
             ring=self.ring,
             identity=identity or cast("Any", self.keys),
             queues=QueuePositions(),
+            stories=cast("Any", None),
             kis=nothing,
             timetable=Timetable(now_us),
         )

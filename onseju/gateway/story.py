@@ -1,0 +1,129 @@
+"""Why did my order not fill? An order's story, told from the events."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onseju.contract.reasons import Reason
+from onseju.contract.views import OrderView
+from onseju.contract.words import AuctionPricing, OrderType, Phase, Rule
+from onseju.gateway import reads
+from onseju.gateway.answers import json_response
+from onseju.gateway.context import Gateway, gateway_of
+from onseju.gateway.operations import Operations, Parameter
+from onseju.gateway.principal import READ
+from onseju.gateway.problems import Problem, language_of
+from onseju.journal.port import JournalError
+from onseju.market.directory import Instrument
+from onseju.story.moment import Moment, Quote
+from onseju.story.places import Place
+from onseju.story.stories import Asked, StoriesBusyError, StoryView
+from onseju.story.tale import Limits
+
+log = structlog.get_logger("onseju.gateway")
+
+operations = Operations("orders")
+
+TRIES = 5
+"""Looks at an order that changes while it is looked at."""
+
+_NUMBER = re.compile(r"[0-9]{1,16}")
+
+
+class _Snapshot(NamedTuple):
+    """The place of an order as the exchange had it after a command."""
+
+    seq: int
+    ts: int
+    place: Place | None
+
+
+@operations.add(
+    "GET",
+    "/v1/orders/{id}/story",
+    summary="Why an order has not filled, or how it ended: what happened to it, and what one can do",
+    scope=READ,
+    limit="query",
+    responses={200: StoryView},
+    parameters=(Parameter("id", "The order's id.", {"type": "integer", "minimum": 1}, "path", True), reads.MIN_SEQ),
+)
+async def story(request: Request) -> Response:
+    """The story of any of the account's orders, open or done, in Korean or English (`Accept-Language`)."""
+    account = reads.account_of(request)
+    text = request.path_params["id"]
+    if not _NUMBER.fullmatch(text):
+        raise Problem(Reason.ORDER_NOT_FOUND)
+    await reads.settle(request)
+    gateway = gateway_of(request)
+    order, snapshot = await _at_one_moment(request, gateway, account, int(text))
+    instrument = gateway.market.directory.by_symbol(order.symbol)
+    asked = Asked(
+        order=order,
+        instrument=0 if instrument is None else instrument.id,
+        seq=snapshot.seq,
+        ts=snapshot.ts,
+        moment=_moment(gateway, instrument, snapshot.place),
+        limits=_limits(gateway, instrument),
+        price_scale=gateway.market.directory.price_scale,
+    )
+    try:
+        told = await gateway.stories.tell(asked, language_of(request))
+    except StoriesBusyError:
+        raise Problem(Reason.OVERLOADED) from None
+    except JournalError as error:
+        log.error("the event log cannot be read", order_id=order.order_id, exc_info=error)
+        raise Problem(Reason.PROJECTION_BEHIND) from None
+    return json_response(told, seq=told.seq)
+
+
+async def _at_one_moment(
+    request: Request, gateway: Gateway, account: int, order_id: int
+) -> tuple[OrderView, _Snapshot]:
+    """The order from the tables and its place from memory, of one moment: nothing happened to it in between.
+
+    Raises `Problem`: ORDER_NOT_FOUND, also for somebody else's, or PROJECTION_BEHIND.
+    """
+    queues = gateway.queues
+    for _ in range(TRIES):
+        found = queues.position(account, order_id)
+        place = None
+        if found is not None:
+            place = Place(ahead_qty=found.ahead_qty, ahead_orders=found.ahead_orders, level_qty=found.level_qty)
+        snapshot = _Snapshot(queues.seq, queues.ts, place)
+        if not await gateway.projector.wait_for(snapshot.seq, gateway.settings.min_seq_wait_s):
+            raise Problem(Reason.PROJECTION_BEHIND)
+        order, _ = await reads.ask(request, gateway.queries.order, account, order_id)
+        if order is None:
+            raise Problem(Reason.ORDER_NOT_FOUND)
+        if order.seq <= snapshot.seq:
+            return order, snapshot
+    raise Problem(Reason.PROJECTION_BEHIND)
+
+
+def _moment(gateway: Gateway, instrument: Instrument | None, place: Place | None) -> Moment:
+    if instrument is None:  # a refused order's, which named none
+        return Moment(phase=Phase.CLOSED)
+    book = gateway.market.book(instrument.symbol, 1)
+    bids, asks = ([], []) if book is None else (book.bids, book.asks)
+    return Moment(
+        phase=instrument.phase,
+        phase_reason=instrument.phase_reason,
+        indicative_price=instrument.indicative_price,
+        last_price=instrument.previous_price,
+        bid=Quote(bids[0][0], bids[0][1]) if bids else Quote(),
+        ask=Quote(asks[0][0], asks[0][1]) if asks else Quote(),
+        place=place,
+        is_correctable=bool(gateway.market.directory.types_allowed(instrument) >> OrderType.LIMIT & 1),
+    )
+
+
+def _limits(gateway: Gateway, instrument: Instrument | None) -> Limits:
+    if instrument is None:
+        return Limits()
+    pricing = gateway.market.directory.rule(Rule.AUCTION_PRICING, instrument.id)
+    return Limits(instrument.upper_limit, instrument.lower_limit, divides=pricing == AuctionPricing.KRX)
