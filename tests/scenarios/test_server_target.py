@@ -20,7 +20,7 @@ from onseju.scenarios.runner import run_scenario
 from onseju.scenarios.server import REFUSALS, _signals_put_off
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError
-from tests.scenarios import test_krx, test_price_time
+from tests.scenarios import test_krx, test_more, test_price_time
 
 WAIT_S = 30
 NEW = {"op": "new", "side": "buy", "type": "limit", "price": 100, "qty": 5}
@@ -48,6 +48,12 @@ def test_price_time(target: ServerTarget, scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", params(test_krx))
 def test_krx_rules(target: ServerTarget, scenario: Scenario) -> None:
+    result = run_scenario(scenario, target)
+    assert result.passed, "\n".join(result.differences)
+
+
+@pytest.mark.parametrize("scenario", params(test_more))
+def test_more_of_both(target: ServerTarget, scenario: Scenario) -> None:
     result = run_scenario(scenario, target)
     assert result.passed, "\n".join(result.differences)
 
