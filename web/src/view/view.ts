@@ -45,7 +45,7 @@ export interface View {
   /** The time of the book that is shown, when it is no longer live. */
   bookAsOf: Readable<string | null>;
   /** How the selected instrument stands. */
-  state: Readable<InstrumentState | null>;
+  standing: Readable<InstrumentState | null>;
   phaseNow: Readable<PhaseNow | null>;
   /** The exchange's clock, once a second, in milliseconds since 1970. */
   now: Readable<number>;
@@ -187,7 +187,7 @@ export function makeView(page: App): View {
     totals: derive([account.balance, account.positions, ticks], () => page.totals()),
     marketStale: derive([live], (each) => each === null || !each.live),
     bookAsOf,
-    state: market.stateNow,
+    standing: market.stateNow,
     phaseNow: phaseOf(page, now),
     now,
     phoneTab: new Store<PhoneTab>("order"),
