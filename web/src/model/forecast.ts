@@ -123,16 +123,17 @@ export interface Cost extends Fees {
 
 /** What an order would come to. */
 export function cost(question: Question, told: Forecast): Cost | null {
-  const { draft, rules, auction } = question;
+  const { draft, rules, auction, amending, depth } = question;
   if (draft.qty === null) return null;
-  const price = hasPrice(draft.type)
-    ? draft.price
-    : (told.restPrice ?? auction?.price ?? (told.fillQty > 0 ? 0 : null));
+  // What has no price yet is reckoned at the price that the auction or the last trade shows.
+  const shown = told.restPrice ?? auction?.price ?? rules.previous;
+  const price = hasPrice(draft.type) ? draft.price : shown;
   if (price === null) return null;
   const waits = hasPrice(draft.type) ? draft.qty - told.fillQty : told.restQty;
   const amount = told.fillAmount + price * waits;
   if (!Number.isSafeInteger(amount)) return null;
-  const unit = unitCash(draft.side, draft.type, told.restPrice ?? draft.price, rules);
+  const terms = amending ? correctedTerms(draft, amending, rules, depth) : newTerms(draft, rules, depth);
+  const unit = unitCash(draft.side, terms.type, told.restPrice ?? terms.price, rules);
   const reserved = Number(reservation(unit, told.restQty, rules.commissionPpm));
   return { amount, ...feesOf(amount, draft.side, rules), reserved, unit };
 }
