@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import OrderView
-from onseju.contract.words import AuctionPricing, OrderType, Phase, Rule
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response
 from onseju.gateway.context import Gateway, gateway_of
@@ -19,11 +18,9 @@ from onseju.gateway.operations import Operations, Parameter
 from onseju.gateway.principal import READ
 from onseju.gateway.problems import Problem, language_of
 from onseju.journal.port import JournalError
-from onseju.market.directory import Instrument
-from onseju.story.moment import Moment, Quote
+from onseju.story.moment import limits_of, moment_of
 from onseju.story.places import Place
 from onseju.story.stories import Asked, StoriesBusyError, StoryView
-from onseju.story.tale import Limits
 
 log = structlog.get_logger("onseju.gateway")
 
@@ -67,8 +64,8 @@ async def story(request: Request) -> Response:
         instrument=0 if instrument is None else instrument.id,
         seq=snapshot.seq,
         ts=snapshot.ts,
-        moment=_moment(gateway, instrument, snapshot.place),
-        limits=_limits(gateway, instrument),
+        moment=moment_of(gateway.market, instrument, snapshot.place),
+        limits=limits_of(gateway.market.directory, instrument),
         price_scale=gateway.market.directory.price_scale,
     )
     try:
@@ -103,27 +100,3 @@ async def _at_one_moment(
         if order.seq <= snapshot.seq:
             return order, snapshot
     raise Problem(Reason.PROJECTION_BEHIND)
-
-
-def _moment(gateway: Gateway, instrument: Instrument | None, place: Place | None) -> Moment:
-    if instrument is None:  # a refused order's, which named none
-        return Moment(phase=Phase.CLOSED)
-    book = gateway.market.book(instrument.symbol, 1)
-    bids, asks = ([], []) if book is None else (book.bids, book.asks)
-    return Moment(
-        phase=instrument.phase,
-        phase_reason=instrument.phase_reason,
-        indicative_price=instrument.indicative_price,
-        last_price=instrument.previous_price,
-        bid=Quote(bids[0][0], bids[0][1]) if bids else Quote(),
-        ask=Quote(asks[0][0], asks[0][1]) if asks else Quote(),
-        place=place,
-        is_correctable=bool(gateway.market.directory.types_allowed(instrument) >> OrderType.LIMIT & 1),
-    )
-
-
-def _limits(gateway: Gateway, instrument: Instrument | None) -> Limits:
-    if instrument is None:
-        return Limits()
-    pricing = gateway.market.directory.rule(Rule.AUCTION_PRICING, instrument.id)
-    return Limits(instrument.upper_limit, instrument.lower_limit, divides=pricing == AuctionPricing.KRX)

@@ -1,8 +1,8 @@
 """Where in the event log an order's story stands, so that telling it reads little of a day's millions of events.
 
 The log is divided into pages of `PAGE` commands. Of each page this remembers how many orders there were before it; what
-was traded of each instrument in it (lowest and highest price, quantity); which accounts' orders changed otherwise than by
-entry or fill; and, by command, what the rules did (phases, auctions). An event listener: recovery brings it all blocks
+was traded of each instrument in it outside auctions (lowest and highest price, quantity); which accounts' orders changed and
+stayed open (or were to be changed in vain); and, by command, what the rules did (phases, auctions). An event listener: recovery brings it all blocks
 again, so nothing of it is stored. It keeps two trading days; of the orders before that, 8 bytes a page.
 """
 
@@ -25,7 +25,6 @@ _CHANGES = frozenset(
     {
         EventKind.ORDER_CORRECTED,
         EventKind.ORDER_CANCELED,
-        EventKind.ORDER_EXPIRED,
         EventKind.ORDER_TRIGGERED,
         EventKind.REQUEST_REJECTED,
     }
@@ -36,8 +35,10 @@ _KINDS = _ENTRIES | _CHANGES | _RULES | {EventKind.TRADE, EventKind.DAY_ROLLED}
 _HEAD = struct.Struct("<II")  # account and instrument, from byte 20 on
 _HEAD_OFFSET = 20
 _FIRST = struct.Struct("<q")  # the first number of the body: an order's id
-_TRADE = struct.Struct("<qqq")  # a trade's id, price and quantity
+_TRADE = struct.Struct("<qqq16xB")  # a trade's id, price, quantity; its taker's side, 0 in an auction
 _BODY_OFFSET = 32
+_LEAVES = struct.Struct("<q")
+_LEAVES_OFFSET = 72  # an order's open quantity
 _WIDTH = 5
 _MOST = (1 << 63) - 1
 
@@ -88,9 +89,11 @@ class Marks(NamedTuple):
     trade_pages: array[int]
     trade_numbers: array[int]
     change_pages: array[int]
-    """Pages in which an order of its account changed."""
+    """Pages in which an order of its account changed and stayed open."""
     rule_seqs: array[int]
-    """Commands with phases and auctions of its instrument; the last one before its entry first."""
+    """Commands with phases and auctions of its instrument."""
+    phase_seq: int
+    """The command with the last phase before that; 0 = none is known."""
     known_from: int
     """The first page of which all this is known; of pages before it nothing is."""
 
@@ -113,7 +116,9 @@ class Landmarks:
         self._trades: dict[int, _Trades] = {}
         self._changes: dict[int, array[int]] = {}
         self._rules: dict[int, array[int]] = {}
-        """By instrument; 0 = of all at once."""
+        """Commands with phases and auctions, by instrument; 0 = of all at once."""
+        self._phases: dict[int, array[int]] = {}
+        """Those with phases."""
         self._day_page = 0
         self._known_from = 0
 
@@ -143,13 +148,18 @@ class Landmarks:
             pages, numbers = trades.pages[start:end], trades.numbers[start * _WIDTH : end * _WIDTH]
         changes = self._changes.get(account, array("Q"))
         changes = changes[bisect_left(changes, first_page) : bisect_right(changes, last_page)]
-        seqs = sorted({*self._rule_seqs(instrument, first_page, last_seq), *self._rule_seqs(0, first_page, last_seq)})
-        return Marks(pages, numbers, changes, array("Q", seqs), self._known_from)
+        seqs = {seq for key in (0, instrument) for seq in self._rule_seqs(key, first_page, last_seq)}
+        phase_seq = max(self._phase_before(key, first_page) for key in (0, instrument))
+        return Marks(pages, numbers, changes, array("Q", sorted(seqs)), phase_seq, self._known_from)
 
     def _rule_seqs(self, instrument: int, first_page: int, last_seq: int) -> array[int]:
         seqs = self._rules.get(instrument, array("Q"))
-        start = bisect_right(seqs, first_page * PAGE)
-        return seqs[max(start - 1, 0) : bisect_right(seqs, last_seq)]
+        return seqs[bisect_right(seqs, first_page * PAGE) : bisect_right(seqs, last_seq)]
+
+    def _phase_before(self, instrument: int, first_page: int) -> int:
+        seqs = self._phases.get(instrument, array("Q"))
+        place = bisect_right(seqs, first_page * PAGE)
+        return seqs[place - 1] if place else 0
 
     def _take(self, block: EventBlock, page: int, kinds: bytes) -> None:
         payload = block.payload
@@ -159,7 +169,9 @@ class Landmarks:
             offset = idx * EVENT_BYTES
             account, instrument = _HEAD.unpack_from(payload, offset + _HEAD_OFFSET)
             if kind == EventKind.TRADE:
-                _, price, qty = _TRADE.unpack_from(payload, offset + _BODY_OFFSET)
+                _, price, qty, taker_side = _TRADE.unpack_from(payload, offset + _BODY_OFFSET)
+                if not taker_side:
+                    continue  # an auction's: its command is remembered
                 trades = self._trades.get(instrument)
                 if trades is None:
                     trades = self._trades[instrument] = _Trades()
@@ -168,9 +180,13 @@ class Landmarks:
                 (order_id,) = _FIRST.unpack_from(payload, offset + _BODY_OFFSET)
                 self.last_order_id = max(self.last_order_id, order_id)
             elif kind in _CHANGES:
+                if kind != EventKind.REQUEST_REJECTED and not _LEAVES.unpack_from(payload, offset + _LEAVES_OFFSET)[0]:
+                    continue  # its end, which is found without this
                 _append_once(self._changes, account, page)
             elif kind in _RULES:
                 _append_once(self._rules, instrument, block.seq)
+                if kind == EventKind.PHASE_CHANGED:
+                    _append_once(self._phases, instrument, block.seq)
             else:
                 self._begin_day(page)
 
@@ -183,6 +199,8 @@ class Landmarks:
         for pages in self._changes.values():
             del pages[: bisect_left(pages, keep)]
         for seqs in self._rules.values():
+            del seqs[: bisect_right(seqs, keep * PAGE)]
+        for seqs in self._phases.values():
             del seqs[: max(bisect_right(seqs, keep * PAGE) - 1, 0)]
         self._changes = {account: pages for account, pages in self._changes.items() if pages}
 
@@ -191,5 +209,5 @@ def _append_once(lists: dict[int, array[int]], key: int, number: int) -> None:
     found = lists.get(key)
     if found is None:
         lists[key] = array("Q", (number,))
-    elif found[-1] != number:
+    elif not found or found[-1] != number:
         found.append(number)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from onseju.contract.reasons import Reason
-from onseju.contract.words import Phase, Side
+from onseju.contract.words import AuctionPricing, OrderType, Phase, Rule, Side
+from onseju.market.directory import Directory, Instrument
+from onseju.market.market import Market
 from onseju.story.places import Place
 
 
@@ -79,3 +81,37 @@ class Line(msgspec.Struct, frozen=True):
 
     code: str
     params: dict[str, int | str] = {}
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The day's price limits, 0 without; `divides`: whether auctions at them divide in turns (동시호가)."""
+
+    upper: int = 0
+    lower: int = 0
+    divides: bool = False
+
+
+def moment_of(market: Market, instrument: Instrument | None, place: Place | None) -> Moment:
+    """How an instrument stands now; None for that of a refused order which named none."""
+    if instrument is None:
+        return Moment(phase=Phase.CLOSED)
+    book = market.book(instrument.symbol, 1)
+    bids, asks = ([], []) if book is None else (book.bids, book.asks)
+    return Moment(
+        phase=instrument.phase,
+        phase_reason=instrument.phase_reason,
+        indicative_price=instrument.indicative_price,
+        last_price=instrument.previous_price,
+        bid=Quote(bids[0][0], bids[0][1]) if bids else Quote(),
+        ask=Quote(asks[0][0], asks[0][1]) if asks else Quote(),
+        place=place,
+        is_correctable=bool(market.directory.types_allowed(instrument) >> OrderType.LIMIT & 1),
+    )
+
+
+def limits_of(directory: Directory, instrument: Instrument | None) -> Limits:
+    """The limits of the day, and the rule about auctions that end at them."""
+    if instrument is None:
+        return Limits()
+    pricing = directory.rule(Rule.AUCTION_PRICING, instrument.id)
+    return Limits(instrument.upper_limit, instrument.lower_limit, divides=pricing == AuctionPricing.KRX)

@@ -29,7 +29,7 @@ from onseju.story.places import UNQUEUED, Arrival, Place, arrival
 
 MAX_PAGES = 48
 """Pages that one story reads at most: some 25,000 commands."""
-MAX_CHANGE_PAGES = 12
+MAX_CHANGE_PAGES = 24
 MAX_RULES = 64
 MAX_S = 1.0
 """After so many seconds no further page is begun."""
@@ -179,9 +179,11 @@ def read(journal: Journal, wanted: Wanted) -> Found:
     reader.page(last_page)
     for page in reversed(marks.change_pages[-MAX_CHANGE_PAGES:]):
         reader.page(page)
-    for seq in marks.rule_seqs[:1] + marks.rule_seqs[1:][-MAX_RULES:]:
+    if marks.phase_seq:
+        reader.command(marks.phase_seq)
+    for seq in marks.rule_seqs[-MAX_RULES:]:
         reader.command(seq)
-    left_out = max(len(marks.rule_seqs) - MAX_RULES - 1, 0)
+    left_out = max(len(marks.rule_seqs) - MAX_RULES, 0) + max(len(marks.change_pages) - MAX_CHANGE_PAGES, 0)
     matters = _what_matters(wanted, reader)
     skipped: list[Traded] = []
     for traded in reversed(marks.traded()):

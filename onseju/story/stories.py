@@ -13,12 +13,12 @@ from onseju.journal.port import Journal
 from onseju.story.answers import answer
 from onseju.story.happenings import Happening
 from onseju.story.landmarks import PAGE, Landmarks
-from onseju.story.moment import Line, Moment, Standing
+from onseju.story.moment import Limits, Line, Moment, Standing
 from onseju.story.options import options
 from onseju.story.places import Place
 from onseju.story.reading import Wanted, read
 from onseju.story.sentences import ANSWERS, HAPPENINGS, OPTIONS
-from onseju.story.tale import Limits, Present, tell
+from onseju.story.tale import Present, tell
 from onseju.story.wording import Value, write
 
 MAX_HAPPENINGS = 100

@@ -29,6 +29,7 @@ from onseju.contract.reasons import Reason
 from onseju.contract.words import Liquidity, OrderStatus, OrderType, Phase, Side
 from onseju.story.happenings import Happening, Passing
 from onseju.story.landmarks import PAGE, Traded
+from onseju.story.moment import Limits
 from onseju.story.places import Place
 from onseju.story.reading import Found
 from onseju.story.wording import Value
@@ -68,14 +69,6 @@ class Present(NamedTuple):
     seq: int
     ts: int
     ahead_qty: int | None = None
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The day's price limits, 0 without; `divides`: whether auctions at them divide in turns."""
-
-    upper: int = 0
-    lower: int = 0
-    divides: bool = False
 
 
 def tell(found: Found, order_id: int, present: Present, limits: Limits) -> Tale:
@@ -302,20 +295,23 @@ class _Teller:
             return
         is_buy = order.side == Side.BUY
         rival = event.buy_order_id if is_buy else event.sell_order_id
-        if order.order_type in SLEEPERS:
-            self._passing.asleep(event.seq, event.ts, order.stop_price, event.price, event.qty, order.side)
-            return
-        if order.order_type in UNPRICED:
-            self._passing.add(event.seq, event.ts, "traded_past_unpriced", event.qty, last_price=event.price)
+        in_auction = not event.taker_side  # told as a whole
+        if order.order_type in SLEEPERS | UNPRICED:
+            if in_auction:
+                return
+            if order.order_type in SLEEPERS:
+                self._passing.asleep(event.seq, event.ts, order.stop_price, event.price, event.qty, order.side)
+            else:
+                self._passing.add(event.seq, event.ts, "traded_past_unpriced", event.qty, last_price=event.price)
             return
         limit = order.limit_price
         if event.price > limit if is_buy else event.price < limit:
             self._note_near(event.price)
-            if event.taker_side:
+            if not in_auction:
                 self._passing.away(event.seq, event.ts, limit, event.price, event.qty, order.side)
             return
         self._was_reached = True
-        if not event.taker_side:  # an auction's, told as a whole
+        if in_auction:
             self._ahead_qty += event.qty if event.price == limit else 0
             self._place = None
             return
