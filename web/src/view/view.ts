@@ -21,6 +21,8 @@ export interface PhaseNow {
   left: Remaining | null;
   /** Whether the trading day has a plan. */
   planned: boolean;
+  /** Whether the instrument is in another phase than the market. */
+  own: boolean;
 }
 
 /** A question that is asked once before something is done. */
@@ -158,8 +160,9 @@ function phaseOf(page: App, now: Readable<number>): Readable<PhaseNow | null> {
   const { stateNow, clock } = page.market;
   return derive([stateNow, clock, now], (state, told, time) => {
     const planned = (told?.day.length ?? 0) > 0;
-    if (state !== null) return { phase: state.phase, left: remaining(state, told, time), planned };
-    return told === null ? null : { phase: told.phase, left: null, planned };
+    if (state !== null)
+      return { phase: state.phase, left: remaining(state, told, time), planned, own: state.phase !== told?.phase };
+    return told === null ? null : { phase: told.phase, left: null, planned, own: false };
   });
 }
 
