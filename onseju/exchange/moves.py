@@ -51,9 +51,9 @@ class Mover:
             await self._move_all(planned)
         await self._move([one for one in following if _lacks(one, planned)], planned)
 
-    async def end_own(self, watched: Watched, planned: PlannedPhase | None) -> None:
+    async def end_own(self, watched: Watched, planned: PlannedPhase | None, attempt: int = 0) -> None:
         """End an instrument's own phase: back to what the plan has now, or without one to continuous trading; a halt of
-        the circuit breaker through an auction."""
+        the circuit breaker through an auction. Each attempt has a key of its own, for a host may have used one up."""
         present = planned or OPEN
         if watched.phase is Phase.HALTED:
             phase = Phase.RESUMPTION_AUCTION if present.phase is Phase.CONTINUOUS else present.phase
@@ -61,7 +61,7 @@ class Mover:
         elif planned is not None and (planned.phase, planned.occurrence) not in watched.done:
             await self._move([watched], planned)
         else:
-            await self._move([watched], _unplanned(watched, present))
+            await self._move([watched], _unplanned(watched, present, attempt))
 
     async def open(self, watched: Watched) -> None:
         """Let an instrument trade that a plan, or the circuit breaker on the day before, left closed or in an auction."""
@@ -116,9 +116,9 @@ def follows(watched: Watched, planned: PlannedPhase) -> bool:
     return not (is_own and planned.phase is Phase.CONTINUOUS)
 
 
-def _unplanned(watched: Watched, planned: PlannedPhase) -> PlannedPhase:
+def _unplanned(watched: Watched, planned: PlannedPhase, attempt: int = 0) -> PlannedPhase:
     """The planned phase under a key that no plan has: the command that began the present phase numbers it."""
-    return planned._replace(occurrence=2 + watched.seq % (OCCURRENCES - 2))
+    return planned._replace(occurrence=2 + (watched.seq + attempt) % (OCCURRENCES - 2))
 
 
 def _lacks(watched: Watched, planned: PlannedPhase) -> bool:

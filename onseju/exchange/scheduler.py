@@ -34,6 +34,10 @@ AFTER_CLOSE_US = 10 * 60 * US
 """And leaps over the night so long after the last phase has ended."""
 
 
+ATTEMPTS = 3
+"""So often an instrument's own phase is asked to end; then its host must do it."""
+
+
 def fast_start(plans: DayPlans, watch: PhaseWatch, last_ts: int, now: int) -> int:
     """Where a fast clock begins: in a day that was cut short where its journal ends (`last_ts`), else shortly before an
     opening: of the day that it is, `now`, or of a later one that the journal has not reached."""
@@ -246,9 +250,11 @@ class Scheduler:
     def _ender(self, watched: Watched) -> Callable[[], Awaitable[None]]:
         async def end() -> None:
             began = watched.seq, watched.phase, watched.extended
-            await self._mover.end_own(watched, self._present())
-            if (watched.seq, watched.phase, watched.extended) == began:
-                self._given_up.add((watched.number, watched.seq))
-                _logger.warning("phase_did_not_end", instrument=watched.number, phase=watched.phase.label)
+            for attempt in range(ATTEMPTS):
+                await self._mover.end_own(watched, self._present(), attempt)
+                if (watched.seq, watched.phase, watched.extended) != began:
+                    return
+            self._given_up.add((watched.number, watched.seq))
+            _logger.warning("phase_did_not_end", instrument=watched.number, phase=watched.phase.label)
 
         return end
