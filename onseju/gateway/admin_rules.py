@@ -47,6 +47,7 @@ RuleName = Literal[
     "vi_dynamic_ppm",
     "vi_static_ppm",
     "previous_price",
+    "new_listing",
     "immediate_types",
     "types_opening_auction",
     "types_continuous",
@@ -82,6 +83,9 @@ RULE_WORDS: dict[Rule, type[Word]] = {
 TYPE_RULES = frozenset({rule for rule in Rule if rule.name.startswith("TYPES_")} | {Rule.IMMEDIATE_TYPES})
 """The rules whose values are lists of order types. Those of all others are numbers."""
 
+OF_ONE_INSTRUMENT = frozenset({Rule.PREVIOUS_PRICE, Rule.NEW_LISTING})
+"""Rules that mean nothing for the whole venue."""
+
 FEES = (Rule.COMMISSION_PPM, Rule.TRANSACTION_TAX_PPM, Rule.RURAL_TAX_PPM)
 
 
@@ -90,7 +94,8 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `…_ppm` are fees in millionths of a trade's amount (the taxes on sells), `vi_…_ppm` the distances that interrupt
     trading (0 = never); `max_…` are 0 for no limit; `max_qty_by_value` is 1 for the most shares per order by the company's
-    value, 0 for not; `settlement_days` is 0 to 2. `previous_price` is one instrument's before its first trade of the day.
+    value, 0 for not; `settlement_days` is 0 to 2. `previous_price` is one instrument's before its first trade of the day;
+    `new_listing` is 1 on the day of its listing, 0 for not, before it has an order.
     `types_…` and `immediate_types` are lists of order types: what a phase takes, and what may be IOC or FOK.
     """
 
@@ -116,7 +121,7 @@ async def set_rule(request: Request) -> Response:
     form = await read_body(request, RuleForm)
     rule, instrument = Rule.parse(form.rule), instrument_id(gateway, form.symbol)
     value = rule_value(rule, form.value)
-    if rule is Rule.PREVIOUS_PRICE and form.symbol is None:
+    if rule in OF_ONE_INSTRUMENT and form.symbol is None:
         raise Problem(Reason.MALFORMED, errors=[FieldError("symbol", "missing")])
     if rule in FEES and value:
         await open_venue_account(gateway)

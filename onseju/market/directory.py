@@ -25,7 +25,7 @@ from onseju.contract.events import (
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Board, Phase, Rule, Security
 from onseju.rules.defaults import DEFAULTS
-from onseju.rules.interruptions import Bounds, InterruptionRates, bounds, rates_in
+from onseju.rules.interruptions import OFF, Bounds, InterruptionRates, bounds, rates_in
 from onseju.rules.sizes import max_qty_by_value
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, NO_LIMITS, Bands, PriceLimits
 
@@ -152,7 +152,10 @@ class Directory:
         return self._rules.get((0, rule), DEFAULTS.get(rule, 0)) if own is None else own
 
     def vi_rates(self, instrument: Instrument) -> InterruptionRates:
-        """The interruption rates, whatever the phase: by rule where one is set, else those of the listing."""
+        """The interruption rates, whatever the phase: by rule where one is set, else those of the listing; none on its
+        first day."""
+        if self._rules.get((instrument.id, Rule.NEW_LISTING)):
+            return OFF
         return InterruptionRates(
             self._vi_rate(Rule.VI_DYNAMIC_PPM, instrument.id, instrument.vi_dynamic_ppm),
             self._vi_rate(Rule.VI_STATIC_PPM, instrument.id, instrument.vi_static_ppm),
@@ -293,6 +296,7 @@ class Directory:
     def _roll_day(self, event: DayRolled) -> None:
         self.trading_day = event.trading_day
         for instrument in self._by_id.values():
+            self._rules.pop((instrument.id, Rule.NEW_LISTING), None)
             instrument.day_open = instrument.day_high = instrument.day_low = None
             instrument.day_volume = instrument.day_turnover = 0
             instrument.vi_count = 0

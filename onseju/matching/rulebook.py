@@ -60,7 +60,7 @@ class RuleBook:
 
 
 def is_valid_value(rule: int, value: int, for_one_instrument: bool) -> bool:
-    """Whether the rule exists and may have this value. `PREVIOUS_PRICE` is not kept as a rule: see `VenueDesk`."""
+    """Whether the rule exists and may have this value. `VenueDesk` answers for `PREVIOUS_PRICE` and `NEW_LISTING`."""
     if rule in _VENUE_ONLY and for_one_instrument:
         return False
     if rule in _CHOICES:

@@ -6,7 +6,7 @@ from onseju.contract.reasons import Reason
 from onseju.contract.words import Rule
 from onseju.matching.instruments import Instrument
 from onseju.matching.state import State
-from onseju.rules.interruptions import InterruptionRates, is_far, rates_in
+from onseju.rules.interruptions import OFF, InterruptionRates, is_far, rates_in
 
 
 def interruption(state: State, instrument: Instrument, price: int, last_price: int) -> Reason:
@@ -27,7 +27,10 @@ def interruption(state: State, instrument: Instrument, price: int, last_price: i
 
 
 def rates(state: State, instrument: Instrument) -> InterruptionRates:
-    """The dynamic and the static rate: by rule where one is set, else what the instrument was listed with."""
+    """The dynamic and the static rate: by rule where one is set, else what the instrument was listed with. None on the
+    first day of its listing."""
+    if instrument.is_new:
+        return OFF
     return InterruptionRates(
         _rate(state, instrument, Rule.VI_DYNAMIC_PPM, instrument.vi_dynamic_ppm),
         _rate(state, instrument, Rule.VI_STATIC_PPM, instrument.vi_static_ppm),

@@ -127,6 +127,41 @@ def test_deposits_take_effect_once_under_their_id(venue: Venue, host: httpx.Clie
     assert venue.bus.engine.account(1).cash == 200
 
 
+def test_settled_cash_is_taken_out_once_under_its_id(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 7.3: a sale's proceeds can be taken out two trading days later."""
+    host.post("/v1/admin/accounts", json={"name": "kim", "cash": 100_000, "holdings": {"005930": 5}})
+    enter(venue, Side.SELL, 1)
+    enter(venue, Side.BUY, 1)
+    body = {"account_id": 1, "cash": 1_500, "client_order_id": "out-1"}
+    first = host.post("/v1/admin/withdrawals", json=body)
+    assert (first.status_code, first.json()["cash"]) == (201, 98_500)
+    again = host.post("/v1/admin/withdrawals", json=body)
+    assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (200, first.json(), "true")
+    for other in ({"cash": 1_501}, {"account_id": 1, "cash": 1_500}):
+        answer = host.post(
+            "/v1/admin/deposits" if "account_id" in other else "/v1/admin/withdrawals", json=body | other
+        )
+        refused(answer, 409, "client_order_id_reused")
+    host.post("/v1/admin/accounts", json={"name": "lee", "cash": 0, "holdings": {"005930": 1}})
+    command = NewOrder(account=2, instrument=1, side=Side.SELL, order_type=OrderType.LIMIT, qty=1, limit_price=98_400)
+    venue.bus.apply(Request(command))
+    enter(venue, Side.BUY, 1, 98_400)
+    sold = {"account_id": 2, "cash": 98_400}
+    for day in ("2026-11-24", "2026-11-25"):
+        refused(host.post("/v1/admin/withdrawals", json=sold), 422, "cash_not_settled")
+        host.post("/v1/admin/day", json={"trading_day": day})
+    assert host.post("/v1/admin/withdrawals", json=sold).json()["cash"] == 0
+    refused(host.post("/v1/admin/withdrawals", json=sold), 422, "insufficient_cash")
+    for wrong in (
+        {"account_id": 2},
+        {"account_id": 2, "cash": 0},
+        {"account_id": 0, "cash": 1},
+        sold | {"symbol": "x"},
+    ):
+        refused(host.post("/v1/admin/withdrawals", json=wrong), 400, "malformed")
+    refused(host.post("/v1/admin/withdrawals", json={"account_id": 99, "cash": 1}), 404, "unknown_account")
+
+
 def test_all_answers_to_a_deposit_are_documented() -> None:
     (deposit,) = [operation for operation in admin.operations.table if operation.path == "/v1/admin/deposits"]
     assert set(deposit.responses) == {200, 201}
@@ -492,6 +527,16 @@ def test_the_previous_price_of_an_instrument(venue: Venue, host: httpx.Client) -
     refused(answer, 400, "malformed")
     assert answer.json()["errors"][0]["field"] == "symbol"
     refused(host.post("/v1/admin/rules", json=body | {"value": 0}), 422, "invalid_command")
+
+
+def test_the_first_day_of_a_listing(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 1.3."""
+    body = {"rule": "new_listing", "value": 1, "symbol": "005930"}
+    assert host.post("/v1/admin/rules", json=body).status_code == 200
+    instrument = venue.bus.engine.state.instruments[0]
+    assert instrument.limits.upper > 3 * instrument.base_price
+    refused(host.post("/v1/admin/rules", json={"rule": "new_listing", "value": 1}), 400, "malformed")
+    refused(host.post("/v1/admin/rules", json=body | {"value": 2}), 422, "invalid_command")
 
 
 def test_the_days_until_cash_is_settled_hold_for_the_venue(host: httpx.Client) -> None:

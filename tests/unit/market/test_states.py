@@ -307,6 +307,17 @@ def check_against_engine(live: LiveMarket) -> None:
                 assert interrupts(price) is Reason.NONE
 
 
+def test_the_first_day_of_a_listing_has_no_bounds_and_wider_limits() -> None:
+    """KRX rules 1.3, 6.1."""
+    live = LiveMarket()
+    live.do(SetRule(rule=Rule.VI_DYNAMIC_PPM, value=DYNAMIC_PPM))
+    live.do(SetRule(instrument=1, rule=Rule.NEW_LISTING, value=1))
+    assert (state(live).vi_dynamic_upper, state(live).upper_limit) == (None, 4 * BASE - 4 * BASE % 500)
+    live.do(RollDay(trading_day=DAY + 1))
+    assert state(live).vi_dynamic_upper is not None
+    assert live.instrument.upper_limit < 2 * BASE
+
+
 def test_plain_rules_have_no_bounds() -> None:
     live = LiveMarket("plain")
     assert state(live).vi_dynamic_upper is None
