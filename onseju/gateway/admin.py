@@ -1,4 +1,4 @@
-"""The host's calls about people: accounts, deposits, users, passwords. All are written to the log with who asked."""
+"""The host's calls about people: accounts, deposits and withdrawals, users, passwords. All are written to the log with who asked."""
 
 from __future__ import annotations
 
@@ -67,6 +67,14 @@ class Deposit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     client_order_id: ClientId | None = None
 
 
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Cash to take out of the venue."""
+
+    account_id: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+    cash: AtLeastOne
+    client_order_id: ClientId | None = None
+
+
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
     """A user as the host sees it."""
 
@@ -119,21 +127,24 @@ async def deposit(request: Request) -> Response:
     """The balance or position afterwards. A repeat under the same `client_order_id` gets the first answer with 200."""
     gateway = gateway_of(request)
     form = await read_body(request, Deposit)
-    command = _deposit_command(gateway, form, principal_of(request).account_id)
-    text = ""
-    if form.client_order_id is not None:
-        text = form.client_order_id
-        body_hash = hash128(msgspec.json.encode(form))  # not the command's: its default cost follows the base price
-        command = msgspec.structs.replace(command, client_id=client_id_hash(text), body_hash=body_hash)
-    block = await ask(gateway, command, text)
-    first, repeated = await first_time(gateway, block)
-    if repeated:
-        reason = refusal_of(first)
-        if reason is not None:
-            raise Problem(reason, seq=block.seq, headers={"Idempotency-Replayed": "true"})
-        return json_response(_deposited(gateway, first), seq=block.seq, headers={"Idempotency-Replayed": "true"})
-    audit(request, "deposit", account_id=form.account_id, cash=form.cash, symbol=form.symbol, qty=form.qty)
-    return json_response(_deposited(gateway, block), 201, seq=block.seq)
+    return await _once(request, form, _deposit_command(gateway, form, principal_of(request).account_id), "deposit")
+
+
+@declare(
+    operations,
+    "POST",
+    "/withdrawals",
+    "Take settled cash out of an account",
+    {201: BalanceView, 200: BalanceView},
+    body=Withdrawal,
+)
+async def withdraw(request: Request) -> Response:
+    """The balance afterwards. Cash that orders have reserved stays, and what is not settled yet (`cash_not_settled`): a
+    sale's proceeds arrive days after the trade, as the rule `settlement_days` says."""
+    form = await read_body(request, Withdrawal)
+    actor = principal_of(request).account_id
+    command = commands.WithdrawCash(account=form.account_id, actor=actor, amount=form.cash)
+    return await _once(request, form, command, "withdraw")
 
 
 @declare(
@@ -211,6 +222,24 @@ async def _user_for(gateway: Gateway, form: NewAccount) -> User:
         raise Problem(Reason.OVERLOADED) from None
 
 
+async def _once(request: Request, form: Deposit | Withdrawal, command: Command, action: str) -> Response:
+    """What a deposit or withdrawal changed: 201, and 200 with the first answer for a repeat under its client's id."""
+    gateway, text = gateway_of(request), ""
+    if form.client_order_id is not None:
+        text = form.client_order_id
+        body_hash = hash128(msgspec.json.encode(form))  # not the command's: its default cost follows the base price
+        command = msgspec.structs.replace(command, client_id=client_id_hash(text), body_hash=body_hash)
+    block = await ask(gateway, command, text)
+    first, repeated = await first_time(gateway, block)
+    if repeated:
+        reason = refusal_of(first)
+        if reason is not None:
+            raise Problem(reason, seq=block.seq, headers={"Idempotency-Replayed": "true"})
+        return json_response(_deposited(gateway, first), seq=block.seq, headers={"Idempotency-Replayed": "true"})
+    audit(request, action, **msgspec.structs.asdict(form))
+    return json_response(_deposited(gateway, block), 201, seq=block.seq)
+
+
 def _deposit_command(gateway: Gateway, form: Deposit, actor: int) -> Command:
     if form.cash is not None and (form.symbol, form.qty, form.cost_amount) == (None, None, None):
         return commands.DepositCash(account=form.account_id, actor=actor, amount=form.cash)
@@ -231,7 +260,7 @@ def _deposited(gateway: Gateway, block: EventBlock) -> BalanceView | PositionVie
             return balance_view(event)
         if isinstance(event, PositionChanged):
             return position_view(event, gateway.market.directory.symbol_of)
-    raise LookupError(f"the deposit of seq {block.seq} changed nothing")
+    raise LookupError(f"the deposit or withdrawal of seq {block.seq} changed nothing")
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:

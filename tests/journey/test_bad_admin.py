@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.journey.hostile import ALARMS, CALM, SYMBOL, Trader, base_price, order, refused
 from tests.serverprocess import ServerProcess
 
-PATHS = ["instruments", "rules", "phase", "halt", "resume", "uncross", "day"]
+PATHS = ["withdrawals", "instruments", "rules", "phase", "halt", "resume", "uncross", "day"]
 NUMBERS = [
     0,
     1,
