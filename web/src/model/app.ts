@@ -1,13 +1,13 @@
 /** The page's state, whole: wires the parts, and brings what the feed says to them. Knows no DOM. */
 
 import { Exchange } from "../api/exchange";
-import type { FeedPort, FromFeed } from "../api/feed/protocol";
+import type { FeedPort, FromFeed, MarketNews } from "../api/feed/protocol";
 import { Http, NoAnswer, Problem, type Fetch } from "../api/http";
 import type { AccountEvent } from "../api/types";
 import { Account, type Holding, type Totals } from "./account";
 import { Chain, seqOf } from "./chain";
 import { Connection } from "./connection";
-import { Market } from "./market";
+import { Market, type PhaseChange } from "./market";
 import { WORDS, type Words } from "./messages";
 import { Orders, ownLevels, type OwnLevel } from "./orders";
 import { Preferences, type Storage } from "./preferences";
@@ -99,6 +99,7 @@ export class App {
           void this.#quietly(this.market.load());
         }
       }),
+      this.market.phaseChanged.on((change) => this.#phaseChanged(change)),
       this.orders.changed.on(({ order, before }) => {
         if (order.status !== "expired" || before === null) return;
         const params = { name: this.market.name(order.symbol), qty: order.canceled_qty - before.canceled_qty };
@@ -179,7 +180,7 @@ export class App {
         this.market.takeBooks(message.books);
         break;
       case "market":
-        this.market.takeNews(message.news);
+        this.#takeNews(message.news);
         break;
       case "ticks":
         this.market.takeTicks(message.latest, message.trades);
@@ -273,6 +274,31 @@ export class App {
   }
 
   // The market
+
+  #takeNews(news: MarketNews): void {
+    const day = this.market.clock.get()?.trading_day;
+    this.market.takeNews(news);
+    if (day !== undefined && this.market.clock.get()?.trading_day !== day) void this.#quietly(this.#newDay());
+  }
+
+  /** Rows that only a reading brings, and the chart of the day that begins. */
+  async #newDay(): Promise<void> {
+    await this.market.load();
+    const { symbol, interval } = this.market.candles.now.get();
+    if (symbol !== null) await this.market.candles.load(symbol, interval);
+  }
+
+  /** Say once that an instrument that one looks at, holds or has orders for is interrupted or halted. */
+  #phaseChanged({ symbol, phase, reason }: PhaseChange): void {
+    const held = (this.account.positions.get().get(symbol)?.qty ?? 0) > 0;
+    const ordered = this.orders.open.get().some((order) => order.symbol === symbol);
+    if (!held && !ordered && symbol !== this.market.selected.get()) return;
+    const name = this.market.name(symbol);
+    if (reason === "vi_dynamic" || reason === "vi_static") {
+      const at = reason === "vi_dynamic" ? "dynamic" : "static";
+      this.toasts.info({ key: "market.vi", params: { name, at } }, { symbol });
+    } else if (phase === "halted") this.toasts.info({ key: "market.halted", params: { name } }, { symbol });
+  }
 
   /** Instruments and the clock; on a new day the chart, too. */
   async #readMarket(): Promise<void> {

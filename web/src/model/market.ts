@@ -48,6 +48,7 @@ export interface Quote {
 
 export const SPARK_POINTS = 40;
 const TAPE_READ = 60;
+/** Of the exchange's time. */
 const SPARK_EVERY_MS = 30_000;
 
 export type ListOrder = "listing" | "rate" | "turnover" | "name";
@@ -96,9 +97,22 @@ function tagged(quote: Quote): Quote {
   return { ...quote, tag: quote.halted ? "halted" : quote.vi ? "vi" : quote.limit };
 }
 
-/** A quote once its instrument's state is another. */
-export function withState(quote: Quote, state: InstrumentState): Quote {
-  return tagged({ ...quote, ...ofState(state) });
+/** A quote once its instrument's state is another. `foreign`: its prices are another market's, and so is their base. */
+export function withState(quote: Quote, state: InstrumentState, foreign = false): Quote {
+  const next = { ...quote, ...ofState(state) };
+  if (foreign) return tagged(next);
+  const { base_price: base, upper_limit: upper, lower_limit: lower } = state;
+  const shown = quote.last ?? base;
+  return tagged({
+    ...next,
+    base,
+    upper,
+    lower,
+    change: shown - base,
+    rateX100: rateX100(shown, base),
+    direction: direction(shown, base),
+    limit: limitOf(quote.last, upper, lower),
+  });
 }
 
 function limitOf(last: number | null, upper: number | null, lower: number | null): "upper" | "lower" | null {
@@ -150,6 +164,8 @@ export class Market {
   /** How each instrument stands, and the command as of which that is. */
   readonly #states = new Map<string, { store: Store<InstrumentState>; seq: number }>();
   readonly #sparkAt = new Map<string, number>();
+  /** 직전가, as it was last read. */
+  readonly #previous = new Map<string, number | null>();
   #live = false;
   #foreign = false;
 
@@ -167,6 +183,7 @@ export class Market {
     const [symbols, clock] = await Promise.all([this.#exchange.symbols(), this.#exchange.clock()]);
     this.time.take(clock.body, (asked + this.#now()) / 2);
     for (const instrument of symbols.body.symbols) {
+      this.#previous.set(instrument.symbol, instrument.previous_price);
       const known = this.#quotes.get(instrument.symbol);
       const fresh = quoteOf(instrument, known?.get().spark ?? []);
       if (known === undefined) this.#quotes.set(instrument.symbol, new Store(fresh));
@@ -200,7 +217,7 @@ export class Market {
     if (instrument === null) return null;
     const base = this.state(symbol)?.get().base_price ?? instrument.base_price;
     const quote = this.#quotes.get(symbol)?.get();
-    if (quote === undefined || this.#foreign) return instrument.previous_price ?? base;
+    if (quote === undefined || this.#foreign) return this.#previous.get(symbol) ?? base;
     return quote.open === null ? base : quote.last;
   }
 
@@ -281,14 +298,14 @@ export class Market {
     if (known === undefined) this.#states.set(symbol, { store: new Store(state), seq });
     else if (seq < known.seq) {
       // Read before it was heard: a quote that was made of the reading goes back to what is known.
-      this.#quotes.get(symbol)?.update((quote) => withState(quote, known.store.get()));
+      this.#quotes.get(symbol)?.update((quote) => withState(quote, known.store.get(), this.#foreign));
       return;
     } else {
       const before = known.store.get();
       known.seq = seq;
       if (JSON.stringify(before) === JSON.stringify(state)) return;
       known.store.set(state);
-      this.#quotes.get(symbol)?.update((quote) => withState(quote, state));
+      this.#quotes.get(symbol)?.update((quote) => withState(quote, state, this.#foreign));
       if (before.phase !== state.phase || before.phase_reason !== state.phase_reason) {
         this.phaseChanged.emit({ symbol, before: before.phase, phase: state.phase, reason: state.phase_reason });
       }
@@ -327,7 +344,7 @@ export class Market {
 
   #spark(tick: Tick, spark: readonly number[]): readonly number[] {
     const before = this.#sparkAt.get(tick.symbol) ?? 0;
-    const now = this.#now();
+    const now = this.time.now();
     if (spark.length > 0 && now - before < SPARK_EVERY_MS) return spark;
     this.#sparkAt.set(tick.symbol, now);
     return [...spark, tick.price].slice(-SPARK_POINTS);
