@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import fields
 
-from onseju.scenarios.form import Scenario
+from onseju.scenarios.form import Expectation, Market, Scenario, Step
 from onseju.scenarios.runner import TARGETS, main, run_file, run_scenario
+from onseju.scenarios.target import OPS, RULE_VALUES
 
 NEW = {"op": "new", "side": "buy", "type": "limit", "price": 100, "qty": 5}
 RESTING = {
@@ -273,3 +276,13 @@ def test_the_previous_price_is_set_without_a_trace() -> None:
         expect={"trades": [], "fills": {}, "book": {"bids": [[70000, 5]], "asks": []}},
     )
     assert found == []
+
+
+def test_the_page_about_scenarios_shows_one_that_passes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text("utf-8")
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    found = run_scenario(msgspec.json.decode(shown, type=Scenario), TARGETS["reference"]())
+    assert found.differences == []
+    forms = (Scenario, Step, Market, Expectation)
+    words = {*RULE_VALUES, *OPS, *(field.name for form in forms for field in fields(form))}
+    assert {word for word in words if not re.search(rf"\b{word}\b", page)} == set()
