@@ -59,12 +59,13 @@ async def story(request: Request) -> Response:
     gateway = gateway_of(request)
     order, snapshot = await _at_one_moment(request, gateway, account, int(text))
     instrument = gateway.market.directory.by_symbol(order.symbol)
+    phase_until = None if instrument is None else gateway.timetable.phase_end(instrument.id)
     asked = Asked(
         order=order,
         instrument=0 if instrument is None else instrument.id,
         seq=snapshot.seq,
         ts=snapshot.ts,
-        moment=moment_of(gateway.market, instrument, snapshot.place),
+        moment=moment_of(gateway.market, instrument, snapshot.place, phase_until),
         limits=limits_of(gateway.market.directory, instrument),
         price_scale=gateway.market.directory.price_scale,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onseju.contract.events import OrderAccepted, OrderEvent, OrderFilled, PhaseChanged
+from onseju.contract.events import OrderEvent, OrderFilled, PhaseChanged
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Phase
 from onseju.story.moment import Line, Moment, Standing
@@ -42,9 +42,8 @@ def _ended(order: Standing, tale: Tale) -> Line:
         "canceled_qty": _taken_out(order, tale),
     }
     if reason is Reason.NONE:
-        child = next((e for e in tale.end_events if isinstance(e, OrderAccepted) and e is not end), None)
-        if child is not None:
-            return Line("moved", {"moved_number": child.order_id})
+        if tale.moved_to:
+            return Line("moved", {"moved_number": tale.moved_to})
         return Line("canceled_by_owner", parts)
     if reason is Reason.IOC_REMAINDER:
         return Line(_why_ioc(order, tale), parts)

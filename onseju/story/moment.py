@@ -23,6 +23,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     phase: Phase
     phase_reason: Reason = Reason.NONE
+    phase_until: int | None = None
+    """When the phase is planned to end, microseconds since 1970; None where nothing plans it."""
     indicative_price: int = 0
     last_price: int = 0
     """The last trade's of today, before it the base price; 0 without either."""
@@ -91,7 +93,9 @@ class Limits(msgspec.Struct, frozen=True):
     divides: bool = False
 
 
-def moment_of(market: Market, instrument: Instrument | None, place: Place | None) -> Moment:
+def moment_of(
+    market: Market, instrument: Instrument | None, place: Place | None, phase_until: int | None = None
+) -> Moment:
     """How an instrument stands now; None for that of a refused order which named none."""
     if instrument is None:
         return Moment(phase=Phase.CLOSED)
@@ -100,6 +104,7 @@ def moment_of(market: Market, instrument: Instrument | None, place: Place | None
     return Moment(
         phase=instrument.phase,
         phase_reason=instrument.phase_reason,
+        phase_until=phase_until,
         indicative_price=instrument.indicative_price,
         last_price=instrument.previous_price,
         bid=Quote(bids[0][0], bids[0][1]) if bids else Quote(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onseju.contract.reasons import Reason
+from onseju.contract.views import timestamp
 from onseju.contract.words import Side
 from onseju.story.moment import Line, Moment, Standing
 from onseju.story.tale import Tale
@@ -14,6 +15,8 @@ _AFTER: dict[Reason, str] = {
     Reason.IOC_REMAINDER: "order_day",
     Reason.FOK_KILLED: "order_day",
     Reason.MARKET_REMAINDER: "order_limit",
+    Reason.MIDPOINT_VOID: "order_limit",
+    Reason.CASH_RAN_OUT: "order_less",
     Reason.DAY_ENDED: "order_tomorrow",
     Reason.MARKET_SESSION_ENDED: "order_tomorrow",
 }
@@ -42,6 +45,8 @@ def _when_done(order: Standing, tale: Tale) -> list[Line]:
         return []
     if order.status == "rejected":
         return [Line("order_fixed")]
+    if tale.moved_to:
+        return [Line("see_moved", {"moved_number": tale.moved_to})]
     reason = Reason(tale.end.reason) if tale.end is not None else Reason.NONE
     return [Line(_AFTER.get(reason, "order_again"))]
 
@@ -75,7 +80,8 @@ def _wait(order: Standing, moment: Moment, *, trades: bool) -> Line:
     if order.is_midpoint:
         return Line("wait_opposite")
     if moment.phase.is_auction:
-        return Line("wait_auction")
+        until = moment.phase_until
+        return Line("wait_auction_until", {"end_time": timestamp(until)}) if until else Line("wait_auction")
     if order.is_market:
         return Line("wait_opposite")
     best = moment.own(order.side).price

@@ -169,8 +169,8 @@ ANSWERS: dict[str, Sentence] = {
         "There is no order on the other side, so the market order waits.",
     ),
     "in_line": S(
-        "{limit_price}에 먼저 온 {ahead_qty}가 앞에 있습니다. 이만큼 체결되거나 취소되면 차례가 옵니다.",
-        "{ahead_qty} came first at {limit_price}. Its turn comes once these are filled or canceled.",
+        "{limit_price}에서 {ahead_qty}가 앞에 있습니다. 이만큼 체결되거나 취소되면 차례가 옵니다.",
+        "{ahead_qty} are ahead of it at {limit_price}. Its turn comes once these are filled or canceled.",
     ),
     "first_in_line": S(
         "{limit_price}에서 가장 앞에 있습니다. 이 가격에 거래할 상대를 기다립니다.",
@@ -223,7 +223,8 @@ HAPPENINGS: dict[str, Sentence] = {
     ),
     "repriced": S("{limit_price}으로 정정했습니다.", "It was corrected to {limit_price}."),
     "corrected_type": S(
-        "{type_word} 주문으로 정정하여 순서가 새로 정해졌습니다.", "It was corrected to {type_word} and lost its place."
+        "{type_word} 주문으로 정정하여 순서가 새로 정해졌습니다.",
+        "It was corrected to a {type_word} order and lost its place.",
     ),
     "corrected_stop": S("스톱 가격을 {stop_price}으로 정정했습니다.", "Its stop was corrected to {stop_price}."),
     "corrected_up": S(
@@ -362,8 +363,12 @@ OPTIONS: dict[str, Sentence] = {
         "Wait: it can fill when the market comes to {limit_price}. It ends with the day.",
     ),
     "wait_auction": S(
-        "기다리면 단일가가 끝날 때 한 가격으로 체결됩니다. 그 전까지 바꾸거나 취소할 수 있습니다.",
-        "Wait: all match at one price when the auction ends. Until then it can be changed or canceled.",
+        "기다리면 단일가가 끝날 때 정해지는 한 가격으로 체결될 수 있습니다. 그 전까지 바꾸거나 취소할 수 있습니다.",
+        "Wait: it could fill at the one price of the auction's end. Until then it can be changed or canceled.",
+    ),
+    "wait_auction_until": S(
+        "기다리면 {end_time} 무렵 단일가가 끝날 때 정해지는 한 가격으로 체결될 수 있습니다. 그 전까지 바꾸거나 취소할 수 있습니다.",
+        "Wait: it could fill at the one price of the auction's end, about {end_time}. Until then it can be changed or canceled.",
     ),
     "wait_trading": S(
         "기다리면 거래가 다시 시작될 때 지금 순서 그대로 참여합니다.",
@@ -399,6 +404,8 @@ OPTIONS: dict[str, Sentence] = {
         "지정가로 다시 주문하면 체결되지 않은 수량이 호가에 남아 기다립니다.",
         "Order again with a limit price: what does not fill waits in the book.",
     ),
-    "order_fixed": S("거절된 까닭을 고쳐 다시 주문할 수 있습니다.", "Mend what was refused, and order again."),
+    "order_less": S("가진 현금에 맞는 수량으로 다시 주문할 수 있습니다.", "Order again for as many as the cash pays."),
+    "see_moved": S("새 주문 {moved_number}번에서 이어집니다.", "Its story goes on with the order {moved_number}."),
+    "order_fixed": S("거절된 까닭을 고쳐 다시 주문할 수 있습니다.", "Change what was refused, and order again."),
 }
 """What one can do, each with its consequence."""

@@ -50,6 +50,8 @@ class Tale(msgspec.Struct, kw_only=True):
     """The event that ended it; None while it is open."""
     end_events: list[Event]
     """All events of that command that concern it."""
+    moved_to: int
+    """The order that all of its last shares became by a correction; 0 = none."""
     own: list[OrderEvent | OrderFilled]
     """The order's own events that were read, in order."""
     is_whole: bool
@@ -110,6 +112,7 @@ class _Teller:
         self._has_gap = found.left_out > 0
         self._end: Event | None = None
         self._end_events: list[Event] = []
+        self._moved_to = 0
         self._own: list[OrderEvent | OrderFilled] = []
         self._nearest = 0
         self._was_reached = False
@@ -162,6 +165,7 @@ class _Teller:
             entry=self._entry,
             end=self._end,
             end_events=self._end_events,
+            moved_to=self._moved_to,
             own=self._own,
             is_whole=not self._has_gap,
             nearest=self._nearest,
@@ -252,6 +256,7 @@ class _Teller:
         is_done = not event.leaves_qty
         reason = Reason(event.reason)
         if reason is Reason.NONE and child is not None:
+            self._moved_to = child.order_id if is_done else 0
             self._tell(event, "moved", own=True, moved_qty=child.qty, moved_number=child.order_id)
         elif reason is Reason.NONE and is_done:
             self._tell(event, "canceled", own=True, canceled_qty=left)

@@ -104,7 +104,7 @@ class Rig:
         day = self.engine.state.trading_day
         self.do(ChangePhase(instrument=ONE, trading_day=day, phase=phase, occurrence=occurrence))
 
-    def story(self, order_id: int, language: str = "en") -> StoryView:
+    def story(self, order_id: int, language: str = "en", phase_until: int | None = None) -> StoryView:
         """The order's story now."""
         view = self.views[order_id]
         found = self.queues.position(view.account_id, order_id)
@@ -117,7 +117,7 @@ class Rig:
             instrument=0 if instrument is None else instrument.id,
             seq=len(self.log.blocks),
             ts=len(self.log.blocks) * SECOND,
-            moment=moment_of(self.market, instrument, place),
+            moment=moment_of(self.market, instrument, place, phase_until),
             limits=limits_of(self.market.directory, instrument),
         )
         return asyncio.run(self.stories.tell(asked, language))
