@@ -62,7 +62,6 @@ class _Trial:
     def fills(self, taker: Order) -> bool:
         """Whether nothing of the order is left in the end."""
         instrument, last_price = self._instrument, self._instrument.last_price
-        book = instrument.book
         while taker.leaves_qty:
             match = self._counterparties.best_match(taker, instrument)
             if match is None or interruption(self._state, instrument, match.price, last_price):
@@ -71,7 +70,7 @@ class _Trial:
             if maker.account == taker.account:
                 rule = self._state.rules.value(Rule.SELF_TRADE_PREVENTION, instrument)
                 if rule == SelfTradePrevention.CANCEL_RESTING:
-                    book.side(maker.side).remove(maker)
+                    self._end(maker)
                     continue
                 if rule != SelfTradePrevention.OFF:
                     return False
@@ -83,8 +82,13 @@ class _Trial:
             if qty:
                 self._trade(taker, maker, price, qty)
             if maker.leaves_qty and maker_can == qty < wanted:
-                book.side(maker.side).remove(maker)
+                self._end(maker)
         return True
+
+    def _end(self, maker: Order) -> None:
+        """Take an order out of the book, and out of its turns in a pool."""
+        self._instrument.book.side(maker.side).remove(maker)
+        maker.leaves_qty = 0
 
     def _trade(self, taker: Order, maker: Order, price: int, qty: int) -> None:
         book = self._instrument.book

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onseju.contract.commands import CancelOrder, ChangePhase, Uncross
-from onseju.contract.words import Phase, TimeInForce
+from onseju.contract.words import Phase, SelfTradePrevention, TimeInForce
 from tests.properties.driver import DAY, Driver
 from tests.unit.matching.venue import ONE, SELLER, buy, sell, venue
 
@@ -51,4 +51,23 @@ def test_a_pool_of_which_nothing_is_left_is_in_nobodys_way() -> None:
     driver.do(sell(10))
     driver.do(buy(4, 1_499, time_in_force=TimeInForce.FOK))
     assert sold(driver)[1:] == [(6, 1_499, 4)]
+    driver.check()
+
+
+def test_a_fok_sees_past_its_own_accounts_turns() -> None:
+    """With `cancel_resting` the account's own pool order goes, with all its turns, and the next one's are met."""
+    driver = venue("krx", base_price=2_000, self_trade_prevention=SelfTradePrevention.CANCEL_RESTING)
+    driver.account(8, shares={ONE: 1_000}, cash=10**9)
+    driver.do(ChangePhase(instrument=ONE, trading_day=DAY, phase=Phase.OPENING_AUCTION))
+    driver.do(sell(1_000, LOWER, account=8))
+    driver.do(sell(400, LOWER))
+    driver.do(buy(300, LOWER))
+    driver.do(Uncross(instrument=ONE))
+    driver.do(ChangePhase(instrument=ONE, trading_day=DAY, phase=Phase.CONTINUOUS))
+    driver.do(buy(301, LOWER, account=8, time_in_force=TimeInForce.FOK))
+    assert sold(driver) == [], "300 are another's, so it is killed and nothing is canceled"
+    assert driver.orders[1].leaves_qty == 800
+    driver.do(buy(300, LOWER, account=8, time_in_force=TimeInForce.FOK))
+    assert sum(qty for _, _, qty in sold(driver)) == 300
+    assert driver.orders[1].leaves_qty == 0
     driver.check()
