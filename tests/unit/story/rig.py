@@ -106,6 +106,10 @@ class Rig:
 
     def story(self, order_id: int, language: str = "en", phase_until: int | None = None) -> StoryView:
         """The order's story now."""
+        return asyncio.run(self.telling(order_id, language, phase_until))
+
+    async def telling(self, order_id: int, language: str = "en", phase_until: int | None = None) -> StoryView:
+        """The order's story now, for a test with an event loop of its own."""
         view = self.views[order_id]
         found = self.queues.position(view.account_id, order_id)
         place = None
@@ -120,7 +124,7 @@ class Rig:
             moment=moment_of(self.market, instrument, place, phase_until),
             limits=limits_of(self.market.directory, instrument),
         )
-        return asyncio.run(self.stories.tell(asked, language))
+        return await self.stories.tell(asked, language)
 
     def place(self, order_id: int) -> Place | None:
         """Where the engine itself has the order among the limit orders of its price."""
