@@ -152,11 +152,6 @@ export const en: Catalogue = {
   "ask.cancel_all": (p) => `Cancel all ${group(p.count)} open ${p.count === 1 ? "order" : "orders"}?`,
   "ask.correct_price": (p) => `Move the order from ${w(p.from)} to ${w(p.to)}? It goes to the back of the queue.`,
 
-  "why.ahead": (p) => `${s(p.ahead)} stand ahead of it at ${w(p.price)}. They must fill or be canceled first.`,
-  "why.first": (p) => `It is first in the queue at ${w(p.price)}. The next order from the other side could fill it.`,
-  "why.price_away_buy": (p) => `The cheapest seller asks ${w(p.best)}. The price must fall to ${w(p.price)} first.`,
-  "why.price_away_sell": (p) => `The best buyer bids ${w(p.best)}. The price must rise to ${w(p.price)} first.`,
-  "why.no_opposite": "There is no quote on the other side yet.",
   "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first"),
 
   "option.correct_to": (p) => `Amend to ${w(p.price)}`,

@@ -51,7 +51,7 @@ export const ko = {
     `${p.time === null ? "단일가가 끝날 때" : `${p.time}에`} 한 가격으로 체결됩니다.` +
     (p.price === null ? "" : ` 예상체결가 ${w(p.price)}이면 이 주문은 체결될 수 ${p.could ? "있" : "없"}습니다.`),
   "forecast.sleep": (p: { stop: number; side: Side; price: number | null; last: number | null }) =>
-    `현재가가 ${w(p.stop)} ${p.side === "buy" ? "이상" : "이하"}이 되면 ` +
+    `현재가가 ${w(p.stop)} ${p.side === "buy" ? "이상이" : "이하가"} 되면 ` +
     `${p.price === null ? "시장가" : `${w(p.price)} 지정가`} 주문으로 깨어납니다. 그때까지 호가에 보이지 않습니다.`,
   "forecast.interrupt": (p: { price: number; now: number; canceled: boolean }) =>
     `${first(p.now)}이 주문이 ${w(p.price)}에 체결되면 변동성완화장치가 발동해 2분 단일가로 바뀝니다.` +
@@ -157,15 +157,7 @@ export const ko = {
   "ask.correct_price": (p: { from: number; to: number }) =>
     `${w(p.from)} 주문을 ${w(p.to)}으로 정정할까요? 순서가 맨 뒤로 갑니다.`,
 
-  // Why it has not filled yet
-  "why.ahead": (p: { price: number; ahead: number }) =>
-    `${w(p.price)}에서 ${s(p.ahead)}가 앞에 있습니다. 그 수량이 먼저 체결되거나 취소되어야 합니다.`,
-  "why.first": (p: { price: number }) => `${w(p.price)}에서 맨 앞에 있습니다. 반대편 주문이 오면 바로 체결됩니다.`,
-  "why.price_away_buy": (p: { best: number; price: number }) =>
-    `지금 가장 싼 매도는 ${w(p.best)}입니다. ${w(p.price)}까지 내려와야 체결될 수 있습니다.`,
-  "why.price_away_sell": (p: { best: number; price: number }) =>
-    `지금 가장 비싼 매수는 ${w(p.best)}입니다. ${w(p.price)}까지 올라와야 체결될 수 있습니다.`,
-  "why.no_opposite": "상대편 호가가 아직 없습니다.",
+  // The place in the queue
   "queue.ahead": (p: { ahead: number }) => (p.ahead > 0 ? `앞에 ${s(p.ahead)}` : "맨 앞"),
 
   "option.correct_to": (p: { price: number }) => `${w(p.price)}으로 정정`,
