@@ -33,7 +33,8 @@ def first_commands(
     """What makes an empty journal a venue on `trading_day`: rules, instruments, the account for fees, and the fees.
 
     A pack that ships lists the demo's instruments: with interruptions where there are `sessions`, on Nextrade the dynamic
-    ones alone (KRX rules 2.3). `krx` has the commission and the taxes of the day.
+    ones alone (KRX rules 2.3). `krx` has the commission and the taxes of the day; its after-market is for stocks alone
+    (KRX rules 2.2).
     """
     opening = pack.commands(trading_day)
     if pack is not PACKS.get(pack.name):  # type: ignore[call-overload]  # a host's own
@@ -45,6 +46,8 @@ def first_commands(
     if name == "krx":
         requests.append(Request(OpenAccount(account=venue_account, owner=owner, account_kind=AccountKind.VENUE)))
         requests += fees.fee_commands(trading_day, instruments.taxed())
+        if sessions == "krx":
+            requests += instruments.after_hours_commands()
     return requests
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from onseju.contract.commands import ListInstrument, Request
-from onseju.contract.words import Board, Security
+from onseju.contract.commands import ListInstrument, Request, SetRule
+from onseju.contract.words import Board, Rule, Security
 from onseju.rules.fees import Taxed
 from onseju.rules.interruptions import interruption_rates
 from onseju.rules.packs import (
@@ -69,6 +69,15 @@ def list_commands(name: RulesName, *, interruptions: bool = False) -> list[Reque
         for demo in DEMO
         # All of the demo's on KOSPI belong to KOSPI 200, or track it.
         for rates in [interruption_rates(demo.board, demo.security, in_index=demo.board is Board.KOSPI)]
+    ]
+
+
+def after_hours_commands() -> list[Request]:
+    """What keeps ETFs, ETNs and ELWs out of KRX's after-market, where the demo's instruments are the venue's first."""
+    return [
+        Request(SetRule(rule=Rule.TYPES_AFTER_HOURS, value=0, instrument=number))
+        for number, demo in enumerate(DEMO, 1)
+        if demo.security is not Security.STOCK
     ]
 
 
