@@ -73,7 +73,8 @@ def sell(account: int, qty: int, price: int = 0, **more: Any) -> NewOrder:
     return order(account, Side.SELL, qty, price, **more)
 
 
-def correct(order_id: int, **changes: int) -> CorrectOrder:
+def correct(order_id: int, **changes: Any) -> CorrectOrder:
+    """A correction of what is named."""
     flags = {
         "limit_price": CORRECT_LIMIT_PRICE,
         "leaves_qty": CORRECT_LEAVES_QTY,

@@ -87,7 +87,9 @@ def test_two_trading_days_are_remembered(monkeypatch: pytest.MonkeyPatch) -> Non
         marks = rig.stories.landmarks.marks(ONE, ME, 0, len(rig.log.blocks))
         sizes.append((len(marks.trade_pages), len(marks.change_pages), len(marks.rule_seqs)))
     assert sizes[-1] == pytest.approx(sizes[1], abs=2)
-    assert marks.known_from > rig.stories.landmarks.page_of(mine) + 1
+    page = rig.stories.landmarks.page_of(mine)
+    assert page is not None
+    assert marks.known_from > page + 1
     old = rig.story(mine)
     assert codes(old) == [*codes(told), "ended"]
     assert old.answer.params == {"limit_price": 9_000, "nearest_price": 9_900}

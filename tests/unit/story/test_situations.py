@@ -46,9 +46,9 @@ def test_what_is_told_reads_well(name: str) -> None:
     rig, mine, _ = ALL[name]()
     for language in ("ko", "en"):
         story = rig.story(mine, language)
-        for sentence in [story.answer, *story.options, *story.happenings]:
-            assert sentence.text.endswith("."), sentence
-            assert not re.search(r"[{}_]|  |\bNone\b", sentence.text), sentence
+        for text in [story.answer.text, *(s.text for s in story.options), *(s.text for s in story.happenings)]:
+            assert text.endswith("."), text
+            assert not re.search(r"[{}_]|  |\bNone\b", text), text
 
 
 def _story(build: Callable[[], Situation]) -> StoryView:
