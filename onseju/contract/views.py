@@ -43,7 +43,10 @@ def average(amount: int, qty: int) -> str | None:
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
-    """An order. Always leaves_qty + filled_qty + canceled_qty = qty."""
+    """An order. Always leaves_qty + filled_qty + canceled_qty = qty.
+
+    `end_reason` says why a canceled or expired order ended though its owner did not ask: `ioc_remainder`, `day_ended`, …
+    """
 
     order_id: int
     client_order_id: str | None
@@ -63,6 +66,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     avg_fill_price: str | None
     status: str
     reject_reason: str | None
+    end_reason: str | None
     seq: int
     ts: str
 
@@ -139,6 +143,12 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     ts: str
 
 
+def end_reason(status: int, reason: int) -> str | None:
+    """Why an order with this status ended; None where its owner asked, or it has not, or was filled or refused."""
+    ended = status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
+    return Reason(reason).code if ended and reason else None
+
+
 def order_view(event: OrderEvent, texts: Mapping[int, str], symbol_of: SymbolOf) -> OrderView:
     """The order as an event of it tells; `texts` are the block's annotations."""
     return OrderView(
@@ -160,6 +170,7 @@ def order_view(event: OrderEvent, texts: Mapping[int, str], symbol_of: SymbolOf)
         avg_fill_price=average(event.filled_amount, event.filled_qty),
         status=OrderStatus(event.status).label,
         reject_reason=Reason(event.reason).code if event.status == OrderStatus.REJECTED else None,
+        end_reason=end_reason(event.status, event.reason),
         seq=event.seq,
         ts=timestamp(event.ts),
     )

@@ -23,13 +23,14 @@ from onseju.contract.events import (
     VenueOpened,
 )
 from onseju.contract.reasons import Reason
-from onseju.contract.words import Board, Phase, Rule, Security
+from onseju.contract.words import Board, OrderType, Phase, Rule, Security, type_mask
 from onseju.rules.defaults import DEFAULTS
 from onseju.rules.interruptions import OFF, Bounds, InterruptionRates, bounds, rates_in
 from onseju.rules.sizes import max_qty_by_value
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, NO_LIMITS, Bands, PriceLimits
 
 INTERRUPTED = frozenset({Reason.VI_DYNAMIC, Reason.VI_STATIC})
+_AT_MARKET = type_mask(OrderType.MARKET, OrderType.STOP)
 OWN_PHASES = frozenset({Phase.HALTED, Phase.VI_AUCTION, Phase.RESUMPTION_AUCTION})
 """Phases that an instrument is in for reasons of its own, as a rule."""
 
@@ -173,9 +174,14 @@ class Directory:
         )
 
     def types_allowed(self, instrument: Instrument) -> int:
-        """Which order types the present phase takes, as a mask of `type_mask`; 0 = cancels only (KRX rules 3.7)."""
+        """Which order types the present phase takes, as a mask of `type_mask`; 0 = cancels only (KRX rules 3.7).
+
+        None without a limit before the first price of a new listing (KRX rules 1.3).
+        """
         rule = Rule.types_in(instrument.phase)
-        return 0 if rule is None else self.rule(rule, instrument.id)
+        allowed = 0 if rule is None else self.rule(rule, instrument.id)
+        is_unpriced = self._rules.get((instrument.id, Rule.NEW_LISTING)) and instrument.day_open is None
+        return allowed & ~_AT_MARKET if is_unpriced else allowed
 
     def types_ever_allowed(self, instrument: Instrument) -> int:
         """Which order types any phase takes."""
@@ -256,9 +262,10 @@ class Directory:
         instrument.day_turnover += price * event.qty
 
     def _set_base(self, event: PriceLimitsSet) -> None:
-        """A base price of the day: all that is measured from a price of today begins from it."""
+        """A base price and its limits; the same one again where the limits alone change."""
         instrument = self._by_id[event.instrument]
-        instrument.base_price = instrument.previous_price = instrument.auction_price = event.base_price
+        if event.base_price != instrument.base_price:
+            instrument.base_price = instrument.previous_price = instrument.auction_price = event.base_price
         instrument.upper_limit = event.upper_limit
         instrument.lower_limit = event.lower_limit
 
@@ -299,6 +306,7 @@ class Directory:
             self._rules.pop((instrument.id, Rule.NEW_LISTING), None)
             instrument.day_open = instrument.day_high = instrument.day_low = None
             instrument.day_volume = instrument.day_turnover = 0
+            instrument.previous_price = instrument.auction_price = instrument.base_price
             instrument.vi_count = 0
             instrument.is_extended = False
 

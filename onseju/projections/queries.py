@@ -22,6 +22,7 @@ from onseju.contract.views import (
     OrderView,
     PositionView,
     average,
+    end_reason,
     timestamp,
 )
 from onseju.contract.words import Liquidity, OrderStatus, OrderType, Side, TimeInForce
@@ -287,6 +288,7 @@ class Queries:
             avg_fill_price=average(row.filled_amount, row.filled_qty),
             status=OrderStatus(row.status).label,
             reject_reason=Reason(row.reason).code if row.status == OrderStatus.REJECTED else None,
+            end_reason=end_reason(row.status, row.reason),
             seq=row.updated_seq,
             ts=timestamp(row.updated_ts),
         )
