@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from onseju.contract.commands import CancelOrder
 from onseju.story.sentences import ANSWERS, HAPPENINGS, OPTIONS
 from onseju.story.stories import StoryView
+from tests.unit.story.open_situations import OTHERS
 from tests.unit.story.rig import codes
-from tests.unit.story.situations import ANN, BEN, ME, OTHERS, SITUATIONS, Situation, buy, correct, sell, venue
+from tests.unit.story.situations import ANN, BEN, ME, SITUATIONS, P, Situation, T, buy, correct, sell, venue
 
 ALL = {**SITUATIONS, **OTHERS}
 
@@ -150,3 +152,62 @@ def test_the_nearest_price_is_measured_from_the_present_limit() -> None:
     assert rig.story(mine).answer.code == "better_prices_first"
     rig.do(sell(ANN, 3, 10_050))
     assert rig.story(mine).answer.params == {"limit_price": 9_960, "nearest_price": 10_050}
+
+
+def test_what_left_the_queue_ahead_of_it() -> None:
+    assert told("in_line")[1:] == [
+        ("traded_ahead", {"limit_price": 10_000, "traded_qty": 12}),
+        ("ahead_canceled", {"canceled_qty": 7, "ahead_qty": 18}),
+    ]
+    rig = venue()
+    first, gone = rig.order(buy(ANN, 30, 10_000)), rig.order(buy(BEN, 7, 10_000))
+    mine = rig.order(buy(ME, 10, 10_000))
+    rig.do(sell(BEN, 12, 10_000))
+    rig.do(CancelOrder(account=ANN, order_id=first, qty=5))
+    rig.do(CancelOrder(account=BEN, order_id=gone))
+    rig.do(sell(BEN, 15, 10_000))
+    happened = [(h.code, h.params) for h in rig.story(mine).happenings]
+    assert happened[1:] == [
+        ("traded_ahead", {"limit_price": 10_000, "traded_qty": 25}),
+        ("ahead_canceled", {"canceled_qty": 12, "ahead_qty": 0}),
+        ("filled", {"fill_price": 10_000, "fill_qty": 2, "leaves_qty": 8}),
+    ]
+
+
+def test_other_peoples_requests_are_not_told() -> None:
+    assert [code for code, _ in told("canceled_by_owner")] == [
+        "entered_first",
+        "filled",
+        "canceled_part",
+        "cancel_refused",
+        "canceled",
+    ]
+
+
+def test_stops_that_wake_together_queue_one_behind_the_other() -> None:
+    rig = venue()
+    rig.do(buy(ANN, 5, 9_900))
+    stops = [
+        rig.order(buy(account, qty, 9_900, order_type=T.STOP_LIMIT, stop_price=10_100))
+        for account, qty in ((BEN, 3), (ME, 10), (ANN, 20), (BEN, 40))
+    ]
+    rig.do(sell(ANN, 1, 10_100))
+    rig.do(buy(BEN, 1, 10_100))
+    entries = [rig.story(order_id).queue.entry for order_id in stops]
+    assert [(entry.ahead_qty, entry.ahead_orders, entry.level_qty) for entry in entries if entry] == [
+        (5, 1, 78),
+        (8, 2, 78),
+        (18, 3, 78),
+        (38, 4, 78),
+    ]
+
+
+def test_the_closing_auction_knows_no_turns() -> None:
+    """KRX rules 5.6: at the upper limit, but by time."""
+    rig = venue()
+    rig.phase(P.CLOSING_AUCTION)
+    rig.do(buy(ANN, 1_000, 13_000))
+    mine = rig.order(buy(ME, 150, 13_000))
+    rig.do(sell(BEN, 150, 13_000))
+    rig.phase(P.CLOSED)
+    assert [h.code for h in rig.story(mine).happenings] == ["entered_line", "auction_at_limit", "phase_closed"]
