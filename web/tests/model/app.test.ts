@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AccountEvent, Clock, InstrumentState } from "../../src/api/types";
+import type { AccountEvent, Clock, InstrumentState, OrderView } from "../../src/api/types";
 import type { Tick } from "../../src/api/feed/protocol";
 import { WORDS } from "../../src/model/messages";
 import { Desk } from "../support/exchange";
@@ -98,6 +98,28 @@ describe("events", () => {
     events(["j-46-0", "j-45-0", "account", balance(46, 7_000_000)]);
     expect(desk.app.connection.gaps.get()).toBe(1);
     expect(desk.app.connection.lastSeq.get()).toBe(46);
+  });
+
+  it("that end an order though nobody asked are told, with why", async () => {
+    await desk.live();
+    const one = (order_id: number, seq: number, changes: Partial<OrderView> = {}) =>
+      order({ order_id, seq, qty: 10, ...changes });
+    const gone = { status: "canceled", canceled_qty: 10 } as const;
+    events(
+      ["j-41-0", "j-3-0", "order", one(1, 41)],
+      ["j-41-1", "j-41-0", "order", one(2, 41)],
+      ["j-41-2", "j-41-1", "order", one(3, 41)],
+      ["j-41-3", "j-41-2", "order", one(4, 41)],
+      ["j-42-0", "j-41-3", "order", one(1, 42, { ...gone, status: "expired", end_reason: "day_ended" })],
+      ["j-42-1", "j-42-0", "order", one(2, 42, { ...gone, end_reason: "midpoint_void" })],
+      ["j-42-2", "j-42-1", "order", one(3, 42, { ...gone, end_reason: "ioc_remainder" })],
+      ["j-42-3", "j-42-2", "order", one(4, 42, gone)],
+    );
+    expect(toasts()).toEqual([
+      "삼성전자 10주 주문이 장 마감으로 종료되었습니다",
+      "삼성전자 10주 주문이 종료되었습니다",
+    ]);
+    expect(desk.app.toasts.shown.get()[1]?.detail).toEqual([{ key: "reason", params: { code: "midpoint_void" } }]);
   });
 
   it("many gaps while one reading is under way are one more reading", async () => {
@@ -302,6 +324,10 @@ describe("prices", () => {
       await desk.app.market.load();
       expect([quote()?.tag, desk.app.market.state("005930")?.get().phase]).toEqual(["vi", "vi_auction"]);
       desk.seq = 51;
+      await desk.app.market.load();
+      expect(quote()?.tag).toBeNull();
+      news(vi, 90);
+      desk.seq = 3; // another journal
       await desk.app.market.load();
       expect(quote()?.tag).toBeNull();
     });

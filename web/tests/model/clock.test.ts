@@ -34,11 +34,13 @@ describe("the exchange's clock", () => {
 
   it("passes over answers that are older than what it knows, and broken ones", () => {
     time.take(clock({ now: "2026-11-23T00:10:00Z", seq: 50 }), machine);
-    time.take(clock({ now: "2026-11-23T00:00:00Z", seq: 49 }), machine);
-    time.take(clock({ now: "soon", seq: 51 }), machine);
+    time.take(clock({ now: "2026-11-23T00:00:00Z", seq: 49 }), machine - 1);
+    time.take(clock({ now: "soon", seq: 51 }), machine + 1);
     expect(time.now()).toBe(NINE + 600_000);
     expect(time.state.get()?.seq).toBe(50);
-    time.take(clock({ now: "2026-11-23T00:20:00Z", seq: 52, speed: 0 }), machine);
+    // An exchange that began anew counts from the beginning.
+    time.take(clock({ now: "2026-11-23T00:20:00Z", seq: 2, speed: 0 }), machine + 2);
     expect(time.speed).toBe(1);
+    expect(time.state.get()?.seq).toBe(2);
   });
 });
