@@ -254,6 +254,13 @@ describe("the other order types", () => {
     expect(forecast(typed("best_opposite", { qty: 5 }, { depth: null })).kind).toBe("open");
   });
 
+  it("in an empty book the last price decides: towards trading for 최유리, away from it for 최우선", () => {
+    const empty = { depth: { bids: [], asks: [], whole: true }, ...rules({ previous: 71450 }) };
+    const price = (type: OrderType, side: "buy" | "sell") => forecast(typed(type, { side, qty: 1 }, empty)).restPrice;
+    expect([price("best_opposite", "buy"), price("best_opposite", "sell")]).toEqual([71500, 71400]);
+    expect([price("best_same", "buy"), price("best_same", "sell")]).toEqual([71400, 71500]);
+  });
+
   it("중간가 waits half way, and needs both sides", () => {
     expect(forecast(typed("midpoint"))).toMatchObject({ kind: "rest", restPrice: 71350, ahead: null });
     const oneSided = { depth: { bids: [], asks: [level(71400, 68)], whole: true } };
