@@ -205,7 +205,7 @@ class Venue:
             except StoppedError:
                 raise CannotStartError(f"The exchange has stopped: {self.exchange.stopped}") from self.exchange.stopped
             if schedule:
-                tasks.append(asyncio.create_task(self.scheduler.run(), name="scheduler"))
+                tasks.append(asyncio.create_task(self._schedule(), name="scheduler"))
             try:
                 self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
             except ProjectionError as error:
@@ -240,6 +240,15 @@ class Venue:
     async def demo_user(self, name: str, password: str) -> None:
         """A user to log in with, made where it is missing."""
         await ensure_account(self.gateway, name, password=password)
+
+    async def _schedule(self) -> None:
+        """A market whose phases nobody ends must not go on: a scheduler that fails stops the exchange."""
+        try:
+            await self.scheduler.run()
+        except Exception as error:
+            log.critical("scheduler_failed", error=str(error), exc_info=error)
+            self.exchange.stopped = error
+            self.bus.stop(error)
 
     def _start_clock(self) -> None:
         """The exchange's time does not go back behind the journal's end."""

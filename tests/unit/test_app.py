@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
 from onseju.app import CannotStartError, Venue, admin_key
+from onseju.bus.port import StoppedError
 from onseju.contract.commands import Halt, Request
 from onseju.contract.words import Phase, Rule
 from onseju.exchange.clock import FastClock
@@ -180,5 +181,24 @@ def test_work_on_a_stopped_venue_moves_no_phase(tmp_path: Path) -> None:
             assert {one.phase for one in fast.watch.all()} == {Phase.PRE_OPEN}
         async with Venue(settings(tmp_path)).running(schedule=False) as venue:
             assert {one.phase for one in venue.watch.all()} == {Phase.PRE_OPEN}
+
+    asyncio.run(test())
+
+
+def test_a_scheduler_that_fails_stops_the_exchange(tmp_path: Path) -> None:
+    async def fail() -> None:
+        raise LookupError("no such phase")
+
+    async def test() -> None:
+        venue = Venue(settings(tmp_path))
+        venue.scheduler.run = fail  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            async with venue.running():
+                assert venue.exchange_task is not None
+                await asyncio.wait_for(venue.exchange_task, 10)
+                assert isinstance(venue.exchange.stopped, LookupError)
+                with pytest.raises(StoppedError, match="no such phase"):
+                    await venue.bus.request([Request(Halt())])
+        assert [line["event"] for line in logs if line["log_level"] == "critical"] == ["scheduler_failed"]
 
     asyncio.run(test())
