@@ -111,17 +111,16 @@ class Venue:
         self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
         self.bus = InprocBus(capacity=settings.bus_capacity)
         self.exchange_task: asyncio.Task[None] | None = None
+        ends = settings.seed if settings.seed is not None else secrets.randbits(64)
         self.clock = FastClock(settings.clock_speed) if settings.market_hours == "fast" else RealClock()
         self.exchange = Exchange(
             ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue, clock=self.clock
         )
         self.plans = (
-            None
-            if settings.market_hours == "always"
-            else DayPlans(SESSIONS[settings.sessions], krx_calendar(), settings.seed)
+            None if settings.market_hours == "always" else DayPlans(SESSIONS[settings.sessions], krx_calendar(), ends)
         )
         self.watch = PhaseWatch()
-        self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=settings.seed)
+        self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=ends)
         self.market = Market(self.journal.journal_id)
         self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
         self.projector = Projector(

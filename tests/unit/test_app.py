@@ -202,3 +202,17 @@ def test_a_scheduler_that_fails_stops_the_exchange(tmp_path: Path) -> None:
         assert [line["event"] for line in logs if line["log_level"] == "critical"] == ["scheduler_failed"]
 
     asyncio.run(test())
+
+
+def test_random_ends_follow_a_seed_and_are_secret_without_one(tmp_path: Path) -> None:
+    def ends(name: str, **more: object) -> list[int]:
+        venue = Venue(settings(tmp_path / name, market_hours="krx", **more))
+        try:
+            assert venue.plans is not None
+            return [due.at for due in venue.plans.plan(20261123)]
+        finally:
+            asyncio.run(venue.identity.close())
+            venue.journal.close()
+
+    assert ends("a", seed=3) == ends("b", seed=3) != ends("c", seed=4)
+    assert len({tuple(ends(name)) for name in ("d", "e", "f")}) == 3
