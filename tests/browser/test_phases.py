@@ -287,6 +287,7 @@ def test_at_the_close_orders_are_at_its_price_alone(
     expect(type_chip(desk, "type_short.market")).to_have_attribute("aria-disabled", "true")
     desk.send.click()
     expect(desk.rows("blotter.open")).to_contain_text("0 / 10")
+    expect(desk.toasts).to_contain_text("3주를 샀습니다")  # shown a second after the trade; looked_at closes it
     looked_at(desk, "at-the-close")
     host.phase("close_price")
     expect(desk.rows("blotter.open")).to_contain_text("4 / 10")
