@@ -1,0 +1,94 @@
+//! Prices on the grid: tick sizes by price band, and the daily price limits (`onseju/rules/ticks.py`).
+
+use crate::money::PPM;
+
+/// A tick table: `(from_price, tick)` pairs, ascending, the first from 0.
+pub(crate) type Bands = Vec<(i64, i64)>;
+
+/// A day's limits; 0 and 0 where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PriceLimits {
+    pub upper: i64,
+    pub lower: i64,
+}
+
+/// A grid price may lie above every number of 64 bits where a table has a huge tick; it is then cut to the largest.
+fn narrow(price: i128) -> i64 {
+    i64::try_from(price).unwrap_or(i64::MAX)
+}
+
+/// The index of the band that holds `price`; prices below the first band belong to the first.
+#[inline]
+fn band_of(bands: &[(i64, i64)], price: i128) -> usize {
+    bands.partition_point(|band| i128::from(band.0) <= price).saturating_sub(1)
+}
+
+/// The tick at `price`, chosen by the price itself, a band's lower edge inclusive (KRX ER 32(2)).
+#[inline]
+pub(crate) fn tick_size(bands: &[(i64, i64)], price: i64) -> i64 {
+    bands[band_of(bands, price.into())].1
+}
+
+/// Whether an order may carry `price`: positive, and a multiple of its tick.
+#[inline]
+pub(crate) fn is_on_grid(bands: &[(i64, i64)], price: i64) -> bool {
+    price > 0 && price % tick_size(bands, price) == 0
+}
+
+/// The nearest valid price at or below `price`; 0 where there is none.
+pub(crate) fn floor_to_grid(bands: &[(i64, i64)], price: i64) -> i64 {
+    let mut price = price;
+    for index in (0..=band_of(bands, price.into())).rev() {
+        let (start, tick) = bands[index];
+        let candidate = price - price.rem_euclid(tick);
+        if candidate >= start.max(1) {
+            return candidate;
+        }
+        price = start - 1;
+    }
+    0
+}
+
+/// The nearest valid price at or above `price` (at least the lowest valid price).
+pub(crate) fn ceil_to_grid(bands: &[(i64, i64)], price: i64) -> i64 {
+    ceil_wide(bands, price.into())
+}
+
+fn ceil_wide(bands: &[(i64, i64)], price: i128) -> i64 {
+    let mut price = price.max(1);
+    let mut index = band_of(bands, price);
+    loop {
+        let tick = i128::from(bands[index].1);
+        let candidate = price + (-price).rem_euclid(tick);
+        index += 1;
+        if index == bands.len() || candidate < bands[index].0.into() {
+            return narrow(candidate);
+        }
+        price = bands[index].0.into();
+    }
+}
+
+/// One tick up: the lowest valid price above `price` (19,990 → 20,000 → 20,050).
+pub(crate) fn next_up(bands: &[(i64, i64)], price: i64) -> i64 {
+    ceil_wide(bands, i128::from(price) + 1)
+}
+
+/// One tick down: the highest valid price below `price`; 0 where there is none (20,050 → 20,000 → 19,990).
+pub(crate) fn next_down(bands: &[(i64, i64)], price: i64) -> i64 {
+    floor_to_grid(bands, price - 1)
+}
+
+/// The day's upper and lower limit from the base price (KRX BR 20, ER 31); see the reference for the rule.
+pub(crate) fn price_limits(base: i64, limit_ppm: u32, bands: &[(i64, i64)], leverage: i8) -> PriceLimits {
+    if limit_ppm == 0 || base <= 0 {
+        return PriceLimits::default();
+    }
+    let rate = i128::from(base) * i128::from(limit_ppm) / i128::from(PPM);
+    let tick = i128::from(tick_size(bands, base));
+    let band = (rate - rate % tick).max(1) * i128::from(leverage.unsigned_abs());
+    let wide = |price: i128| i64::try_from(price.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(i64::MAX);
+    PriceLimits {
+        upper: floor_to_grid(bands, wide(i128::from(base) + band)),
+        lower: ceil_to_grid(bands, wide(i128::from(base) - band)),
+    }
+}

@@ -1,0 +1,96 @@
+"""Both engines side by side: the same commands in, and the first difference in events or state told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onseju.contract.commands import COMMAND_BYTES, Command, decode_command, encode_command, sequence
+from onseju.contract.events import decode_events
+from onseju.matching.native import NativeEngine
+from onseju.matching.reference import ReferenceEngine
+from tests.properties.driver import SECOND
+
+
+class TwinsDifferError(AssertionError):
+    """The engines gave different events, or came to different states."""
+
+
+class Twins:
+    """A reference and a native engine. The native one keeps its hash up to date; in full it is checked now and then."""
+
+    def __init__(self) -> None:
+        self.reference = ReferenceEngine()
+        self.native = NativeEngine(keep_hash=True)
+        self.seq = 0
+        self.commands: list[bytes] = []
+
+    def do(self, command: Command, *, hashes: bool = True) -> None:
+        """Apply one command to both. Raises `TwinsDifferError`."""
+        self.do_bytes(encode_command(command), hashes=hashes)
+
+    def do_bytes(self, encoded: bytes, *, hashes: bool = True) -> None:
+        """The same for a command in bytes, whatever its number and time."""
+        self.seq += 1
+        sequenced = sequence(encoded, self.seq, self.seq * SECOND)
+        self.commands.append(sequenced)
+        expected = self.reference.apply(sequenced)
+        given = self.native.apply(sequenced)
+        if expected != given:
+            raise TwinsDifferError(told(sequenced, expected, given))
+        if hashes:
+            self.check_hash()
+
+    def check_hash(self, *, in_full: bool = False) -> None:
+        """Raises `TwinsDifferError` where the states differ."""
+        expected = self.reference.state_hash()
+        if expected != self.native.state_hash() or (in_full and expected != self.native.full_state_hash()):
+            raise TwinsDifferError(
+                f"the states differ after {decode_command(self.commands[-1])}: reference {expected:032x}, "
+                f"running {self.native.state_hash():032x}, in full {self.native.full_state_hash():032x}"
+            )
+
+
+def told(command: bytes, expected: bytes, given: bytes) -> str:
+    """A command, and what each engine answered, line by line."""
+    lines = [str(decode_command(command)), "the reference gave:"]
+    lines += [f"    {event}" for event in decode_events(expected)]
+    lines.append("the native engine gave:")
+    lines += [f"    {event}" for event in decode_events(given)]
+    return "\n".join(lines)
+
+
+def differ(commands: Sequence[bytes]) -> str | None:
+    """What differs when these commands (without their numbers) are applied; None where nothing does."""
+    twins = Twins()
+    try:
+        for command in commands:
+            twins.do_bytes(command)
+    except TwinsDifferError as error:
+        return str(error)
+    return None
+
+
+def shrunk(commands: Sequence[bytes]) -> list[bytes]:
+    """Fewer commands that still make a difference: pieces are dropped, ever smaller ones, while it stays."""
+    left = list(commands)
+    piece = max(len(left) // 2, 1)
+    while True:
+        at = 0
+        while at < len(left):
+            without = left[:at] + left[at + piece :]
+            if differ(without) is not None:
+                left = without
+            else:
+                at += piece
+        if piece == 1:
+            return left
+        piece = max(piece // 2, 1)
+
+
+def explain(commands: Sequence[bytes]) -> str:
+    """The shortest history found that makes the engines differ, and how they do."""
+    short = shrunk(commands)
+    lines = [f"{len(commands)} commands, shrunk to {len(short)}:"]
+    lines += [f"    {decode_command(command)}" for command in short]
+    assert all(len(command) == COMMAND_BYTES for command in short)
+    return "\n".join([*lines, differ(short) or ""])
