@@ -13,7 +13,7 @@ pub(crate) struct Mixer(u64);
 impl Mixer {
     #[inline]
     fn mix(&mut self, number: u64) {
-        let wide = u128::from(self.0 ^ number ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93_A076_1D64_78BD_642F_u128;
+        let wide = u128::from(self.0 ^ number ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93;
         self.0 = (wide >> 64) as u64 ^ wide as u64;
     }
 }

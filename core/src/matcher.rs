@@ -298,8 +298,8 @@ impl Engine {
     /// One match of an incoming order.
     #[inline]
     fn trade(&mut self, taker: u32, maker: u32, instrument: usize, price: i64, qty: i64) {
-        if let Some(pool) = &mut self.state.instruments[instrument].book.pool {
-            pool.take(&self.state.orders, maker, qty);
+        if self.state.instruments[instrument].book.pool.is_some() {
+            self.take_turn(maker, instrument, qty);
         }
         self.take_from_book(maker, instrument, qty);
         let taker_side = self.state.orders[taker].side();
@@ -307,6 +307,15 @@ impl Engine {
         let trade_id = self.settle_trade(buy, sell, instrument, price, qty, taker_side as u8);
         self.tell_fill(maker, (trade_id, price, qty), Liquidity::Maker);
         self.tell_fill(taker, (trade_id, price, qty), Liquidity::Taker);
+    }
+
+    /// Count a trade of an order against its turn in the pool.
+    #[cold]
+    fn take_turn(&mut self, maker: u32, instrument: usize, qty: i64) {
+        self.touch(instrument);
+        if let Some(pool) = &mut self.state.instruments[instrument].book.pool {
+            pool.take(&self.state.orders, maker, qty);
+        }
     }
 
     /// One match of an auction: both orders rest in the book, nobody takes.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from onseju.contract.commands import COMMAND_BYTES, Command, decode_command, encode_command, sequence
-from onseju.contract.events import decode_events
+from onseju.contract.events import Event, decode_events
 from onseju.matching.native import NativeEngine
 from onseju.matching.reference import ReferenceEngine
 from tests.properties.driver import SECOND
@@ -45,17 +47,28 @@ class Twins:
         expected = self.reference.state_hash()
         if expected != self.native.state_hash() or (in_full and expected != self.native.full_state_hash()):
             raise TwinsDifferError(
-                f"the states differ after {decode_command(self.commands[-1])}: reference {expected:032x}, "
+                f"the states differ after {said(decode_command(self.commands[-1]))}: reference {expected:032x}, "
                 f"running {self.native.state_hash():032x}, in full {self.native.full_state_hash():032x}"
             )
 
 
+def said(record: Command | Event) -> str:
+    """A command or event in few words: what is as a rule is left out."""
+    standard = {field.name: field.default for field in msgspec.structs.fields(type(record))}
+    fields = [
+        f"{name}={value!r}"
+        for name, value in msgspec.structs.asdict(record).items()
+        if name not in ("seq", "ts", "kind", "version") and value != standard.get(name, msgspec.NODEFAULT)
+    ]
+    return f"{type(record).__name__}({', '.join(fields)})"
+
+
 def told(command: bytes, expected: bytes, given: bytes) -> str:
     """A command, and what each engine answered, line by line."""
-    lines = [str(decode_command(command)), "the reference gave:"]
-    lines += [f"    {event}" for event in decode_events(expected)]
+    lines = [said(decode_command(command)), "the reference gave:"]
+    lines += [f"    {said(event)}" for event in decode_events(expected)]
     lines.append("the native engine gave:")
-    lines += [f"    {event}" for event in decode_events(given)]
+    lines += [f"    {said(event)}" for event in decode_events(given)]
     return "\n".join(lines)
 
 
@@ -91,6 +104,6 @@ def explain(commands: Sequence[bytes]) -> str:
     """The shortest history found that makes the engines differ, and how they do."""
     short = shrunk(commands)
     lines = [f"{len(commands)} commands, shrunk to {len(short)}:"]
-    lines += [f"    {decode_command(command)}" for command in short]
+    lines += [f"    {said(decode_command(command))}" for command in short]
     assert all(len(command) == COMMAND_BYTES for command in short)
     return "\n".join([*lines, differ(short) or ""])
