@@ -137,6 +137,7 @@ fn onseju_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
     module.add("UnknownRecord", module.py().get_type::<UnknownRecord>())?;
     module.add("OutOfSequence", module.py().get_type::<OutOfSequence>())?;
+    module.add("PanicException", module.py().get_type::<pyo3::panic::PanicException>())?;
     module.add("COMMAND_BYTES", COMMAND_BYTES)?;
     module.add("EVENT_BYTES", EVENT_BYTES)
 }

@@ -19,8 +19,16 @@ from onseju.scenarios.play import play
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError, Target
 
+
+def _native() -> Target:
+    from onseju.matching.native import NativeEngine  # the compiled module may be missing
+
+    return EngineTarget(NativeEngine)
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     "reference": lambda: EngineTarget(ReferenceEngine),
+    "native": _native,
     "server": ServerTarget,
 }
 """What scenarios can be played on, by the name that `--engine` takes."""

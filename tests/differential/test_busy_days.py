@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.differential.twins import Twins, TwinsDifferError, explain
+from tests.differential.twins import TwinsDifferError, explain, follow
 from tests.properties.streams import ACCOUNTS
 from tests.properties.test_busy_days import busy
 from tests.properties.test_engine_properties import VARIANTS
@@ -22,11 +22,7 @@ IN_FULL_EVERY = 500
 @pytest.mark.parametrize("variant", range(len(VARIANTS)))
 def test_the_engines_agree_all_day(variant: int, seed: int) -> None:
     driver, day = busy(variant, 1000 + seed)
-    twins = Twins()
-    twins.reference = driver.engine
-    twins.seq = driver.seq
-    twins.commands = list(driver.commands)
-    assert twins.native.apply(b"".join(driver.commands)) == b"".join(driver.payloads)
+    twins = follow(driver)
     try:
         for number in range(COMMANDS):
             twins.do(day.next_command(), hashes=number % HASH_EVERY == 0)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from onseju_core import PanicException
 
 from onseju.contract.commands import COMMAND_BYTES, Command, decode_command, encode_command, sequence
 from onseju.contract.events import Event, decode_events
+from onseju.contract.words import Rule
+from onseju.matching.engine import Engine
 from onseju.matching.native import NativeEngine
 from onseju.matching.reference import ReferenceEngine
-from tests.properties.driver import SECOND
+from onseju.rules.packs import RulesName
+from tests.properties.driver import SECOND, Driver
+from tests.properties.test_engine_properties import crowd
 
 
 class TwinsDifferError(AssertionError):
@@ -35,12 +40,19 @@ class Twins:
         self.seq += 1
         sequenced = sequence(encoded, self.seq, self.seq * SECOND)
         self.commands.append(sequenced)
-        expected = self.reference.apply(sequenced)
-        given = self.native.apply(sequenced)
+        expected = self._apply(self.reference, sequenced)
+        given = self._apply(self.native, sequenced)
         if expected != given:
             raise TwinsDifferError(told(sequenced, expected, given))
         if hashes:
             self.check_hash()
+
+    def _apply(self, engine: Engine, command: bytes) -> bytes:
+        try:
+            return engine.apply(command)
+        except (Exception, PanicException) as error:
+            name = type(engine).__name__
+            raise TwinsDifferError(f"{name} broke at {said(decode_command(command))}: {error!r}") from error
 
     def check_hash(self, *, in_full: bool = False) -> None:
         """Raises `TwinsDifferError` where the states differ."""
@@ -50,6 +62,23 @@ class Twins:
                 f"the states differ after {said(decode_command(self.commands[-1]))}: reference {expected:032x}, "
                 f"running {self.native.state_hash():032x}, in full {self.native.full_state_hash():032x}"
             )
+
+
+def follow(driver: Driver) -> Twins:
+    """Twins at the point where a driver's engine is, which becomes the reference. Raises `TwinsDifferError`."""
+    twins = Twins()
+    twins.reference = driver.engine
+    twins.seq = driver.seq
+    twins.commands = list(driver.commands)
+    if twins.native.apply(b"".join(driver.commands)) != b"".join(driver.payloads):
+        raise TwinsDifferError(explain(twins.commands))
+    twins.check_hash(in_full=True)
+    return twins
+
+
+def twins_of_a_crowd(rules: RulesName, values: dict[Rule, int]) -> Twins:
+    """Twins with a few accounts, each a little too poor for all it might want."""
+    return follow(crowd(rules, values))
 
 
 def said(record: Command | Event) -> str:

@@ -1,4 +1,4 @@
-"""Every scenario of price-time priority, played on the reference engine."""
+"""Every scenario of price-time priority, played on both engines."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def test_none_is_missing() -> None:
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-def test_scenario(scenario: Scenario) -> None:
-    result = run_scenario(scenario, TARGETS["reference"]())
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_scenario(scenario: Scenario, engine: str) -> None:
+    result = run_scenario(scenario, TARGETS[engine]())
     assert result.passed, "\n".join(result.differences)
