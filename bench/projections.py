@@ -152,7 +152,7 @@ def batches_of(journal: SegmentJournal, count: int, size: int) -> Iterator[Batch
     """The batches of `count` commands after the venue's own, `size` commands each."""
     blocks = FirstCommands(journal, PREPARATION + count).read_events(PREPARATION)
     while part := list(islice(blocks, size)):
-        batch = Batch()
+        batch = Batch(20261123)
         for block in part:
             batch.add(block)
         yield batch

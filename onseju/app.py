@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TextIO
 
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -17,13 +18,19 @@ from onseju.bots.accounts import BOT_ACCOUNTS
 from onseju.bus.inproc import InprocBus
 from onseju.bus.port import StoppedError
 from onseju.contract.commands import Request
+from onseju.contract.views import timestamp
+from onseju.exchange.clock import FastClock, RealClock
 from onseju.exchange.exchange import Exchange, now_us
-from onseju.exchange.genesis import begin
+from onseju.exchange.genesis import begin, first_commands
+from onseju.exchange.plans import DayPlans
 from onseju.exchange.replay import replay
-from onseju.exchange.scheduler import Scheduler, trading_day
-from onseju.gateway import accounts, admin, keys, markets, orders, queue, users
+from onseju.exchange.scheduler import Scheduler, fast_start
+from onseju.exchange.timetable import Timetable
+from onseju.exchange.watch import PhaseWatch
+from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, story, users
+from onseju.gateway.clock import clock_view
 from onseju.gateway.context import Gateway
-from onseju.gateway.openings import ensure_account, finish_openings
+from onseju.gateway.openings import VENUE_ACCOUNT, VENUE_OWNER, ensure_account, finish_openings
 from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
 from onseju.identity.records import DatabaseUnusableError
@@ -42,20 +49,28 @@ from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.queries import Queries
 from onseju.push import events, sse, websocket
 from onseju.push.ring import AccountRing
-from onseju.rules import instruments, packs
+from onseju.rules import pack_file, packs
+from onseju.rules.calendar import korean_day, krx_calendar
+from onseju.rules.pack import RulePack
+from onseju.rules.sessions import SESSIONS
 from onseju.settings import ADMIN_KEY, Settings
+from onseju.story.stories import Stories
 
 OPERATIONS = (
     orders.operations,
     accounts.operations,
     markets.operations,
+    clock.operations,
     events.operations,
     sse.operations,
     websocket.operations,
     users.operations,
     keys.operations,
     admin.operations,
+    admin_market.operations,
+    admin_rules.operations,
     queue.operations,
+    story.operations,
     approval.operations,
 )
 
@@ -64,6 +79,11 @@ PAGE = Path(__file__).parent / "web"
 
 ENGINES: dict[str, Callable[[], Engine]] = {"reference": ReferenceEngine}
 """The engines that `--engine` names."""
+
+CLOCK_TOLERANCE_US = 60 * 1_000_000
+"""Clocks of machines differ by less. A journal that is further ahead was written in fast time."""
+
+log = structlog.get_logger("onseju")
 
 Progress = Callable[[str, int, int], None]
 """Told while starting: what is being done, how much of it is done, how much there is. What it raises ends the start."""
@@ -78,6 +98,7 @@ class Venue:
 
     def __init__(self, settings: Settings) -> None:
         """Open everything. Raises `CannotStartError`, or `JournalError` for the journal."""
+        self.pack = rule_pack(settings.rules)
         try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             key = admin_key(settings)
@@ -90,7 +111,17 @@ class Venue:
         self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
         self.bus = InprocBus(capacity=settings.bus_capacity)
         self.exchange_task: asyncio.Task[None] | None = None
-        self.exchange = Exchange(ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue)
+        self.clock = FastClock(settings.clock_speed) if settings.market_hours == "fast" else RealClock()
+        self.exchange = Exchange(
+            ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue, clock=self.clock
+        )
+        self.plans = (
+            None
+            if settings.market_hours == "always"
+            else DayPlans(SESSIONS[settings.sessions], krx_calendar(), settings.seed)
+        )
+        self.watch = PhaseWatch()
+        self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=settings.seed)
         self.market = Market(self.journal.journal_id)
         self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
         self.projector = Projector(
@@ -107,11 +138,14 @@ class Venue:
                 f"{error} The users, sessions and keys in it cannot be rebuilt: put a copy of it back from a backup."
             ) from error
         self.queues = QueuePositions()
+        self.stories = Stories(self.journal)
         source = MarketSource(self.market)
         self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
+        self.bus.subscribe(self.watch.listen)  # before the market, which asks the timetable
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)
         self.bus.subscribe(self.queues.listen)
+        self.bus.subscribe(self.stories.listen)
         self.bus.subscribe(self.ring.listen)
         self.bus.subscribe(self.projector.listen)
         self.gateway = Gateway(
@@ -122,10 +156,20 @@ class Venue:
             queries=self.queries,
             market=self.market,
             queues=self.queues,
+            stories=self.stories,
             kis=self._kis_desk(),
             ring=self.ring,
             identity=self.identity,
+            timetable=Timetable(
+                self.clock,
+                market_hours=settings.market_hours,
+                speed=self.clock.speed,
+                plans=self.plans,
+                watch=self.watch,
+            ),
         )
+        self.market.phase_end = self.gateway.timetable.phase_end
+        self.market.clock = lambda: clock_view(self.gateway)
 
     def app(self) -> Starlette:
         """The HTTP application on these stages."""
@@ -139,8 +183,10 @@ class Venue:
         return LiveDesk(kis, settings.kis_layout, share_with_loopback=settings.kis_share_with_loopback)
 
     @contextlib.asynccontextmanager
-    async def running(self, progress: Progress | None = None) -> AsyncIterator[Venue]:
+    async def running(self, progress: Progress | None = None, *, schedule: bool = True) -> AsyncIterator[Venue]:
         """Replay, begin, catch the projections up; inside, the venue takes commands; afterwards everything is closed.
+
+        Without `schedule` no phase and no day begins: for a moment's work on a venue whose hours are not known.
 
         Raises `CannotStartError`, `JournalError`, and what `progress` raises.
         """
@@ -148,14 +194,18 @@ class Venue:
         tasks: list[asyncio.Task[None]] = []
         try:
             self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_))
+            self._start_clock()
             self.exchange_task = asyncio.create_task(self.exchange.run(), name="exchange")
             tasks.append(self.exchange_task)
             try:
                 await begin(self.bus, self.exchange, self._first_commands())
                 await finish_openings(self.gateway)
+                if schedule:
+                    await self.scheduler.run_due()
             except StoppedError:
                 raise CannotStartError(f"The exchange has stopped: {self.exchange.stopped}") from self.exchange.stopped
-            tasks.append(asyncio.create_task(Scheduler(self.bus, self.market.clock_day).run(), name="scheduler"))
+            if schedule:
+                tasks.append(asyncio.create_task(self.scheduler.run(), name="scheduler"))
             try:
                 self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
             except ProjectionError as error:
@@ -191,9 +241,36 @@ class Venue:
         """A user to log in with, made where it is missing."""
         await ensure_account(self.gateway, name, password=password)
 
+    def _start_clock(self) -> None:
+        """The exchange's time does not go back behind the journal's end."""
+        last_ts, now = self.exchange.last_ts, now_us()
+        if self.plans is not None and isinstance(self.clock, FastClock):
+            self.clock.start(fast_start(self.plans, self.watch, last_ts, now))
+        elif last_ts > now + CLOCK_TOLERANCE_US:
+            log.warning("clock_ahead", journal=timestamp(last_ts), machine=timestamp(now))
+            self.clock.start(last_ts)
+
     def _first_commands(self) -> list[Request]:
-        today = trading_day(now_us())
-        return packs.commands(self.settings.rules, today) + instruments.list_commands(self.settings.rules)
+        now = self.clock()
+        return first_commands(
+            self.pack,
+            korean_day(now) if self.plans is None else self.plans.trading_day_at(now),
+            venue_account=VENUE_ACCOUNT,
+            owner=VENUE_OWNER,
+            sessions=None if self.plans is None else self.settings.sessions,
+        )
+
+
+def rule_pack(rules: str) -> RulePack:
+    """The pack that the setting names: one that ships, or a host's own file. Raises `CannotStartError`."""
+    if rules in packs.RULES_NAMES:
+        return packs.PACKS[packs.rules_name(rules)]
+    try:
+        return pack_file.read(Path(rules))
+    except pack_file.PackFileError as error:
+        raise CannotStartError(f"The rules cannot be used. {error}") from error
+    except OSError as error:
+        raise CannotStartError(f"The rules cannot be read: {rules} ({error.strerror}).") from error
 
 
 def admin_key(settings: Settings) -> str:

@@ -36,7 +36,7 @@ app.add_typer(scenarios_app, name="scenarios")
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
-Rules = Literal["krx", "plain"]
+MarketHours = Literal["krx", "always", "fast"]
 EngineName = Literal["reference"]
 
 
@@ -58,7 +58,13 @@ def up(
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port. Default 8000; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where the data lies. Default ./data.")] = None,
-    rules: Annotated[Rules | None, typer.Option(help="The market's rules, for a new venue. Default krx.")] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="The rules of a new venue: krx, plain, or a TOML file of your own. Default krx.")
+    ] = None,
+    market_hours: Annotated[
+        MarketHours | None,
+        typer.Option(help="Korea's hours, always open, or a trading day in about a minute. Default always."),
+    ] = None,
     engine: Annotated[EngineName | None, typer.Option(help="The matching engine. Default reference.")] = None,
     bots: Annotated[bool | None, typer.Option("--bots/--no-bots", help="A market that lives. Default: bots.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the bots' draws. Default 1.")] = None,
@@ -76,6 +82,7 @@ def up(
         port=port,
         data_dir=data_dir,
         rules=rules,
+        market_hours=market_hours,
         engine=engine,
         bots=bots,
         seed=seed,
@@ -153,7 +160,7 @@ def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
     async def create() -> httpx.Response:
         venue = Venue(settings)
         async with (
-            venue.running(),
+            venue.running(schedule=False),
             httpx.AsyncClient(transport=httpx.ASGITransport(venue.app()), base_url="http://localhost") as client,
         ):
             return await client.post("/v1/admin/accounts", json=body, headers=_admin(venue.settings))

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ from onseju.bots.process import BotProcess
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.push.messages import MAX_MESSAGE_BYTES
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
+from onseju.rules.calendar import KST
 from onseju.settings import Settings
 
 DEMO_NAME = "demo"
@@ -191,14 +193,30 @@ async def _demo_user(venue: Venue) -> str | None:
 
 
 def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: bool) -> None:
-    market = f"{len(venue.market.directory.all())} instruments, rules {venue.settings.rules}"
+    market = f"{len(venue.market.directory.all())} instruments, rules {venue.pack.name}"
     console.print(f"\n[bold]온세주 Onseju is open[/bold] at [bold]{url}[/bold]  (the API's documentation: {url}/docs)")
     console.print(f"  market    {market}, {'bots trade (--no-bots turns them off)' if bots else 'no bots'}")
+    console.print(f"  hours     {_hours(venue)}")
     if demo:
         console.print(f"  log in    {demo}")
     console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}")
     console.print(f"  data      {venue.settings.data_dir.resolve()}")
     console.print("  stop      Ctrl-C; nothing acknowledged is lost\n")
+
+
+def _hours(venue: Venue) -> str:
+    """The market's hours, its phase, and what comes next."""
+    timetable = venue.gateway.timetable
+    following = timetable.next_phase()
+    phase = venue.market.phase.label
+    if following is None:
+        return f"always open, now {phase}  (--market-hours krx follows Korea's day, fast runs it in about a minute)"
+    at = datetime.fromtimestamp(following.ts // 1_000_000, KST)
+    speed = f" at {timetable.speed:g} times the speed" if timetable.speed != 1 else ""
+    return (
+        f"{venue.settings.sessions}{speed}, trading day {venue.market.trading_day}, now {phase}, "
+        f"next {following.phase.label} at {at:%Y-%m-%d %H:%M:%S} (Korea)"
+    )
 
 
 @contextlib.contextmanager

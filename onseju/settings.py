@@ -22,7 +22,14 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     data_dir: Path = Path("data")
     venue: int = 1
-    rules: Literal["krx", "plain"] = "krx"
+    rules: str = "krx"
+    """Rules of a new venue: `krx`, `plain`, or the path of a TOML file with a host's own pack."""
+    market_hours: Literal["krx", "always", "fast"] = "always"
+    """When the market is open: Korea's hours, day and night, or Korea's hours in fast time."""
+    sessions: Literal["krx", "nxt"] = "krx"
+    """Whose hours: those of KRX or of Nextrade."""
+    clock_speed: float = Field(570.0, ge=1, le=3600)
+    """Seconds of the exchange's time in a real second, with `market_hours = "fast"`: 08:30 to 18:00 in a minute."""
     engine: Literal["reference"] = "reference"
     bots: bool = True
     seed: int = 1
@@ -66,6 +73,13 @@ class Settings(BaseSettings):
     """With the real KIS: let pages on this machine have the host's approval key, not only the admin's."""
     kis_layout: Literal["auto", "old", "mid", "new"] = "auto"
     """Record widths of KIS frames: by the date (they changed in June and on 2026-09-14), or always the same."""
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_ship_or_stand_in_a_file(cls, rules: str) -> str:
+        if rules not in ("krx", "plain") and not rules.endswith(".toml"):
+            raise ValueError("krx, plain, or the path of a TOML file (its name ends in .toml)")
+        return rules
 
     @field_validator("admin_key")
     @classmethod

@@ -150,6 +150,13 @@ impl Book {
         &mut self.sides[side.index()]
     }
 
+    /// Whether no order rests or sleeps here.
+    pub fn is_empty(&self) -> bool {
+        self.sides.iter().all(|side| {
+            side.limits.is_empty() && side.markets.count + side.midpoints.count == 0 && side.stops.is_empty()
+        })
+    }
+
     /// Whether resting orders could come to cross by themselves: midpoint orders, or market orders of both sides.
     #[inline]
     pub fn has_moving_prices(&self) -> bool {

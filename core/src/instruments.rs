@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::book::Book;
 use crate::rulebook::{Rules, Values};
-use crate::ticks::{Bands, PriceLimits, ceil_to_grid, floor_to_grid, is_on_grid, next_down, next_up, price_limits};
-use crate::words::{Phase, Side};
+use crate::ticks::{Bands, PriceLimits, ceil_to_grid, first_day_limits, floor_to_grid, is_on_grid, next_down, next_up, price_limits};
+use crate::words::{Phase, Rule, Side};
 
 const BILLION: i128 = 1_000_000_000;
 
@@ -107,12 +107,25 @@ impl Instrument {
         self.base_price = if price != 0 { ceil_to_grid(&self.bands, price) } else { 0 };
         self.last_price = self.base_price;
         self.auction_price = self.base_price;
-        self.limits = price_limits(self.base_price, self.listing.limit_ppm, &self.bands, self.listing.leverage);
-        self.book = Book::new(self.limits, &self.bands);
+        self.book.pool = None;
+        self.set_limits();
+    }
+
+    /// Fix the day's limits, which follow from the base price. The book is empty then, and fits itself to them.
+    pub fn set_limits(&mut self) {
+        self.limits = if self.rules.is_new {
+            first_day_limits(self.base_price, &self.bands)
+        } else {
+            price_limits(self.base_price, self.listing.limit_ppm, &self.bands, self.listing.leverage)
+        };
+        let pool = self.book.pool.take();
+        self.book = Book { pool, ..Book::new(self.limits, &self.bands) };
     }
 
     /// A trading day begins; `close` is the price at which the one before it ended. The phase stays.
     pub fn begin_day(&mut self, close: i64) {
+        self.own_rules.remove(&u32::from(Rule::NewListing as u8));
+        self.rules.is_new = false;
         self.set_base(close);
         self.close_price = 0;
         self.phases_done.clear();

@@ -299,7 +299,7 @@ impl Engine {
     #[inline]
     fn trade(&mut self, taker: u32, maker: u32, instrument: usize, price: i64, qty: i64) {
         if self.state.instruments[instrument].book.pool.is_some() {
-            self.take_turn(maker, instrument, qty);
+            self.take_turn(maker, instrument, price, qty);
         }
         self.take_from_book(maker, instrument, qty);
         let taker_side = self.state.orders[taker].side();
@@ -311,10 +311,10 @@ impl Engine {
 
     /// Count a trade of an order against its turn in the pool.
     #[cold]
-    fn take_turn(&mut self, maker: u32, instrument: usize, qty: i64) {
+    fn take_turn(&mut self, maker: u32, instrument: usize, price: i64, qty: i64) {
         self.touch(instrument);
         if let Some(pool) = &mut self.state.instruments[instrument].book.pool {
-            pool.take(&self.state.orders, maker, qty);
+            pool.take(&self.state.orders, maker, price, qty);
         }
     }
 

@@ -168,5 +168,8 @@ pub(crate) fn check_phase(terms: &Terms, instrument: &Instrument) -> Checked {
     let bit = if terms.is_fixed { OrderType::Limit.bit() } else { terms.order_type.bit() };
     let immediate = terms.time_in_force == TimeInForce::Day
         || (instrument.phase == Phase::Continuous && instrument.rules.immediate_types & bit != 0);
-    if types & bit == 0 || !immediate { Err(Reason::OrderTypeNotAllowed) } else { Ok(()) }
+    // On the first day of a listing there is no price yet that an order without a limit could go by (KRX rules 1.3).
+    let at_market = OrderType::Market.bit() | OrderType::Stop.bit();
+    let is_blind = instrument.rules.is_new && instrument.close_price == 0 && at_market & bit != 0;
+    if types & bit == 0 || is_blind || !immediate { Err(Reason::OrderTypeNotAllowed) } else { Ok(()) }
 }

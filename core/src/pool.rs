@@ -69,11 +69,12 @@ impl Pool {
         self.open(orders).next().copied()
     }
 
-    /// Count a trade of the order whose turn it is, before the trade takes its shares.
-    pub fn take(&mut self, orders: &Orders, place: u32, qty: i64) {
+    /// Count a trade of the order whose turn it is, before the trade takes its shares. What a market order of
+    /// the pool trades at another price than the pool's is not of its turn.
+    pub fn take(&mut self, orders: &Orders, place: u32, price: i64, qty: i64) {
         while let Some(turn) = self.turns.get_mut(self.over) {
             if turn.open_qty(orders) != 0 {
-                if turn.place == place {
+                if turn.place == place && price == self.price {
                     turn.qty -= qty;
                 }
                 return;

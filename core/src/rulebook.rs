@@ -47,6 +47,8 @@ pub(crate) struct Rules {
     types: [i64; 10],
     pub vi_dynamic_ppm: u32,
     pub vi_static_ppm: u32,
+    /// Whether this is the first day of its listing.
+    pub is_new: bool,
 }
 
 impl Rules {
@@ -98,6 +100,7 @@ impl RuleBook {
             types,
             vi_dynamic_ppm: value(Rule::ViDynamicPpm, listed_dynamic_ppm.into()) as u32,
             vi_static_ppm: value(Rule::ViStaticPpm, listed_static_ppm.into()) as u32,
+            is_new: own.get(&u32::from(Rule::NewListing as u8)) == Some(&1),
         }
     }
 
@@ -121,7 +124,8 @@ impl RuleBook {
     }
 }
 
-/// The rule with this number, where it exists and may have this value. `PreviousPrice` is not kept as a rule.
+/// The rule with this number, where it exists and may have this value. `venue_desk.rs` answers for `PreviousPrice` and
+/// `NewListing`.
 pub(crate) fn rule_with_value(number: u32, value: i64, for_one_instrument: bool) -> Option<Rule> {
     let rule = Rule::from_u8(u8::try_from(number).ok()?)?;
     let word = u8::try_from(value).ok();
@@ -139,7 +143,7 @@ pub(crate) fn rule_with_value(number: u32, value: i64, for_one_instrument: bool)
         | Rule::ViDynamicPpm
         | Rule::ViStaticPpm => (0..=PPM).contains(&value),
         Rule::MaxOrderQty => fits(value.into()),
-        Rule::PreviousPrice => false,
+        Rule::PreviousPrice | Rule::NewListing => false,
         Rule::ImmediateTypes
         | Rule::TypesOpeningAuction
         | Rule::TypesContinuous

@@ -123,6 +123,9 @@ impl Engine {
         }
         let found = &mut self.state.instruments[instrument];
         found.phase = phase;
+        if !phase.is_auction() {
+            found.indicated = (0, 0);
+        }
         found.is_extended = false;
         found.awaits_uncross = phase.is_auction() || (found.awaits_uncross && !phase.is_continuous());
         self.out.events.phase_changed(found, self.state.counters.trading_day, occurrence, reason);
@@ -207,7 +210,7 @@ impl Engine {
         self.expire(open, Reason::DayEnded);
         for (instrument, close) in closes.into_iter().enumerate() {
             self.touch(instrument);
-            self.hash_without_phases(instrument);
+            self.hash_without_day(instrument);
             self.state.instruments[instrument].begin_day(close);
             self.out.events.price_limits_set(&self.state.instruments[instrument]);
         }

@@ -11,6 +11,7 @@ use crate::instruments::Instrument;
 use crate::repeats::{FirstUse, Key};
 use crate::slab::NONE;
 use crate::state::Counters;
+use crate::words::Rule;
 
 /// A record's canonical bytes, built up field by field.
 struct Record {
@@ -344,12 +345,15 @@ impl Engine {
         }
     }
 
-    /// Call before a day's phase changes are forgotten.
-    pub(crate) fn hash_without_phases(&mut self, place: usize) {
+    /// Call before a day's phase changes are forgotten, and that it was the first of a listing.
+    pub(crate) fn hash_without_day(&mut self, place: usize) {
         if self.hash.is_on {
             let instrument = &self.state.instruments[place];
             let done = instrument.phases_done.iter();
             let was = done.fold(0_u128, |sum, done| sum.wrapping_add(phase_done_hash(instrument.number, *done)));
+            let rule = u32::from(Rule::NewListing as u8);
+            let new_listing = instrument.own_rules.get(&rule);
+            let was = was.wrapping_add(new_listing.map_or(0, |value| rule_hash(instrument.number, rule, *value)));
             self.change(was, 0);
         }
     }

@@ -12,6 +12,11 @@ pub(crate) struct PriceLimits {
     pub lower: i64,
 }
 
+/// On the first day of a listing prices may rise by three times the base price, to 400 %...
+pub(crate) const FIRST_DAY_RISE: i64 = 3;
+/// ...and fall by 40 % of it, to 60 % (KRX BR 20).
+const FIRST_DAY_FALL_PPM: u32 = 400_000;
+
 /// A grid price may lie above every number of 64 bits where a table has a huge tick; it is then cut to the largest.
 fn narrow(price: i128) -> i64 {
     i64::try_from(price).unwrap_or(i64::MAX)
@@ -83,12 +88,27 @@ pub(crate) fn price_limits(base: i64, limit_ppm: u32, bands: &[(i64, i64)], leve
     if limit_ppm == 0 || base <= 0 {
         return PriceLimits::default();
     }
-    let rate = i128::from(base) * i128::from(limit_ppm) / i128::from(PPM);
-    let tick = i128::from(tick_size(bands, base));
-    let band = (rate - rate % tick).max(1) * i128::from(leverage.unsigned_abs());
-    let wide = |price: i128| i64::try_from(price.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or(i64::MAX);
+    let band = cut_band(base, limit_ppm, bands) * i128::from(leverage.unsigned_abs());
+    limits_around(base, band, band, bands)
+}
+
+/// The limits of a new listing's first day from its base price: 60 and 400 % of it, brought onto the grid like those of other
+/// days (KRX BR 20).
+pub(crate) fn first_day_limits(base: i64, bands: &[(i64, i64)]) -> PriceLimits {
+    let rise = i128::from(FIRST_DAY_RISE) * i128::from(base);
+    limits_around(base, rise, cut_band(base, FIRST_DAY_FALL_PPM, bands), bands)
+}
+
+fn limits_around(base: i64, rise: i128, fall: i128, bands: &[(i64, i64)]) -> PriceLimits {
+    let base = i128::from(base);
     PriceLimits {
-        upper: floor_to_grid(bands, wide(i128::from(base) + band)),
-        lower: ceil_to_grid(bands, wide(i128::from(base) - band)),
+        upper: floor_to_grid(bands, narrow(base + rise)),
+        lower: ceil_wide(bands, base - fall),
     }
+}
+
+/// How far prices may go at a rate: cut down to a multiple of the base price's own tick, at least 1.
+fn cut_band(base: i64, rate_ppm: u32, bands: &[(i64, i64)]) -> i128 {
+    let band = i128::from(base) * i128::from(rate_ppm) / i128::from(PPM);
+    (band - band % i128::from(tick_size(bands, base))).max(1)
 }

@@ -17,18 +17,18 @@ impl Engine {
         if !self.is_plain_case(place, instrument) {
             return Trial::new(self, instrument, place).fills();
         }
+        // What stands at the levels that it would come to, best first, up to the first that it must not trade at.
         let order = &self.state.orders[place];
-        let mut there = 0_i128;
+        let mut lacks = order.leaves_qty;
         for level in instrument.book.side(order.side().opposite()).limits.iter() {
-            if !(order.is_market() || order.side().reaches(order.limit_price, level.price)) {
-                break;
+            let allows = order.is_market() || order.side().reaches(order.limit_price, level.price);
+            if !allows || instrument.interruption(level.price, instrument.last_price).is_some() {
+                return false;
             }
-            if instrument.interruption(level.price, instrument.last_price).is_none() {
-                there += i128::from(level.qty);
-            }
-            if there >= order.leaves_qty.into() {
+            if level.qty >= lacks {
                 return true;
             }
+            lacks -= level.qty;
         }
         false
     }
@@ -93,7 +93,7 @@ impl<'a> Trial<'a> {
                 match self.instrument.rules.self_trade_prevention {
                     SelfTradePrevention::Off => {}
                     SelfTradePrevention::CancelResting => {
-                        self.remove(maker);
+                        self.end(maker);
                         continue;
                     }
                     _ => return false,
@@ -109,10 +109,16 @@ impl<'a> Trial<'a> {
                 self.trade(maker, price, qty);
             }
             if self.orders[maker].leaves_qty != 0 && maker_can == qty && qty < wanted {
-                self.remove(maker);
+                self.end(maker);
             }
         }
         true
+    }
+
+    /// Take an order out of the book, and out of its turns in a pool.
+    fn end(&mut self, place: u32) {
+        self.remove(place);
+        self.orders[place].leaves_qty = 0;
     }
 
     fn remove(&mut self, place: u32) {
@@ -122,7 +128,7 @@ impl<'a> Trial<'a> {
 
     fn trade(&mut self, maker: u32, price: i64, qty: i64) {
         if let Some(pool) = &mut self.instrument.book.pool {
-            pool.take(&self.orders, maker, qty);
+            pool.take(&self.orders, maker, price, qty);
         }
         if qty == self.orders[maker].leaves_qty {
             self.remove(maker);

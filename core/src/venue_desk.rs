@@ -9,6 +9,7 @@ use crate::reasons::{Checked, Reason};
 use crate::rulebook::{Values, is_rate, rule_with_value};
 use crate::session_desk::is_day;
 use crate::slab::Fifo;
+use crate::ticks::FIRST_DAY_RISE;
 use crate::words::{AccountKind, Board, Phase, Rule, Security};
 
 /// A daily price limit of ten times the base price is the widest.
@@ -43,6 +44,9 @@ impl Engine {
         let (rule, value) = (command.u32(64), command.i64(72));
         if rule == Rule::PreviousPrice as u32 {
             return self.set_previous_price(command, instrument, value);
+        }
+        if rule == Rule::NewListing as u32 {
+            return self.set_new_listing(command, instrument, value);
         }
         let is_homeless_fee = is_rate(rule) && value > 0 && self.state.counters.venue_account == 0;
         if is_homeless_fee || rule_with_value(rule, value, instrument.is_some()).is_none() {
@@ -88,6 +92,33 @@ impl Engine {
         self.state.instruments[place].last_price = value;
         self.out.events.rule_set(number, command.u32(64), value);
         self.price_moved(place);
+    }
+
+    /// Say that an instrument is in the first day of its listing, or that it is not: before its first trade and while it has
+    /// no open orders, whose reservations may hang on the limits.
+    fn set_new_listing(&mut self, command: Command, instrument: Option<usize>, value: i64) {
+        let number = command.instrument();
+        let may_be = |place: &usize| {
+            let found = &self.state.instruments[*place];
+            found.has_limits() && found.close_price == 0 && (0..=1).contains(&value) && found.book.is_empty()
+        };
+        let Some(place) = instrument.filter(may_be) else {
+            return self.out.events.request_rejected(command, Reason::InvalidCommand, number);
+        };
+        let found = &self.state.instruments[place];
+        if value != 0 && i128::from(found.base_price) * i128::from(1 + FIRST_DAY_RISE) > MAX_AMOUNT.into() {
+            return self.out.events.request_rejected(command, Reason::AmountTooLarge, number);
+        }
+        let rule = command.u32(64);
+        self.hash_without_instrument(place);
+        let found = &mut self.state.instruments[place];
+        let was = found.own_rules.insert(rule, value);
+        found.rules.is_new = value == 1;
+        found.set_limits();
+        self.hash_with_instrument(place);
+        self.hash_rule(number, rule, was, value);
+        self.out.events.rule_set(number, rule, value);
+        self.out.events.price_limits_set(&self.state.instruments[place]);
     }
 
     /// Set a band of a tick table that no instrument uses yet: open orders would not be on the new grid.

@@ -15,10 +15,11 @@ impl Instrument {
     ///
     /// The dynamic one measures from `last_price`, the previous price when the order arrived; the static one from the last
     /// auction's price. Continuous trading and the closing auction know both, the opening auction the static one alone, the
-    /// auctions after an interruption or a halt none. In the closing auction the dynamic rate is two thirds of the usual.
+    /// auctions after an interruption or a halt none, nor does the first day of a listing. In the closing auction the dynamic
+    /// rate is two thirds of the usual.
     #[inline]
     pub fn interruption(&self, price: i64, last_price: i64) -> Option<Reason> {
-        if self.rules.vi_dynamic_ppm == 0 && self.rules.vi_static_ppm == 0 {
+        if (self.rules.vi_dynamic_ppm == 0 && self.rules.vi_static_ppm == 0) || self.rules.is_new {
             return None;
         }
         let dynamic_ppm = match self.phase {

@@ -95,6 +95,7 @@ words! {
         ViStaticPpm = 13,
         PreviousPrice = 14,
         ImmediateTypes = 15,
+        NewListing = 16,
         TypesOpeningAuction = 34,
         TypesContinuous = 35,
         TypesClosingAuction = 36,

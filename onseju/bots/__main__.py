@@ -92,7 +92,7 @@ def make_bots(
     symbols = [listing.symbol for listing in listings]
     bots: list[MarketMaker | NoiseTrader] = []
     if keys.market_maker:
-        bots.append(MarketMaker(Client(url, keys.market_maker), seed))
+        bots.append(MarketMaker(Client(url, keys.market_maker), seed, market.sessions))
     for number, key in enumerate(keys.noise, 1):
         rate = NOISE_ORDERS_PER_S / len(keys.noise) * min(1.0, len(symbols) / INSTRUMENTS)
         trader = Trader(seed, f"noise-{number}", symbols, rate)

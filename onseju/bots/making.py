@@ -14,6 +14,7 @@ from onseju.bots.market_maker import Maker, changes
 from onseju.bots.orders import Action, Move, Place, Side
 from onseju.bots.own_orders import OwnOrders
 from onseju.bots.pace import Beat, Patience
+from onseju.bots.sessions import Sessions
 
 ROUND_S = 1.0
 """In this time each instrument has its turn once."""
@@ -21,6 +22,8 @@ LOOK_UP_EVERY = 60
 """Rounds after which limits and base prices are asked for again (a new trading day), and small quotes may grow."""
 GONE = ("order_done", "order_not_found")
 SHORT = ("insufficient_cash", "insufficient_shares")
+SHUT = ("market_closed", "halted", "order_type_not_allowed")
+"""The phase has just changed; the market's own word of it is under way."""
 
 
 class _Desk:
@@ -50,8 +53,9 @@ class _Desk:
 class MarketMaker:
     """One market maker for all instruments, with an account of its own."""
 
-    def __init__(self, client: Client, seed: int) -> None:
+    def __init__(self, client: Client, seed: int, sessions: Sessions) -> None:
         self._client = client
+        self._sessions = sessions
         self._seed = seed
         self._own = OwnOrders()
         self._desks: dict[str, _Desk] = {}
@@ -105,8 +109,10 @@ class MarketMaker:
                     desk.maker.recover()
 
     def _wanted(self, desk: _Desk) -> list[Action]:
-        """A step of the instrument's time, and what is to do for it."""
+        """A step of the instrument's time, and what is to do for it. While the market is shut time stands still."""
         symbol, grid = desk.listing.symbol, desk.listing.grid
+        if not self._sessions.of(symbol).is_open:
+            return []
         quotes = desk.maker.quotes(desk.fair.step(), desk.surplus, grid)
         return changes(symbol, self._own.of(symbol), quotes)
 
@@ -140,7 +146,7 @@ class MarketMaker:
     def _refused(self, symbol: str, side: Side, refused: Refused) -> None:
         if refused.code in SHORT:
             self._desks[symbol].maker.refused(side)
-        else:
+        elif refused.code not in SHUT:
             self._stale = True  # the day's prices may have changed
 
     async def _look_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The best bid and ask of every instrument, as the public book channel tells them."""
+"""The best bid and ask of every instrument, and what the market takes of it now, as the public channels tell them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from onseju.bots.client import Client
 from onseju.bots.http import UnavailableError
 from onseju.bots.noise import Top
 from onseju.bots.pace import Patience
+from onseju.bots.sessions import Sessions
 
 EMPTY = Top(None, None)
 
@@ -21,6 +22,7 @@ class MarketData:
         self._symbols = list(symbols)
         self._tops: dict[str, Top] = {}
         self._last: dict[str, str | None] = {}
+        self.sessions = Sessions()
         self._patience = Patience("market data")
 
     def top(self, symbol: str) -> Top:
@@ -28,31 +30,34 @@ class MarketData:
         return self._tops.get(symbol, EMPTY)
 
     async def run(self) -> None:
-        """Follow until canceled."""
-        channel = {"name": "book", "symbols": self._symbols, "depth": 1}
+        """Follow until canceled: the phases, and the books of the symbols."""
+        channels = ({"name": "market"}, {"name": "book", "symbols": self._symbols, "depth": 1})
         while True:
             try:
-                async with self._client.subscribe(channel) as frames:
+                async with self._client.subscribe(*channels) as frames:
                     self._patience.rewarded()
                     async for frame in frames:
                         self.take(frame)
                 raise UnavailableError("the books ended")
             except UnavailableError as error:
                 self._tops.clear()
+                self._last.clear()
+                self.sessions.forget()
                 await self._patience.wait(error)
 
     def take(self, frame: Mapping[str, Any]) -> None:
         """Take in a snapshot or a delta. Raises `UnavailableError` where a delta does not continue what is known."""
         data = frame["data"]
-        symbol = data["symbol"]
-        if frame["type"] == "snapshot":
-            before = EMPTY
-        elif frame["prev"] == self._last.get(symbol, ""):
-            before = self.top(symbol)
-        else:
-            raise UnavailableError(f"a gap in the book of {symbol}")
-        self._last[symbol] = frame["id"]
-        self._tops[symbol] = Top(_best(before.bid, data["bids"]), _best(before.ask, data["asks"]))
+        channel = "the market" if frame["ch"] == "market" else f"the book of {data['symbol']}"
+        is_snapshot = frame["type"] == "snapshot"
+        if not is_snapshot and frame["prev"] != self._last.get(channel, ""):
+            raise UnavailableError(f"a gap in {channel}")
+        self._last[channel] = frame["id"]
+        if frame["ch"] == "market":
+            self.sessions.take(data)
+            return
+        before = EMPTY if is_snapshot else self.top(data["symbol"])
+        self._tops[data["symbol"]] = Top(_best(before.bid, data["bids"]), _best(before.ask, data["asks"]))
 
 
 def _best(level: tuple[int, int] | None, changed: Iterable[tuple[int, int, int]]) -> tuple[int, int] | None:

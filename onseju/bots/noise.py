@@ -11,6 +11,7 @@ import msgspec
 
 from onseju.bots.grid import PriceGrid
 from onseju.bots.orders import BUY, SELL, Place, Side
+from onseju.bots.sessions import Session
 
 Style = Literal["market", "sweep", "cross", "rest"]
 
@@ -29,6 +30,10 @@ IMPROVE_CHANCE = 0.5
 FULL_BIAS_VALUE = 300_000_000
 """Worth of shares too many (or too few) at which a trader sells (buys) as often as `BIAS` allows."""
 BIAS = 0.4
+
+
+CONTINUOUS = Session(takes=frozenset({"limit", "market"}))
+"""A market that takes the bots' orders and trades them at once."""
 
 
 class Intention(msgspec.Struct, frozen=True):
@@ -78,28 +83,49 @@ class Trader:
         return Intention(symbol, lean, style, worth, depth, stream.random() < IMPROVE_CHANCE)
 
 
-def decide(intention: Intention, top: Top, surplus_qty: int, grid: PriceGrid) -> Place | None:
+def decide(
+    intention: Intention, top: Top, surplus_qty: int, grid: PriceGrid, session: Session = CONTINUOUS
+) -> Place | None:
     """The order that follows from an intention in this market; None where there is nothing to trade with.
 
     `surplus_qty` is how many shares more are held than at the start; it turns the side, so that no trader runs dry.
     """
     near = top.bid or top.ask
-    if near is None:
+    if near is None or not session.is_open:
         return None
     surplus = max(-1.0, min(1.0, surplus_qty * near[0] / FULL_BIAS_VALUE))
     side: Side = BUY if intention.lean < 0.5 - BIAS * surplus else SELL
+    if session.collects:
+        return _auction_order(intention, side, session.indicative_price or near[0], grid, session)
     own, opposite = (top.bid, top.ask) if side == BUY else (top.ask, top.bid)
     if intention.style != "rest" and opposite is None:
         return None
     price = (opposite or near)[0]
-    qty = max(1, int(min(intention.worth, LARGEST_WORTH) / price))
-    if intention.style == "market":
-        return Place(intention.symbol, side, qty)
+    qty = _qty(intention, price)
     if intention.style == "sweep" and opposite is not None:
-        return Place(intention.symbol, side, max(1, min(opposite[1], LARGEST_WORTH // price)))
-    if intention.style == "cross":
+        qty = max(1, min(opposite[1], LARGEST_WORTH // price))
+    if intention.style in ("market", "sweep") and "market" in session.takes:
+        return Place(intention.symbol, side, qty)
+    if intention.style != "rest":
         return Place(intention.symbol, side, qty, price)
     return Place(intention.symbol, side, qty, _resting_price(intention, side, own, price, grid))
+
+
+def _auction_order(intention: Intention, side: Side, expected: int, grid: PriceGrid, session: Session) -> Place | None:
+    """While an auction collects nothing trades: some want in at any price, the others around the expected one."""
+    qty = _qty(intention, expected)
+    if intention.style == "market" and "market" in session.takes:
+        return Place(intention.symbol, side, qty)
+    eager = intention.style != "rest" or intention.improves
+    step = grid.up if (side == BUY) == eager else grid.down
+    price = expected
+    for _ in range(intention.depth):
+        price = step(price) or price
+    return Place(intention.symbol, side, qty, price)
+
+
+def _qty(intention: Intention, price: int) -> int:
+    return max(1, int(min(intention.worth, LARGEST_WORTH) / price))
 
 
 def _resting_price(

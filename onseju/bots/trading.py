@@ -78,7 +78,8 @@ class NoiseTrader:
     async def _follow(self, intention: Intention) -> None:
         symbol = intention.symbol
         surplus = self._held.get(symbol, 0) - (self._home or {}).get(symbol, 0)
-        order = decide(intention, self._market.top(symbol), surplus, self._grids[symbol])
+        session = self._market.sessions.of(symbol)
+        order = decide(intention, self._market.top(symbol), surplus, self._grids[symbol], session)
         if order is None:
             return
         if self._appetite < 1.0:

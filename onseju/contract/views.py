@@ -43,7 +43,10 @@ def average(amount: int, qty: int) -> str | None:
 
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
-    """An order. Always leaves_qty + filled_qty + canceled_qty = qty."""
+    """An order. Always leaves_qty + filled_qty + canceled_qty = qty.
+
+    `end_reason` says why a canceled or expired order ended though its owner did not ask: `ioc_remainder`, `day_ended`, …
+    """
 
     order_id: int
     client_order_id: str | None
@@ -63,6 +66,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     avg_fill_price: str | None
     status: str
     reject_reason: str | None
+    end_reason: str | None
     seq: int
     ts: str
 
@@ -93,13 +97,20 @@ class FillView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BalanceView(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's cash, in the venue's smallest unit."""
+    """An account's cash, in the venue's smallest unit.
+
+    `cash` counts every trade at once: it can be ordered with (`available` of it). What has been settled by today is
+    `settled_cash` (예수금, D), by the next trading day `cash_d1` (D+1), by the one after it `cash_d2` (D+2, all of `cash`).
+    """
 
     kind: str = "balance"
     account_id: int
     cash: int
     reserved: int
     available: int
+    settled_cash: int
+    cash_d1: int
+    cash_d2: int
     seq: int
     ts: str
 
@@ -132,6 +143,12 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     ts: str
 
 
+def end_reason(status: int, reason: int) -> str | None:
+    """Why an order with this status ended; None where its owner asked, or it has not, or was filled or refused."""
+    ended = status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)
+    return Reason(reason).code if ended and reason else None
+
+
 def order_view(event: OrderEvent, texts: Mapping[int, str], symbol_of: SymbolOf) -> OrderView:
     """The order as an event of it tells; `texts` are the block's annotations."""
     return OrderView(
@@ -153,6 +170,7 @@ def order_view(event: OrderEvent, texts: Mapping[int, str], symbol_of: SymbolOf)
         avg_fill_price=average(event.filled_amount, event.filled_qty),
         status=OrderStatus(event.status).label,
         reject_reason=Reason(event.reason).code if event.status == OrderStatus.REJECTED else None,
+        end_reason=end_reason(event.status, event.reason),
         seq=event.seq,
         ts=timestamp(event.ts),
     )
@@ -191,6 +209,9 @@ def balance_view(event: BalanceChanged) -> BalanceView:
         cash=event.cash,
         reserved=event.reserved_cash,
         available=event.cash - event.reserved_cash,
+        settled_cash=event.cash - event.unsettled_d1 - event.unsettled_d2,
+        cash_d1=event.cash - event.unsettled_d2,
+        cash_d2=event.cash,
         seq=event.seq,
         ts=timestamp(event.ts),
     )

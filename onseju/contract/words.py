@@ -133,6 +133,7 @@ class Rule(Word):
     VI_STATIC_PPM = 13
     PREVIOUS_PRICE = 14  # of one instrument, before its first trade of the day: where it is not the base price
     IMMEDIATE_TYPES = 15  # the types that may be IOC or FOK
+    NEW_LISTING = 16  # 1 = one instrument's first day: limits of 60 and 400 % (KRX BR 20); ends with the day
     TYPES_OPENING_AUCTION = 34
     TYPES_CONTINUOUS = 35
     TYPES_CLOSING_AUCTION = 36

@@ -68,6 +68,11 @@ class Exchange:
         self.epoch = 1 if last is None else last.epoch + 1
         self.head_seq = self._next_seq - 1
 
+    @property
+    def last_ts(self) -> int:
+        """The last command's time, microseconds since 1970; 0 while there is none."""
+        return self._last_ts
+
     async def execute(self, commands: Sequence[Request]) -> list[EventBlock]:
         """What `CommandBus.request` does."""
         return await self._bus.request(commands)

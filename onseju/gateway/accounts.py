@@ -12,13 +12,13 @@ from onseju.contract.ids import CLIENT_ORDER_ID
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.reasons import Reason
 from onseju.contract.views import BalanceView, OrderView, PositionView
-from onseju.contract.words import OrderType, Rule, Side
+from onseju.contract.words import OrderType, Side, TimeInForce
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response
-from onseju.gateway.capacity import Question, capacity
+from onseju.gateway.capacity import Question, capacity, reservation
 from onseju.gateway.context import gateway_of
 from onseju.gateway.operations import Operations, Parameter
-from onseju.gateway.order_forms import PRICED
+from onseju.gateway.order_forms import PRICED, STOPPED
 from onseju.gateway.principal import READ
 from onseju.gateway.problems import Problem, language_of
 from onseju.market.directory import Directory
@@ -28,7 +28,7 @@ from onseju.projections.queries import STATUSES
 operations = Operations("account")
 
 WALK_LEVELS = 10_000
-"""Levels of the book that a market order's capacity looks at."""
+"""Levels of the book that the capacity of a market order looks at where it reserves nothing."""
 
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
@@ -62,16 +62,20 @@ class Positions(msgspec.Struct, frozen=True):
 class OrderCapacity(msgspec.Struct, frozen=True, kw_only=True):
     """주문가능: how many shares can be ordered now. Where `max_qty` is 0, `reason` and `detail` say why.
 
-    `unit_cash` is the cash that each share of a buy reserves: the limit price, or for a market order the upper limit;
-    null where nothing is reserved.
+    `unit_cash` is the cash that each share of a buy reserves, commission apart: the limit price where it names one, else
+    the upper limit; null where nothing is reserved, so that `max_qty` is what the cash would pay as far as can be told.
+    `reserved_cash` is what `max_qty` shares would reserve, commission included.
     """
 
     symbol: str
     side: str
     type: str
+    time_in_force: str
     limit_price: int | None
+    stop_price: int | None
     max_qty: int
     unit_cash: int | None
+    reserved_cash: int | None
     available_cash: int
     available_qty: int
     reason: str | None
@@ -141,6 +145,16 @@ async def get_positions(request: Request) -> Response:
         Parameter(
             "limit_price", "For a type that carries one.", {"type": "integer", "minimum": 1, "maximum": MAX_INPUT}
         ),
+        Parameter(
+            "stop_price",
+            "For a type that carries one; left out, it is not looked at.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_INPUT},
+        ),
+        Parameter(
+            "time_in_force",
+            "How long the order shall stand.",
+            {"type": "string", "enum": [word.label for word in TimeInForce], "default": "day"},
+        ),
         reads.MIN_SEQ,
     ),
 )
@@ -152,37 +166,46 @@ async def get_order_capacity(request: Request) -> Response:
     side = Side.parse(reads.choice_asked(request, "side", [side.label for side in Side]))
     type_name = reads.choice_asked(request, "type", [word.label for word in OrderType], "limit")
     limit_price = reads.number_asked(request, "limit_price", None, 1, MAX_INPUT)
+    stop_price = reads.number_asked(request, "stop_price", None, 1, MAX_INPUT)
+    times = [word.label for word in TimeInForce]
+    time_in_force = TimeInForce.parse(reads.choice_asked(request, "time_in_force", times, "day"))
     if (type_name in PRICED) != (limit_price is not None):
         raise reads.malformed("limit_price", "missing" if limit_price is None else "not_allowed")
+    if stop_price is not None and type_name not in STOPPED:
+        raise reads.malformed("stop_price", "not_allowed")
     holdings = await _holdings(request)
     gateway = gateway_of(request)
     directory = gateway.market.directory
     instrument = reads.instrument_named(request, symbol)
-    book = gateway.market.book(symbol, WALK_LEVELS if type_name == OrderType.MARKET.label else 0)
-    levels = [] if book is None else book.asks if side is Side.BUY else book.bids
-    max_open = directory.rule(Rule.MAX_OPEN_ORDERS)
-    account = holdings.balance.account_id
+    is_walk = type_name == OrderType.MARKET.label and not instrument.upper_limit
+    book = gateway.market.book(symbol, WALK_LEVELS if is_walk else 1)
+    bids, asks = ([], []) if book is None else (book.bids, book.asks)
     question = Question(
         instrument=instrument,
+        directory=directory,
         side=side,
         order_type=OrderType.parse(type_name),
+        time_in_force=time_in_force,
         limit_price=limit_price or 0,
+        stop_price=stop_price or 0,
         available_cash=holdings.balance.available,
         available_qty=sum(view.available_qty for view in holdings.positions if view.symbol == symbol),
-        opposite=[(price, qty) for price, qty, _ in levels],
-        commission_ppm=directory.rule(Rule.COMMISSION_PPM, instrument.id),
-        max_order_qty=directory.rule(Rule.MAX_ORDER_QTY, instrument.id),
-        too_many_open=bool(max_open)
-        and await reads.ask(request, gateway.queries.open_order_count, account) >= max_open,
+        own=[(price, qty) for price, qty, _ in (bids if side is Side.BUY else asks)],
+        opposite=[(price, qty) for price, qty, _ in (asks if side is Side.BUY else bids)],
+        open_orders=await reads.ask(request, gateway.queries.open_order_count, holdings.balance.account_id),
     )
     answer = capacity(question)
+    unit = answer.unit_cash
     view = OrderCapacity(
         symbol=symbol,
         side=side.label,
         type=type_name,
+        time_in_force=time_in_force.label,
         limit_price=limit_price,
+        stop_price=stop_price,
         max_qty=answer.qty,
-        unit_cash=answer.unit_cash,
+        unit_cash=unit,
+        reserved_cash=None if unit is None else reservation(question, unit, answer.qty),
         available_cash=question.available_cash,
         available_qty=question.available_qty,
         reason=answer.reason.code if answer.reason else None,

@@ -11,6 +11,7 @@ from onseju.gateway.principal import Principal
 
 if TYPE_CHECKING:
     from onseju.bus.port import CommandBus
+    from onseju.exchange.timetable import Timetable
     from onseju.identity.service import IdentityService
     from onseju.journal.port import Journal
     from onseju.kis.approval import KisDesk
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
     from onseju.settings import Settings
+    from onseju.story.stories import Stories
 
 
 class Gateway(msgspec.Struct, kw_only=True):
@@ -32,9 +34,11 @@ class Gateway(msgspec.Struct, kw_only=True):
     queries: Queries
     market: Market
     queues: QueuePositions
+    stories: Stories
     ring: AccountRing
     identity: IdentityService
     kis: KisDesk
+    timetable: Timetable
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:

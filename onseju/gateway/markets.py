@@ -1,23 +1,22 @@
-"""The public market: instruments, the clock, books from the market's memory; trades and candles from the tables."""
+"""The public market: instruments, books from the market's memory; trades and candles from the tables."""
 
 from __future__ import annotations
-
-import time
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
-from onseju.contract.views import timestamp
-from onseju.contract.words import Rule
+from onseju.contract.views import average
+from onseju.contract.words import MarketRemainder, Rule
 from onseju.gateway import reads
 from onseju.gateway.answers import json_response
 from onseju.gateway.context import gateway_of
 from onseju.gateway.operations import PUBLIC, Operations, Parameter
 from onseju.gateway.problems import Problem
-from onseju.market.directory import Directory, Instrument
+from onseju.market.directory import Instrument
 from onseju.market.market import BookView, Market
+from onseju.market.states import StateView, state_view, type_names
 from onseju.projections.pages import CandlePage, TradePage
 from onseju.projections.queries import INTERVALS
 
@@ -36,23 +35,24 @@ class TickBandView(msgspec.Struct, frozen=True):
     tick: int
 
 
-class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
+class InstrumentView(StateView, frozen=True, kw_only=True):
     """An instrument and its day. Prices in the venue's smallest unit; null where there is none yet.
 
-    `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
-    `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound.
+    The `phase…`, `indicative_…` and `vi_…` fields, `order_types` and `immediate_types`: see the `market` channel's rows.
+    `previous_price` is the last trade's of today, before it the base price (직전가): what deemed prices and the dynamic
+    interruption are measured from. `day_vwap` is the day's turnover by its volume. `settlement_days` are the trading days
+    from a trade to its cash. `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
+    `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound, and
+    so is `max_qty_by_value`, the bound by the company's value. `market_remainder` is what becomes of a market order's shares
+    that find nobody: `cancel`, `rest` or `float`. `all_order_types` are the types that any phase takes.
     """
 
-    symbol: str
     name: str
     board: str
     security: str
-    phase: str
-    base_price: int
-    upper_limit: int | None
-    lower_limit: int | None
     tick_bands: list[TickBandView]
     last_price: int | None
+    previous_price: int | None
     change: int | None
     change_percent: str | None
     day_open: int | None
@@ -60,25 +60,21 @@ class InstrumentView(msgspec.Struct, frozen=True, kw_only=True):
     day_low: int | None
     day_volume: int
     day_turnover: int
+    day_vwap: str | None
+    settlement_days: int
     commission_ppm: int
     transaction_tax_ppm: int
     rural_tax_ppm: int
     max_order_qty: int
+    max_qty_by_value: int
+    market_remainder: str
+    all_order_types: list[str]
 
 
 class Symbols(msgspec.Struct, frozen=True):
     """All instruments, in the order of listing."""
 
     symbols: list[InstrumentView]
-    seq: int
-
-
-class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """The exchange's time. `trading_day` is the Korean day, like 2026-11-23; null before the venue is open."""
-
-    now: str
-    trading_day: str | None
-    phase: str
     seq: int
 
 
@@ -94,28 +90,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 async def list_symbols(request: Request) -> Response:
     """Instruments in the order of listing."""
     market = _market(request)
-    views = [instrument_view(instrument, market.directory) for instrument in market.directory.all()]
+    views = [instrument_view(instrument, market) for instrument in market.directory.all()]
     return json_response(Symbols(views, market.seq), seq=market.seq)
-
-
-@operations.add(
-    "GET",
-    "/v1/clock",
-    summary="The exchange's time, trading day and phase",
-    scope=PUBLIC,
-    limit="public",
-    responses={200: Clock},
-)
-async def get_clock(request: Request) -> Response:
-    """The time now, and the last command's number."""
-    market = gateway_of(request).market
-    clock = Clock(
-        now=timestamp(time.time_ns() // 1000),
-        trading_day=_day(market.trading_day),
-        phase=market.phase.label,
-        seq=market.seq,
-    )
-    return json_response(clock, seq=market.seq)
 
 
 @operations.add(
@@ -195,21 +171,20 @@ async def list_candles(request: Request) -> Response:
     return json_response(page, seq=page.seq)
 
 
-def instrument_view(instrument: Instrument, directory: Directory) -> InstrumentView:
+def instrument_view(instrument: Instrument, market: Market) -> InstrumentView:
     """An instrument as the API shows it, with the rules that hold for it."""
+    directory = market.directory
     last, base = instrument.last_price, instrument.base_price
     change = None if last is None else last - base
+    state = state_view(instrument, directory, market.phase_end(instrument.id))
     return InstrumentView(
-        symbol=instrument.symbol,
+        **msgspec.structs.asdict(state),
         name=instrument.name,
         board=instrument.board.label,
         security=instrument.security.label,
-        phase=instrument.phase.label,
-        base_price=base,
-        upper_limit=instrument.upper_limit or None,
-        lower_limit=instrument.lower_limit or None,
         tick_bands=[TickBandView(start, tick) for start, tick in instrument.tick_bands],
         last_price=last,
+        previous_price=instrument.previous_price or None,
         change=change,
         change_percent=None if change is None or base <= 0 else percent(change, base),
         day_open=instrument.day_open,
@@ -217,10 +192,15 @@ def instrument_view(instrument: Instrument, directory: Directory) -> InstrumentV
         day_low=instrument.day_low,
         day_volume=instrument.day_volume,
         day_turnover=instrument.day_turnover,
+        day_vwap=average(instrument.day_turnover, instrument.day_volume),
+        settlement_days=directory.rule(Rule.SETTLEMENT_DAYS),
         commission_ppm=directory.rule(Rule.COMMISSION_PPM, instrument.id),
         transaction_tax_ppm=directory.rule(Rule.TRANSACTION_TAX_PPM, instrument.id),
         rural_tax_ppm=directory.rule(Rule.RURAL_TAX_PPM, instrument.id),
         max_order_qty=directory.rule(Rule.MAX_ORDER_QTY, instrument.id),
+        max_qty_by_value=directory.max_qty_by_value(instrument),
+        market_remainder=MarketRemainder(directory.rule(Rule.MARKET_REMAINDER, instrument.id)).label,
+        all_order_types=list(type_names(directory.types_ever_allowed(instrument))),
     )
 
 
@@ -237,9 +217,3 @@ def _market(request: Request) -> Market:
     if reads.min_seq(request) > market.seq:
         raise Problem(Reason.PROJECTION_BEHIND)
     return market
-
-
-def _day(trading_day: int) -> str | None:
-    if trading_day == 0:
-        return None
-    return f"{trading_day // 10_000:04d}-{trading_day // 100 % 100:02d}-{trading_day % 100:02d}"

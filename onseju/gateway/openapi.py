@@ -53,7 +53,14 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/api-keys"): {"name": "my first bot", "scopes": ["read", "trade"]},
     ("POST", "/v1/admin/accounts"): {"name": "trader-1", "cash": 100_000_000, "holdings": {"005930": 10}},
     ("POST", "/v1/admin/deposits"): {"account_id": 1, "cash": 1_000_000, "client_order_id": "prize-1"},
+    ("POST", "/v1/admin/withdrawals"): {"account_id": 1, "cash": 1_000_000, "client_order_id": "paid-out-1"},
     ("POST", "/v1/admin/instruments"): {"symbol": "900001", "name": "온세주전자", "base_price": 10_000},
+    ("POST", "/v1/admin/rules"): {"rule": "types_continuous", "value": ["limit", "market"], "symbol": "005930"},
+    ("POST", "/v1/admin/phase"): {"phase": "opening_auction"},
+    ("POST", "/v1/admin/halt"): {"board": "kosdaq", "stage": 1},
+    ("POST", "/v1/admin/resume"): {"symbol": "005930"},
+    ("POST", "/v1/admin/uncross"): {"symbol": "005930"},
+    ("POST", "/v1/admin/day"): {"trading_day": "2026-11-24"},
 }
 
 _CONVERTOR = re.compile(r"\{(\w+)(?::\w+)?\}")

@@ -21,7 +21,7 @@ from onseju.contract.words import OrderType, Side, TimeInForce
 from onseju.gateway.context import Gateway
 from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder
 from onseju.gateway.principal import Principal
-from onseju.gateway.problems import Problem
+from onseju.gateway.problems import FieldError, Problem
 from onseju.gateway.replies import Answer, answer_from
 from onseju.journal.port import Journal
 from onseju.projections.queries import QueriesBusyError, QueriesFailedError
@@ -75,6 +75,7 @@ async def correct(gateway: Gateway, principal: Principal, order_id: int, form: C
     flags = 0
     for given, bit in (
         (form.limit_price, commands.CORRECT_LIMIT_PRICE),
+        (form.stop_price, commands.CORRECT_STOP_PRICE),
         (form.leaves_qty, commands.CORRECT_LEAVES_QTY),
         (form.type, commands.CORRECT_TYPE),
         (form.qty, commands.CORRECT_PART),
@@ -87,6 +88,7 @@ async def correct(gateway: Gateway, principal: Principal, order_id: int, form: C
         flags=flags,
         order_id=order_id,
         limit_price=form.limit_price or 0,
+        stop_price=form.stop_price or 0,
         leaves_qty=form.leaves_qty or 0,
         part_qty=form.qty or 0,
         order_type=ORDER_TYPES[form.type] if form.type is not None else 0,
@@ -195,6 +197,8 @@ async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answe
             answer = await asyncio.to_thread(answer_from, told, symbol_of, seq=block.seq, replayed=replayed)
         if isinstance(answer.body, Problem) and answer.body.reason is Reason.ORDER_DONE:
             answer = await _hide_others(gateway, told, answer)
+        elif isinstance(answer.body, Problem) and answer.body.reason is Reason.INVALID_QTY and not replayed:
+            await _tell_open_qty(gateway, told, answer.body)
         answers.append(answer)
     return answers
 
@@ -241,3 +245,19 @@ async def _hide_others(gateway: Gateway, block: EventBlock, answer: Answer) -> A
         return answer
     problem = Problem(Reason.ORDER_NOT_FOUND, seq=rejected.seq)
     return msgspec.structs.replace(answer, status=problem.status, body=problem)
+
+
+async def _tell_open_qty(gateway: Gateway, block: EventBlock, problem: Problem) -> None:
+    """Name the order's open quantity where a cancel or correction of a part asked for more. A courtesy: while the read
+    side is behind or busy, the refusal goes out without it."""
+    rejected = decode_event(block.payload)
+    if not isinstance(rejected, RequestRejected) or not rejected.order_id:
+        return
+    if not await gateway.projector.wait_for(rejected.seq, gateway.settings.min_seq_wait_s):
+        return
+    try:
+        order, _ = await gateway.queries.ask(gateway.queries.order, rejected.account, rejected.order_id)
+    except (QueriesBusyError, QueriesFailedError):
+        return
+    if order is not None:
+        problem.errors.append(FieldError("qty", "more_than_open", most=order.leaves_qty))

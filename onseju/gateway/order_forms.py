@@ -67,23 +67,27 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Correct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A correction (정정) of an open order: at least one field besides `client_order_id`."""
+    """A correction (정정) of an open order: prices, type or open quantity. With `qty` only so many of its open shares are
+    corrected: they become a new order, which names this one as its parent."""
 
     limit_price: Price | None = None
+    stop_price: Price | None = None
     leaves_qty: OpenQuantity | None = None
     type: OrderTypeName | None = None
-    qty: Annotated[int, msgspec.Meta(ge=1, le=MAX_INPUT)] | None = None
+    qty: Quantity | None = None
     client_order_id: ClientOrderId | None = None
 
     def wrong_fields(self) -> list[FieldError]:
         """What is wrong with the fields together."""
         errors = _wrong_client_id(self.client_order_id)
-        if self.limit_price is None and self.leaves_qty is None and self.type is None:
+        if (self.limit_price, self.stop_price, self.leaves_qty, self.type) == (None, None, None, None):
             errors.append(FieldError("", "nothing_to_correct"))
         if self.qty is not None and self.leaves_qty is not None:
             errors.append(FieldError("leaves_qty", "not_allowed"))
         if self.limit_price is not None and self.type is not None and self.type not in PRICED:
             errors.append(FieldError("limit_price", "not_allowed"))
+        if self.stop_price is not None and self.type is not None and self.type not in STOPPED:
+            errors.append(FieldError("stop_price", "not_allowed"))
         return errors
 
 

@@ -93,23 +93,46 @@ FIELD_SENTENCES: dict[str, Sentence] = {
     "either_cash_or_shares": Sentence(
         "cash, 또는 symbol과 qty 중 한쪽만 보내 주세요.", "Send either cash, or symbol and qty."
     ),
+    "more_than_open": Sentence("미체결 수량은 {most}주입니다.", "The order has {most} shares open; ask for no more."),
+    "no_auction": Sentence("단일가매매 중인 종목이 없습니다.", "No call auction is collecting orders there."),
+    "not_halted": Sentence("거래가 정지된 종목이 없습니다.", "Nothing there is halted."),
+    "already_halted": Sentence("이미 거래가 정지되어 있습니다.", "Everything there is halted already."),
+    "stage_passed": Sentence(
+        "오늘 이미 발동된 단계이거나 그보다 낮은 단계입니다.",
+        "The circuit breaker has reached this stage, or a higher one, today already.",
+    ),
+    "cannot_move": Sentence(
+        "거래가 정지되었거나 오늘 거래가 끝난 종목은 옮길 수 없습니다.",
+        "What is there is halted (see resume), or closed for the day.",
+    ),
+    "invalid_day": Sentence(
+        "지금 거래일보다 뒤이면서 31일을 넘지 않는 날짜여야 합니다.",
+        "The day must be after the present trading day, and at most 31 days later.",
+    ),
 }
 """Sentences of the field codes that are not reasons."""
 
 
-class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a request. Without a `detail`, the sentence of its code is filled in at the edge."""
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong with one field of a request. Without a `detail`, the sentence of its code is filled in at the edge.
+
+    `most` is the largest value that would do, where that is known.
+    """
 
     field: str
     code: str
     detail: str = ""
+    most: int | None = None
 
     def localized(self, language: str) -> FieldError:
         """The same with a sentence in `ko` or `en`."""
         if self.detail:
             return self
         texts = FIELD_SENTENCES.get(self.code) or SENTENCES[Reason.__members__.get(self.code.upper(), R.MALFORMED)]
-        return FieldError(self.field, self.code, texts.ko if language == "ko" else texts.en)
+        sentence = texts.ko if language == "ko" else texts.en
+        if self.most is not None:
+            sentence = sentence.format(most=self.most)
+        return FieldError(self.field, self.code, sentence, self.most)
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

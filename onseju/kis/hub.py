@@ -77,7 +77,8 @@ class Hub:
         quoted = self._source.quoted(trade.symbol)
         if quoted is None:
             return
-        record = trade_record(trade, quoted, self._source.day(trade.symbol), self._source.depth(trade.symbol))
+        source, symbol = self._source, trade.symbol
+        record = trade_record(trade, quoted, source.day(symbol), source.depth(symbol), source.standing(symbol))
         self._trades.setdefault(trade.symbol, []).append(record)
         self._schedule()
 
@@ -121,7 +122,8 @@ class Hub:
             self._totals[symbol] = totals
         else:
             before = totals
-        return encode_frame([book_record(symbol, ts, quoted, day, depth, before)], self._layout_of(day.trading_day))
+        record = book_record(ts, quoted, day, depth, self._source.standing(symbol), before)
+        return encode_frame([record], self._layout_of(day.trading_day))
 
     def _layout_of(self, trading_day: int | str) -> Layout:
         return layout_for(self._layout, int(trading_day))

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from onseju.contract.words import Phase
+
 Level = tuple[int, int]
 """Price (won) and open quantity."""
 
@@ -20,6 +22,19 @@ class Quoted(msgspec.Struct, frozen=True, kw_only=True):
     upper_limit: int = 0
     lower_limit: int = 0
     listed_shares: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an instrument stands in its day."""
+
+    phase: Phase = Phase.CONTINUOUS
+    auction_price: int = 0
+    """The last price that a call auction fixed today: the static VI's reference; 0 = the base price is."""
+    auction_qty: int = 0
+    """What that auction traded; 0 before the first of the day."""
+    expected_price: int = 0
+    """What its auction would give now; 0 outside auctions and without a match."""
+    expected_qty: int = 0
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +104,7 @@ class PriceListener(Protocol):
         ...
 
     def book_changed(self, symbol: str, ts: int) -> None:
-        """The book is another than before; `ts` is microseconds since 1970."""
+        """The book, or where the instrument stands, is another than before; `ts` is microseconds since 1970."""
         ...
 
 
@@ -106,6 +121,10 @@ class PriceSource(Protocol):
 
     def day(self, symbol: str) -> Day:
         """The trading day so far. The symbol is a known one."""
+        ...
+
+    def standing(self, symbol: str) -> Standing:
+        """Where it stands in its day; while a trade is told, where it stood then. The symbol is a known one."""
         ...
 
     def subscribe(self, listener: PriceListener) -> None:

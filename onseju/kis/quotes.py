@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from onseju.contract.words import Phase
 from onseju.kis.layouts import LEVELS
-from onseju.kis.port import Day, Depth, Quoted, Traded
+from onseju.kis.phases import CODES
+from onseju.kis.port import Day, Depth, Quoted, Standing, Traded
 from onseju.kis.records import TAKER_BUY, TAKER_NONE, TAKER_SELL, BookRecord, Sign, TradeRecord
 
 KST = timezone(timedelta(hours=9), "KST")
-
-REGULAR_SESSION = "20"
-"""신 장운영 구분 코드: 장중, 보통."""
-REGULAR_HOURS = "0"
-"""시간 구분 코드: 장중."""
-REGULAR_MARKET = "2"
-"""장구분코드: 정규장."""
 
 _TAKERS = {1: TAKER_BUY, 2: TAKER_SELL}
 
@@ -31,8 +26,9 @@ def kst_day(seconds: float) -> int:
     return int(datetime.fromtimestamp(seconds, KST).strftime("%Y%m%d"))
 
 
-def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth) -> TradeRecord:
-    """The record of a trade that `day` counts already."""
+def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth, standing: Standing) -> TradeRecord:
+    """The record of a trade that `day` counts already, made where the instrument stood."""
+    codes = CODES[standing.phase]
     price = trade.price
     change = price - quoted.base_price
     totals = totals_of(depth)
@@ -73,8 +69,8 @@ def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth) -> Trade
         low_sign=Sign.of(price - day.low_price),
         low_change=price - day.low_price,
         trading_day=f"{day.trading_day:08d}",
-        session_code=REGULAR_SESSION,
-        halted="N",
+        session_code=codes.session,
+        halted="Y" if standing.phase is Phase.HALTED else "N",
         ask_qty=ask_qty,
         bid_qty=bid_qty,
         total_ask_qty=totals[0],
@@ -82,26 +78,31 @@ def trade_record(trade: Traded, quoted: Quoted, day: Day, depth: Depth) -> Trade
         turnover_rate_x100=hundredths(100 * day.volume, quoted.listed_shares),
         previous_volume_by_now=0,
         previous_volume_by_now_rate_x100=0,
-        hour_code=REGULAR_HOURS,
+        hour_code=codes.hour,
         termination_code="",
-        vi_base_price=day.open_price or quoted.base_price,
-        market_code=REGULAR_MARKET,
+        vi_base_price=standing.auction_price or quoted.base_price,
+        market_code=codes.market,
     )
 
 
-def book_record(symbol: str, ts: int, quoted: Quoted, day: Day, depth: Depth, before: tuple[int, int]) -> BookRecord:
+def book_record(
+    ts: int, quoted: Quoted, day: Day, depth: Depth, standing: Standing, before: tuple[int, int]
+) -> BookRecord:
     """The record of the book; `before` is what the totals (ask, bid) were in the record before it.
 
-    In continuous trading the expected price is 0, and KIS computes the change of it from that zero: so do we.
+    Outside auctions the expected price is 0, and KIS computes the change of it from that zero: so do we. The expected
+    volume stays what the last auction traded.
     """
+    codes, expected = CODES[standing.phase], standing.expected_price
+    change = expected - quoted.base_price
     asks = [*depth.asks[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.asks[:LEVELS])))]
     bids = [*depth.bids[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.bids[:LEVELS])))]
     total_ask, total_bid = totals_of(depth)
     best_ask, best_bid = asks[0][0], bids[0][0]
     return BookRecord(
-        symbol=symbol,
+        symbol=quoted.symbol,
         time=hhmmss(ts),
-        hour_code=REGULAR_HOURS,
+        hour_code=codes.hour,
         ask_prices=tuple(price for price, _ in asks),
         bid_prices=tuple(price for price, _ in bids),
         ask_qtys=tuple(qty for _, qty in asks),
@@ -110,12 +111,12 @@ def book_record(symbol: str, ts: int, quoted: Quoted, day: Day, depth: Depth, be
         total_bid_qty=total_bid,
         overtime_ask_qty=0,
         overtime_bid_qty=0,
-        expected_price=0,
-        expected_qty=0,
-        expected_volume=0,
-        expected_change=-quoted.base_price,
-        expected_sign=Sign.DOWN,
-        expected_change_rate_x100=-100_00,
+        expected_price=expected,
+        expected_qty=standing.expected_qty,
+        expected_volume=standing.expected_qty if standing.phase.is_auction else standing.auction_qty,
+        expected_change=change,
+        expected_sign=_price_sign(expected, quoted) if expected else Sign.of(change),
+        expected_change_rate_x100=hundredths(100 * change, quoted.base_price),
         volume=day.volume,
         total_ask_change=total_ask - before[0],
         total_bid_change=total_bid - before[1],
@@ -125,7 +126,7 @@ def book_record(symbol: str, ts: int, quoted: Quoted, day: Day, depth: Depth, be
         mid_price=(best_ask + best_bid) // 2 if best_ask and best_bid else 0,
         mid_qty=0,
         mid_side="0",
-        market_code=REGULAR_MARKET,
+        market_code=codes.market,
     )
 
 

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from onseju.contract.events import (
     EVENT_BYTES,
     KIND_OFFSET,
+    AuctionIndicated,
+    AuctionUncrossed,
     DayRolled,
+    Event,
     EventKind,
     LevelChanged,
+    PhaseChanged,
+    PriceLimitsSet,
     Trade,
     VenueOpened,
     decode_event,
 )
 from onseju.contract.journal_records import EventBlock
+from onseju.contract.words import Phase
 from onseju.kis.layouts import LEVELS
-from onseju.kis.port import Day, Depth, PriceListener, Quoted, Traded
+from onseju.kis.port import Day, Depth, PriceListener, Quoted, Standing, Traded
 from onseju.market.market import Market
 
-_KINDS = frozenset({EventKind.TRADE, EventKind.LEVEL_CHANGED, EventKind.DAY_ROLLED, EventKind.VENUE_OPENED})
+_STANDING_KINDS = frozenset(
+    {
+        EventKind.PHASE_CHANGED,
+        EventKind.AUCTION_INDICATED,
+        EventKind.AUCTION_UNCROSSED,
+        EventKind.PRICE_LIMITS_SET,
+    }
+)
+_KINDS = _STANDING_KINDS | {
+    EventKind.TRADE,
+    EventKind.LEVEL_CHANGED,
+    EventKind.DAY_ROLLED,
+    EventKind.VENUE_OPENED,
+}
 
 
 class MarketSource:
@@ -35,6 +56,7 @@ class MarketSource:
         self._listeners: list[PriceListener] = []
         self._days: dict[str, Day] = {}
         self._depths: dict[str, Depth] = {}
+        self._standings: dict[str, Standing] = {}
 
     def quoted(self, symbol: str) -> Quoted | None:
         """The instrument (`PriceSource`)."""
@@ -66,6 +88,10 @@ class MarketSource:
             day = self._days[symbol] = Day(trading_day=self._trading_day)
         return day
 
+    def standing(self, symbol: str) -> Standing:
+        """Where the instrument stands (`PriceSource`)."""
+        return self._standings.get(symbol) or Standing()
+
     def subscribe(self, listener: PriceListener) -> None:
         """Tell `listener` everything from now on (`PriceSource`)."""
         self._listeners.append(listener)
@@ -87,6 +113,10 @@ class MarketSource:
                 self._trade(event)
             elif isinstance(event, LevelChanged):
                 changed[self._market.directory.symbol_of(event.instrument)] = None
+            elif event.kind in _STANDING_KINDS:
+                symbol = self._market.directory.symbol_of(event.instrument)
+                self._standings[symbol] = _after(event, self.standing(symbol))
+                changed[symbol] = None
             elif isinstance(event, DayRolled | VenueOpened):
                 self._begin_day(event.trading_day)
         for symbol in changed:
@@ -105,3 +135,19 @@ class MarketSource:
         self._days = {
             symbol: Day(trading_day=trading_day, previous_volume=day.volume) for symbol, day in self._days.items()
         }
+
+
+def _after(event: Event, standing: Standing) -> Standing:
+    """Where an instrument stands after an event of it."""
+    match event:
+        case PhaseChanged():
+            phase = Phase(event.phase)
+            expected = (standing.expected_price, standing.expected_qty) if phase.is_auction else (0, 0)
+            return msgspec.structs.replace(standing, phase=phase, expected_price=expected[0], expected_qty=expected[1])
+        case AuctionIndicated():
+            return msgspec.structs.replace(standing, expected_price=event.price, expected_qty=event.qty)
+        case AuctionUncrossed() if event.price:
+            return msgspec.structs.replace(standing, auction_price=event.price, auction_qty=event.qty)
+        case PriceLimitsSet():
+            return msgspec.structs.replace(standing, auction_price=0, auction_qty=0)
+    return standing

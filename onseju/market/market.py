@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from onseju.contract.events import (
     EVENT_BYTES,
     KIND_OFFSET,
+    Event,
     EventKind,
     LevelChanged,
     Trade,
     decode_event,
 )
-from onseju.contract.ids import Position
+from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import timestamp
 from onseju.contract.words import Phase
 from onseju.market.depth import Depth, Level
 from onseju.market.directory import Directory
 from onseju.market.feeds import BookFeed, FeedReader, TradeFeed, Waker
+from onseju.market.state_feed import StateFeed
 from onseju.market.trades import Tape, TradeView
 
 _KINDS = frozenset(
@@ -30,12 +32,18 @@ _KINDS = frozenset(
         EventKind.INSTRUMENT_LISTED,
         EventKind.PRICE_LIMITS_SET,
         EventKind.PHASE_CHANGED,
+        EventKind.AUCTION_INDICATED,
+        EventKind.AUCTION_UNCROSSED,
+        EventKind.AUCTION_EXTENDED,
         EventKind.DAY_ROLLED,
         EventKind.VENUE_OPENED,
         EventKind.RULE_SET,
         EventKind.TICK_BAND_SET,
     }
 )
+
+_CLOCK_KINDS = frozenset({EventKind.PHASE_CHANGED, EventKind.DAY_ROLLED, EventKind.VENUE_OPENED})
+"""After which the clock is told to those who listen to the states."""
 
 
 class BookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +78,16 @@ class Market:
         self.seq = 0
         """The last command taken in."""
         self.ts: int | None = None
+        self.phase_end: Callable[[int], int | None] = _no_end
+        """Gives the nominal end of an instrument's phase (microseconds since 1970), for whom it is told to."""
+        self.clock: Callable[[], object] = _no_clock
+        """Gives what `GET /v1/clock` answers."""
         self._symbols: dict[int, _Symbol] = {}
+        self._states: StateFeed | None = None
+        """Only while somebody listens to it."""
+        self._states_at = BEFORE_ALL
+        self._states_changed: set[int] = set()
+        self._clock_changed = False
 
     @property
     def trading_day(self) -> int:
@@ -88,9 +105,10 @@ class Market:
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`), then wake who listens to what changed."""
-        touched: set[BookFeed | TradeFeed] = set()
+        touched: set[BookFeed | TradeFeed | StateFeed] = set()
         for block in blocks:
             self._take(block, touched)
+        self._update_states(touched)
         for feed in touched:
             for wake in feed.wakers:
                 wake()
@@ -132,10 +150,44 @@ class Market:
         found.trade_feed.wakers.add(waker)
         return FeedReader(found.trade_feed)
 
+    def read_states(self, waker: Waker) -> FeedReader:
+        """Listen to how all instruments stand. End it with `leave`."""
+        if self._states is None:
+            self._states = StateFeed(
+                self.journal_id, self.directory, self.phase_end, self.clock, Position(self.seq, 0), self.ts
+            )
+        self._states.wakers.add(waker)
+        return FeedReader(self._states)
+
+    def refresh(self) -> None:
+        """Tell who listens to the states of the clock, and of phases whose planned end changed: there was no event."""
+        if self._states is None:
+            return
+        self._states_at = Position(self.seq, 0)
+        self._states_changed.update(instrument.id for instrument in self.directory.all())
+        self._clock_changed = True
+        touched: set[BookFeed | TradeFeed | StateFeed] = set()
+        self._update_states(touched)
+        for feed in touched:
+            for wake in feed.wakers:
+                wake()
+
+    def _update_states(self, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
+        """One delta for all that changed since the last."""
+        states = self._states
+        if states is not None and (self._states_changed or self._clock_changed):
+            changed = sorted(self._states_changed)
+            if states.update(changed, self._states_at, self.ts, with_clock=self._clock_changed):
+                touched.add(states)
+        self._states_changed.clear()
+        self._clock_changed = False
+
     def leave(self, reader: FeedReader, waker: Waker) -> None:
         """Stop listening. A book that nobody listens to costs nothing any more."""
         feed = reader.feed
         feed.wakers.discard(waker)
+        if feed is self._states and not feed.wakers:
+            self._states = None
         if isinstance(feed, BookFeed) and not feed.wakers:
             found = self._find(feed.symbol)
             if found is not None and found.books.get(feed.depth) is feed:
@@ -145,7 +197,7 @@ class Market:
         instrument = self.directory.by_symbol(symbol)
         return None if instrument is None else self._symbols[instrument.id]
 
-    def _take(self, block: EventBlock, touched: set[BookFeed | TradeFeed]) -> None:
+    def _take(self, block: EventBlock, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
         payload = block.payload
         changed: dict[int, int] = {}
         for offset in range(0, len(payload), EVENT_BYTES):
@@ -157,6 +209,7 @@ class Market:
                 changed[event.instrument] = event.idx
                 continue
             self.directory.apply(event, block.annotations if event.kind == EventKind.INSTRUMENT_LISTED else {})
+            self._note_state(event)
             if isinstance(event, Trade):
                 symbol = self._symbols[event.instrument]
                 symbol.tape.add(event)
@@ -171,3 +224,23 @@ class Market:
             touched.update(feed for feed in symbol.books.values() if feed.update())
         self.seq = block.seq
         self.ts = block.ts
+
+    def _note_state(self, event: Event) -> None:
+        """Remember whose state the event may have changed."""
+        self._states_at = Position(event.seq, event.idx)
+        if event.instrument:
+            self._states_changed.add(event.instrument)
+        else:
+            self._states_changed.update(instrument.id for instrument in self.directory.all())
+        if event.kind in _CLOCK_KINDS:
+            self._clock_changed = True
+
+
+def _no_end(instrument: int) -> int | None:
+    """While nothing plans the day."""
+    return None
+
+
+def _no_clock() -> object:
+    """While nobody tells the time."""
+    return None

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from onseju.contract.words import Phase, Side
+from onseju.contract.words import Phase, Rule, Side
 from onseju.matching.book import Book
+from onseju.rules.sizes import max_qty_by_value
 from onseju.rules.ticks import (
     NO_LIMITS,
     Bands,
     PriceLimits,
     ceil_to_grid,
+    first_day_limits,
     floor_to_grid,
     is_on_grid,
     next_down,
     next_up,
     price_limits,
 )
-
-BILLION = 10**9
 
 
 @dataclass(slots=True)
@@ -69,10 +69,18 @@ class Instrument:
         """Fix the day's base price, raised to the grid (KRX ER 30), and what follows from it."""
         self.base_price = ceil_to_grid(self.bands, price) if price else 0
         self.last_price = self.auction_price = self.base_price
-        self.limits = price_limits(self.base_price, self.limit_ppm, self.bands, self.leverage)
+        self.set_limits()
+
+    def set_limits(self) -> None:
+        """Fix the day's limits, which follow from the base price."""
+        if self.is_new:
+            self.limits = first_day_limits(self.base_price, self.bands)
+        else:
+            self.limits = price_limits(self.base_price, self.limit_ppm, self.bands, self.leverage)
 
     def begin_day(self, close: int) -> None:
         """A trading day begins; `close` is the price at which the one before it ended. The phase stays."""
+        self.rules.pop(Rule.NEW_LISTING, None)
         self.set_base(close)
         self.close_price = 0
         self.phases_done.clear()
@@ -80,6 +88,11 @@ class Instrument:
         self.interruptions = 0
         self.breaker_stage = 0
         self.book.pool = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this is the first day of its listing."""
+        return self.rules.get(Rule.NEW_LISTING) == 1
 
     @property
     def has_limits(self) -> bool:
@@ -128,13 +141,4 @@ class Instrument:
     def max_qty_by_value(self) -> int:
         """The most shares that one order may have, by the company's value at the base price in won (KRX ER 14(1)3); 0
         where the number of listed shares is not known."""
-        if not self.listed_shares or not self.base_price:
-            return 0
-        value = self.base_price * self.listed_shares
-        if value >= 10_000 * BILLION:
-            return -(-100 * BILLION // self.base_price)
-        if value >= 100 * BILLION:
-            return max(self.listed_shares // 100, 1)
-        if value >= 20 * BILLION:
-            return -(-BILLION // self.base_price)
-        return max(self.listed_shares // 20, 1)
+        return max_qty_by_value(self.base_price, self.listed_shares)

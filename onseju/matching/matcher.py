@@ -218,7 +218,7 @@ class Matcher:
     def _trade(self, taker: Order, maker: Order, instrument: Instrument, price: int, qty: int) -> None:
         """One match of an incoming order."""
         if instrument.book.pool:
-            instrument.book.pool.take(maker, qty)
+            instrument.book.pool.take(maker, price, qty)
         self._take_from_book(maker, instrument, qty)
         buy, sell = (taker, maker) if taker.is_buy else (maker, taker)
         trade_id = self._settle(buy, sell, instrument, price, qty, taker.side)

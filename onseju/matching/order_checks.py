@@ -16,6 +16,8 @@ from onseju.matching.state import State
 SIDES = frozenset(Side)
 ORDER_TYPES = frozenset(OrderType)
 TIMES_IN_FORCE = frozenset(TimeInForce)
+AT_MARKET = frozenset({OrderType.MARKET, OrderType.STOP})
+"""Types that trade without a limit."""
 
 
 class Terms(NamedTuple):
@@ -89,6 +91,8 @@ class OrderChecks:
         order_type = OrderType.LIMIT if terms.is_fixed else terms.order_type
         if not self._state.rules.value(rule, instrument) >> order_type & 1:
             return Reason.ORDER_TYPE_NOT_ALLOWED
+        if instrument.is_new and not instrument.close_price and order_type in AT_MARKET:
+            return Reason.ORDER_TYPE_NOT_ALLOWED  # there is no price yet that it could go by (KRX rules 1.3)
         if terms.time_in_force is not TimeInForce.DAY:
             immediate = self._state.rules.value(Rule.IMMEDIATE_TYPES, instrument)
             if instrument.phase is not Phase.CONTINUOUS or not immediate >> order_type & 1:

@@ -69,10 +69,11 @@ class Pool:
             del self.turns[0]
         return self.turns[0] if self.turns else None
 
-    def take(self, order: Order, qty: int) -> None:
-        """Count a trade of the order whose turn it is, before the trade takes its shares."""
+    def take(self, order: Order, price: int, qty: int) -> None:
+        """Count a trade of the order whose turn it is, before the trade takes its shares. What a market order of the pool
+        trades at another price than the pool's is not of its turn."""
         turn = self.first()
-        if turn is not None and turn.order is order:
+        if turn is not None and turn.order is order and price == self.price:
             turn.qty -= qty
 
     def copy(self, twins: Mapping[int, Order]) -> Pool:

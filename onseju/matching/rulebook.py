@@ -14,32 +14,8 @@ from onseju.contract.words import (
 )
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import PPM
+from onseju.rules.defaults import DEFAULTS
 from onseju.rules.ticks import EVERY_WHOLE_PRICE, Bands
-
-SIMPLE_TYPES = type_mask(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
-"""What every phase that takes orders takes, until a command says otherwise."""
-
-DEFAULTS: dict[int, int] = {
-    Rule.MARKET_REMAINDER: MarketRemainder.CANCEL,
-    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.OFF,
-    Rule.COMMISSION_PPM: 0,
-    Rule.TRANSACTION_TAX_PPM: 0,
-    Rule.RURAL_TAX_PPM: 0,
-    Rule.MAX_ORDER_QTY: 0,
-    Rule.MAX_OPEN_ORDERS: 0,
-    Rule.AUCTION_PRICING: AuctionPricing.MAX_VOLUME,
-    Rule.STOP_ELECTION: StopElection.TIME,
-    Rule.SETTLEMENT_DAYS: 0,
-    Rule.MAX_QTY_BY_VALUE: 0,
-    Rule.IMMEDIATE_TYPES: SIMPLE_TYPES,
-    Rule.TYPES_OPENING_AUCTION: SIMPLE_TYPES,
-    Rule.TYPES_CONTINUOUS: SIMPLE_TYPES,
-    Rule.TYPES_CLOSING_AUCTION: SIMPLE_TYPES,
-    Rule.TYPES_VI_AUCTION: SIMPLE_TYPES,
-    Rule.TYPES_AFTER_HOURS: SIMPLE_TYPES,
-    Rule.TYPES_RESUMPTION_AUCTION: SIMPLE_TYPES,
-}
-"""What holds until a command says otherwise."""
 
 RATES = (Rule.COMMISSION_PPM, Rule.TRANSACTION_TAX_PPM, Rule.RURAL_TAX_PPM)
 INTERRUPTION_RATES = (Rule.VI_DYNAMIC_PPM, Rule.VI_STATIC_PPM)
@@ -84,7 +60,7 @@ class RuleBook:
 
 
 def is_valid_value(rule: int, value: int, for_one_instrument: bool) -> bool:
-    """Whether the rule exists and may have this value. `PREVIOUS_PRICE` is not kept as a rule: see `VenueDesk`."""
+    """Whether the rule exists and may have this value. `VenueDesk` answers for `PREVIOUS_PRICE` and `NEW_LISTING`."""
     if rule in _VENUE_ONLY and for_one_instrument:
         return False
     if rule in _CHOICES:

@@ -120,6 +120,8 @@ class SessionDesk:
             instrument.close_price = instrument.closing_price()
             self._expire(instrument, Reason.MARKET_SESSION_ENDED)
         instrument.phase = phase
+        if not phase.is_auction:
+            instrument.indicated = (0, 0)
         instrument.is_extended = False
         instrument.awaits_uncross = phase.is_auction or (instrument.awaits_uncross and not phase.is_continuous)
         self.write_phase(instrument, occurrence, reason)

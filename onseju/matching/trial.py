@@ -17,12 +17,7 @@ def can_fill_whole(state: State, counterparties: Counterparties, order: Order, i
     """Whether the order would fill whole: without a trade that sets off an interruption (it is killed before it does),
     and, where the venue prevents self-trades, without shares of its own account."""
     if _is_plain_case(state, order, instrument):
-        there = sum(
-            qty
-            for price, (qty, _) in instrument.book.opposite(order.side).levels.items()
-            if _allows(order, price) and not interruption(state, instrument, price, instrument.last_price)
-        )
-        return there >= order.leaves_qty
+        return _qty_within_reach(state, order, instrument) >= order.leaves_qty
     return _Trial(state, counterparties, instrument).fills(replace(order))
 
 
@@ -32,6 +27,17 @@ def _is_plain_case(state: State, order: Order, instrument: Instrument) -> bool:
     moving = len(book.buys.midpoints) + len(book.sells.midpoints) + len(book.opposite(order.side).markets)
     prevented = state.rules.value(Rule.SELF_TRADE_PREVENTION, instrument) != SelfTradePrevention.OFF
     return not (moving or prevented or order.is_midpoint or order.pays_as_it_goes)
+
+
+def _qty_within_reach(state: State, order: Order, instrument: Instrument) -> int:
+    """What stands at the levels that the order would come to, best first, up to the first that it must not trade at."""
+    side = instrument.book.opposite(order.side)
+    there = 0
+    for price in sorted(side.levels, key=lambda price: side.sign * price):
+        if not _allows(order, price) or interruption(state, instrument, price, instrument.last_price):
+            break
+        there += side.levels[price][0]
+    return there
 
 
 def _allows(order: Order, price: int) -> bool:
@@ -56,7 +62,6 @@ class _Trial:
     def fills(self, taker: Order) -> bool:
         """Whether nothing of the order is left in the end."""
         instrument, last_price = self._instrument, self._instrument.last_price
-        book = instrument.book
         while taker.leaves_qty:
             match = self._counterparties.best_match(taker, instrument)
             if match is None or interruption(self._state, instrument, match.price, last_price):
@@ -65,7 +70,7 @@ class _Trial:
             if maker.account == taker.account:
                 rule = self._state.rules.value(Rule.SELF_TRADE_PREVENTION, instrument)
                 if rule == SelfTradePrevention.CANCEL_RESTING:
-                    book.side(maker.side).remove(maker)
+                    self._end(maker)
                     continue
                 if rule != SelfTradePrevention.OFF:
                     return False
@@ -77,13 +82,18 @@ class _Trial:
             if qty:
                 self._trade(taker, maker, price, qty)
             if maker.leaves_qty and maker_can == qty < wanted:
-                book.side(maker.side).remove(maker)
+                self._end(maker)
         return True
+
+    def _end(self, maker: Order) -> None:
+        """Take an order out of the book, and out of its turns in a pool."""
+        self._instrument.book.side(maker.side).remove(maker)
+        maker.leaves_qty = 0
 
     def _trade(self, taker: Order, maker: Order, price: int, qty: int) -> None:
         book = self._instrument.book
         if book.pool:
-            book.pool.take(maker, qty)
+            book.pool.take(maker, price, qty)
         side = book.side(maker.side)
         if qty == maker.leaves_qty:
             side.remove(maker)

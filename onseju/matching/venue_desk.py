@@ -35,6 +35,7 @@ from onseju.matching.outbox import Outbox
 from onseju.matching.rulebook import RATES, is_valid_value
 from onseju.matching.session_desk import SessionDesk, is_day
 from onseju.matching.state import State
+from onseju.rules.ticks import FIRST_DAY_RISE
 
 MAX_LIMIT_PPM = 10_000_000
 """A daily price limit of ten times the base price is the widest."""
@@ -76,6 +77,9 @@ class VenueDesk:
         if command.rule == Rule.PREVIOUS_PRICE:
             self._set_previous_price(command, instrument)
             return
+        if command.rule == Rule.NEW_LISTING:
+            self._set_new_listing(command, instrument)
+            return
         homeless_fee = command.rule in RATES and command.value > 0 and not self._state.venue_account
         if homeless_fee or not is_valid_value(command.rule, command.value, instrument is not None):
             self._outbox.reject_request(command, Reason.INVALID_COMMAND, instrument)
@@ -95,6 +99,23 @@ class VenueDesk:
         instrument.last_price = command.value
         self._outbox.write(RuleSet, instrument=command.instrument, rule=command.rule, value=command.value)
         self._sessions.price_moved(instrument)
+
+    def _set_new_listing(self, command: SetRule, instrument: Instrument | None) -> None:
+        """Say that an instrument is in the first day of its listing, or that it is not: before its first trade and while
+        it has no open orders, whose reservations may hang on the limits."""
+        if instrument is None or not instrument.has_limits or instrument.close_price or command.value not in (0, 1):
+            self._outbox.reject_request(command, Reason.INVALID_COMMAND, instrument)
+            return
+        if any(order.instrument == instrument.number for order in self._state.orders.values()):
+            self._outbox.reject_request(command, Reason.INVALID_COMMAND, instrument)
+            return
+        if command.value and instrument.base_price * (1 + FIRST_DAY_RISE) > MAX_AMOUNT:
+            self._outbox.reject_request(command, Reason.AMOUNT_TOO_LARGE, instrument)
+            return
+        instrument.rules[command.rule] = command.value
+        instrument.set_limits()
+        self._outbox.write(RuleSet, instrument=command.instrument, rule=command.rule, value=command.value)
+        self._sessions.write_limits(instrument)
 
     def set_tick_band(self, command: SetTickBand) -> None:
         """Set a band of a tick table that no instrument uses yet: open orders would not be on the new grid."""

@@ -59,6 +59,7 @@ class Projector:
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
         self._position = 0
+        self._trading_day = 0
         self._failed: Exception | None = None
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -157,7 +158,7 @@ class Projector:
         try:
             with engine.begin() as connection:
                 migrate(connection)
-                self._position = self._find_position(connection)
+                self._position, self._trading_day = self._find_position(connection)
         except (sa.exc.DatabaseError, CommandError) as error:
             engine.dispose()
             reason = error.orig if isinstance(error, sa.exc.DatabaseError) else error
@@ -168,27 +169,31 @@ class Projector:
         self._engine = engine
         self._writer = Writer(engine.dialect)
 
-    def _find_position(self, connection: sa.Connection) -> int:
-        """The stored position, after emptying tables that are not this journal's."""
+    def _find_position(self, connection: sa.Connection) -> tuple[int, int]:
+        """The stored position and its trading day, after emptying tables that are not this journal's."""
         journal_id, end = self._journal.journal_id, self._journal.last_event_seq
-        stored = connection.execute(sa.select(t.progress.c.journal_id, t.progress.c.seq)).all()
+        stored = connection.execute(sa.select(t.progress)).all()
         if len(stored) == 1 and stored[0].journal_id == journal_id and stored[0].seq <= end:
-            return int(stored[0].seq)
+            return int(stored[0].seq), int(stored[0].trading_day)
         if stored:
             log.warning("the tables do not belong to this journal: rebuilding", stored=str(stored), journal=journal_id)
         for table in reversed(t.metadata.sorted_tables):
             connection.execute(sa.delete(table))
-        connection.execute(sa.insert(t.progress).values(journal_id=journal_id, seq=0))
-        return 0
+        connection.execute(sa.insert(t.progress).values(journal_id=journal_id, seq=0, trading_day=0))
+        return 0, 0
 
     def _batches(self) -> Iterable[Batch]:
         """What the event log holds after the position, cut into transactions."""
-        batch = Batch()
+        batch = Batch(self._trading_day)
+        due = self._position + 1
         for block in self._journal.read_events(self._position):
+            if block.seq != due:
+                raise ProjectionError(f"the event log goes on at command {block.seq}, after {due - 1}")
+            due += 1
             batch.add(block)
             if batch.block_count >= self._max_blocks or batch.event_count >= self._max_events:
                 yield batch
-                batch = Batch()
+                batch = Batch(batch.trading_day)
         if batch.block_count:
             yield batch
 
@@ -196,11 +201,9 @@ class Projector:
         """Write one batch, then tell those who waited for it."""
         if self._engine is None or self._writer is None:
             raise RuntimeError("the projector is not open")
-        if batch.first_seq != self._position + 1:
-            raise ProjectionError(f"the event log goes on at command {batch.first_seq}, after {self._position}")
         with self._engine.begin() as connection:
             self._writer.write(connection, batch, self._journal.journal_id, self._position)
-        self._position = batch.last_seq
+        self._position, self._trading_day = batch.last_seq, batch.trading_day
         self._release()
 
     def _follow(self) -> None:

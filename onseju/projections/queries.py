@@ -22,6 +22,7 @@ from onseju.contract.views import (
     OrderView,
     PositionView,
     average,
+    end_reason,
     timestamp,
 )
 from onseju.contract.words import Liquidity, OrderStatus, OrderType, Side, TimeInForce
@@ -189,13 +190,19 @@ class Queries:
             balance = connection.execute(sa.select(t.balances).where(t.balances.c.account == account)).first()
             rows = connection.execute(sa.select(t.positions).where(t.positions.c.account == account)).all()
             positions = [self._position(connection, row) for row in rows]
-        cash, reserved = (balance.cash, balance.reserved_cash) if balance is not None else (0, 0)
+        cash = reserved = unsettled_d1 = unsettled_d2 = 0
+        if balance is not None:
+            cash, reserved = balance.cash, balance.reserved_cash
+            unsettled_d1, unsettled_d2 = balance.unsettled_d1, balance.unsettled_d2
         newest = opened if balance is None else balance
         view = BalanceView(
             account_id=account,
             cash=cash,
             reserved=reserved,
             available=cash - reserved,
+            settled_cash=cash - unsettled_d1 - unsettled_d2,
+            cash_d1=cash - unsettled_d2,
+            cash_d2=cash,
             seq=newest.seq,
             ts=timestamp(newest.ts),
         )
@@ -281,6 +288,7 @@ class Queries:
             avg_fill_price=average(row.filled_amount, row.filled_qty),
             status=OrderStatus(row.status).label,
             reject_reason=Reason(row.reason).code if row.status == OrderStatus.REJECTED else None,
+            end_reason=end_reason(row.status, row.reason),
             seq=row.updated_seq,
             ts=timestamp(row.updated_ts),
         )

@@ -6,11 +6,14 @@ Row tuples follow the order of their columns in `tables.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
 from typing import Any, cast
 
 from onseju.contract.events import (
     AccountOpened,
     BalanceChanged,
+    DayRolled,
     Event,
     EventKind,
     InstrumentListed,
@@ -19,6 +22,7 @@ from onseju.contract.events import (
     PositionChanged,
     PriceLimitsSet,
     Trade,
+    VenueOpened,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import OrderStatus
@@ -46,15 +50,20 @@ def minute_of(ts: int) -> int:
     return ts - ts % _MINUTE_US
 
 
-def kst_day_of(ts: int) -> int:
-    """The start of the Korean day that holds `ts`; both in microseconds UTC."""
-    return ts - (ts + KST_OFFSET_US) % _DAY_US
+@lru_cache(maxsize=8)
+def start_of_day(trading_day: int) -> int:
+    """The start of a trading day's date (YYYYMMDD) in Korea, in microseconds UTC. The exchange takes 31 days of any month:
+    those that no calendar has count on into the next."""
+    month = date(trading_day // 10_000, trading_day // 100 % 100, 1) - date(1970, 1, 1)
+    return (month.days + trading_day % 100 - 1) * _DAY_US - KST_OFFSET_US
 
 
 class Batch:
     """What a run of event blocks changes in the tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, trading_day: int) -> None:
+        self.trading_day = trading_day
+        """YYYYMMDD; before the first block that of the batch before, 0 before the venue is open."""
         self.first_seq = 0
         self.last_seq = 0
         self.block_count = 0
@@ -193,7 +202,7 @@ class Batch:
             )
         )
         self._candle(event, MINUTE_S, minute_of(event.ts))
-        self._candle(event, DAY_S, kst_day_of(event.ts))
+        self._candle(event, DAY_S, start_of_day(self.trading_day))
 
     def _candle(self, event: Trade, interval_s: int, start_ts: int) -> None:
         price, qty, amount = event.price, event.qty, min(event.price * event.qty, BIGGEST)
@@ -208,6 +217,10 @@ class Batch:
         candle[7] = min(candle[7] + qty, BIGGEST)
         candle[8] = min(candle[8] + amount, BIGGEST)
         candle[9] += 1
+
+    def begin_day(self, event: VenueOpened | DayRolled, block: EventBlock) -> None:
+        """What is traded from now on is of this trading day, whatever the clock says."""
+        self.trading_day = event.trading_day
 
     def account(self, event: AccountOpened, block: EventBlock) -> None:
         """An account exists."""
@@ -292,6 +305,8 @@ _FOLDS: dict[int, _Fold] = {
     ),
     EventKind.ORDER_FILLED: _fold(Batch.fill),
     EventKind.TRADE: _fold(Batch.trade),
+    EventKind.VENUE_OPENED: _fold(Batch.begin_day),
+    EventKind.DAY_ROLLED: _fold(Batch.begin_day),
     EventKind.ACCOUNT_OPENED: _fold(Batch.account),
     EventKind.BALANCE_CHANGED: _fold(Batch.balance),
     EventKind.POSITION_CHANGED: _fold(Batch.position),

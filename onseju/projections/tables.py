@@ -185,12 +185,14 @@ candles = sa.Table(
     sa.Column("trade_count", Big, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Minutes (`interval_s` 60) and KST days (86,400). The only table that adds up: right because the position is written with it."""
+"""Minutes (`interval_s` 60), and trading days (86,400) that begin at 00:00 KST of their date. The only table that adds up:
+right because the position is written with it."""
 
 progress = sa.Table(
     "progress",
     metadata,
     sa.Column("journal_id", sa.Text, primary_key=True),
     sa.Column("seq", Big, nullable=False),
+    sa.Column("trading_day", sa.Integer, nullable=False),
 )
-"""One row: whose events these tables hold, and through which command."""
+"""One row: whose events these tables hold, through which command, and the trading day (YYYYMMDD) after it."""

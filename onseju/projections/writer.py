@@ -61,7 +61,7 @@ class Writer:
         moved = connection.execute(
             sa.update(t.progress)
             .where(t.progress.c.journal_id == journal_id, t.progress.c.seq == after_seq)
-            .values(seq=batch.last_seq)
+            .values(seq=batch.last_seq, trading_day=batch.trading_day)
         )
         if moved.rowcount != 1:
             raise PositionLostError(f"the tables do not stand at command {after_seq} of journal {journal_id}")

@@ -16,7 +16,8 @@ MessageId = str | int | None
 
 
 class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A channel of a `subscribe` or `unsubscribe`: `book` and `trades` with symbols, `account` and `queue` without."""
+    """A channel of a `subscribe` or `unsubscribe`: `book` and `trades` with symbols, `market`, `account` and `queue`
+    without."""
 
     name: str
     symbols: list[str] = []

@@ -1,4 +1,4 @@
-"""`/v1/ws`: the book, trades, account and queue channels, and order entry, on one connection.
+"""`/v1/ws`: the book, trades, market, account and queue channels, and order entry, on one connection.
 
 Two tasks: one reads the client's messages, one writes. Nothing is queued for a client but the answers to its own messages,
 and of those so few are let in flight; every channel is a place in a shared ring.
@@ -257,6 +257,9 @@ class Connection:
             if channel.name in ("account", "queue"):
                 self._check_account(channel, where)
                 continue
+            if channel.name == "market":
+                _check_no_symbols(channel, where)
+                continue
             if channel.name not in ("book", "trades"):
                 raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.name", "unknown", "No such channel.")])
             if channel.depth not in DEPTHS:
@@ -271,6 +274,8 @@ class Connection:
                 self._subscribe_account(channel)
             elif channel.name == "queue":
                 self._subscribe_queue()
+            elif channel.name == "market":
+                self._subscribe_market()
             for symbol in channel.symbols:
                 self._subscribe_feed(channel, symbol)
 
@@ -298,14 +303,22 @@ class Connection:
         self._feeds[key] = _Feed(feed, feed.close)
         self._feed_ready(key)
 
+    def _subscribe_market(self) -> None:
+        key = ("market", "")
+        self._leave_feed(key)
+        market = self._gateway.market
+        waker = partial(self._feed_ready, key)
+        reader = market.read_states(waker)
+        self._feeds[key] = _Feed(reader, partial(market.leave, reader, waker))
+        self._feed_ready(key)
+
     def _feed_ready(self, key: tuple[str, str]) -> None:
         self._pending[key] = None
         self._stream.wake.set()
 
     def _check_account(self, channel: Channel, where: str) -> None:
         account_of(self._principal)
-        if channel.symbols:
-            raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.symbols", "not_allowed", "All or none.")])
+        _check_no_symbols(channel, where)
         if channel.after is not None:
             position_of(self._gateway.ring, channel.after, f"{where}.after")
 
@@ -321,8 +334,8 @@ class Connection:
         for channel in channels:
             if channel.name == "account":
                 self._leave_account()
-            elif channel.name == "queue":
-                self._leave_feed(("queue", ""))
+            elif channel.name in ("queue", "market"):
+                self._leave_feed((channel.name, ""))
             for symbol in channel.symbols:
                 self._leave_feed((channel.name, symbol))
 
@@ -392,3 +405,8 @@ class Connection:
         if message.op == "order.correct":
             return await order_entry.correct(gateway, principal, order_id, decode(rest, Correct))
         return await order_entry.cancel(gateway, principal, order_id, decode(rest, Cancel))
+
+
+def _check_no_symbols(channel: Channel, where: str) -> None:
+    if channel.symbols:
+        raise Problem(Reason.MALFORMED, errors=[FieldError(f"{where}.symbols", "not_allowed", "All or none.")])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from onseju.contract.commands import ListInstrument, Request
-from onseju.contract.words import Board, Security
+from onseju.contract.commands import ListInstrument, Request, SetRule
+from onseju.contract.words import Board, Rule, Security
 from onseju.rules.fees import Taxed
 from onseju.rules.interruptions import interruption_rates
 from onseju.rules.packs import (
+    KONEX_LIMIT_PPM,
     KRX_FUNDS_TABLE,
     KRX_LIMIT_PPM,
     KRX_STOCKS_TABLE,
@@ -56,7 +57,7 @@ def list_commands(name: RulesName, *, interruptions: bool = False) -> list[Reque
                 symbol=demo.symbol.encode("ascii"),
                 base_price=demo.base_price,
                 listed_shares=demo.listed_shares,
-                limit_ppm=KRX_LIMIT_PPM if krx else 0,
+                limit_ppm=limit_ppm(demo.board) if krx else 0,
                 vi_dynamic_ppm=rates.dynamic_ppm if krx and interruptions else 0,
                 vi_static_ppm=rates.static_ppm if krx and interruptions else 0,
                 tick_table=tick_table(demo.security) if krx else PLAIN_TABLE,
@@ -71,9 +72,23 @@ def list_commands(name: RulesName, *, interruptions: bool = False) -> list[Reque
     ]
 
 
+def after_hours_commands() -> list[Request]:
+    """What keeps ETFs, ETNs and ELWs out of KRX's after-market, where the demo's instruments are the venue's first."""
+    return [
+        Request(SetRule(rule=Rule.TYPES_AFTER_HOURS, value=0, instrument=number))
+        for number, demo in enumerate(DEMO, 1)
+        if demo.security is not Security.STOCK
+    ]
+
+
 def taxed() -> list[Taxed]:
     """The demo's instruments as the tax sees them, numbered as an empty venue lists them."""
     return [Taxed(number, demo.board, demo.security) for number, demo in enumerate(DEMO, 1)]
+
+
+def limit_ppm(board: Board) -> int:
+    """The daily price limit of a board under `krx`, in millionths (KRX BR 20)."""
+    return KONEX_LIMIT_PPM if board is Board.KONEX else KRX_LIMIT_PPM
 
 
 def tick_table(security: Security) -> int:

@@ -45,6 +45,9 @@ KRX_WARRANTS: Bands = ((0, 5),)
 KRX_LIMIT_PPM = 300_000
 """±30 % of the base price (KRX BR 20)."""
 
+KONEX_LIMIT_PPM = 150_000
+"""±15 % on KONEX."""
+
 MAX_OPEN_ORDERS = 1_000
 """Open orders an account may have: each is kept in memory, and all of them end in one command. The host may change it."""
 

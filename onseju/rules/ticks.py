@@ -28,6 +28,12 @@ class PriceLimits(NamedTuple):
 
 NO_LIMITS = PriceLimits(0, 0)
 
+FIRST_DAY_RISE = 3
+"""On the first day of a listing prices may rise by three times the base price, to 400 %..."""
+
+FIRST_DAY_FALL_PPM = 400_000
+"""...and fall by 40 % of it, to 60 % (KRX BR 20)."""
+
 
 def _band_of(bands: Bands, price: int) -> int:
     """The index of the band that holds `price`; prices below the first band belong to the first."""
@@ -88,6 +94,20 @@ def price_limits(base: int, limit_ppm: int, bands: Bands, leverage: int = 1) -> 
     """
     if limit_ppm == 0 or base <= 0:
         return NO_LIMITS
-    band = base * limit_ppm // PPM
-    band = max(band - band % tick_size(bands, base), 1) * abs(leverage)
+    band = _cut_band(base, limit_ppm, bands) * abs(leverage)
     return PriceLimits(upper=floor_to_grid(bands, base + band), lower=ceil_to_grid(bands, base - band))
+
+
+def first_day_limits(base: int, bands: Bands) -> PriceLimits:
+    """The limits of a new listing's first day from its base price: 60 and 400 % of it, brought onto the grid like those
+    of other days (KRX BR 20)."""
+    return PriceLimits(
+        upper=floor_to_grid(bands, base + FIRST_DAY_RISE * base),
+        lower=ceil_to_grid(bands, base - _cut_band(base, FIRST_DAY_FALL_PPM, bands)),
+    )
+
+
+def _cut_band(base: int, rate_ppm: int, bands: Bands) -> int:
+    """How far prices may go at a rate: cut down to a multiple of the base price's own tick, at least 1."""
+    band = base * rate_ppm // PPM
+    return max(band - band % tick_size(bands, base), 1)

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from onseju.scenarios.form import AccountForm, BookForm, Scenario, TradeForm
+from msgspec import UNSET
+
+from onseju.scenarios.form import AccountForm, BookForm, ExpectedAccount, ExpectedBook, Scenario, TradeForm
 from onseju.scenarios.play import Played
 
 
@@ -14,34 +16,33 @@ def differences(scenario: Scenario, played: Played) -> list[str]:
     """One line for each difference; none when the scenario passes. What the scenario does not name is not compared."""
     expect, seen = scenario.expect, played.observation
     found = list(played.problems)
-    if scenario.compares_fills:
-        if expect.trades is not None:
-            _compare(found, "quantity by price", _by_price(expect.trades), _by_price(seen.trades))
-    elif expect.trades is not None:
+    if expect.trades is not UNSET and scenario.compares_fills:
+        _compare(found, "fills by price", _by_price(expect.trades), _by_price(seen.trades))
+    elif expect.trades is not UNSET:
         _compare(found, "trades", [str(trade) for trade in expect.trades], [str(trade) for trade in seen.trades])
-    if expect.fills is not None:
+    if expect.fills is not UNSET:
         _compare(found, "fills", {label: qty for label, qty in expect.fills.items() if qty}, fills(seen.trades))
-    if expect.book is not None:
-        _compare(found, "book", _lines(expect.book), _lines(seen.book))
-    if expect.cancelled is not None:
+    if expect.book is not UNSET:
+        _compare_book(found, "book", expect.book, seen.book)
+    if expect.cancelled is not UNSET:
         _compare(found, "cancelled", sorted(set(expect.cancelled)), sorted(set(seen.cancelled)))
-    if expect.rejects is not None:
-        _compare(found, "refused steps", expect.rejects, sorted([*played.refused_new, *played.refused_other]))
-    if expect.rejected is not None:
+    if expect.rejects is not UNSET:
+        _compare(found, "refused steps", sorted(expect.rejects), sorted([*played.refused_new, *played.refused_other]))
+    if expect.rejected is not UNSET:
         refused = [scenario.steps[index].id for index in played.refused_new]
         _compare(found, "refused orders", expect.rejected, refused)
-    if expect.rejected_steps is not None:
-        _compare(found, "other refused steps", expect.rejected_steps, played.refused_other)
-    if expect.price is not None:
-        _compare(found, "auction price", expect.price, seen.uncrossed.price if seen.uncrossed else "no auction")
-    if expect.volume is not None:
+    if expect.rejected_steps is not UNSET:
+        _compare(found, "other refused steps", sorted(expect.rejected_steps), played.refused_other)
+    if expect.price is not UNSET:
+        _compare(found, "auction price", expect.price or 0, seen.uncrossed.price if seen.uncrossed else "no auction")
+    if expect.volume is not UNSET:
         _compare(found, "auction volume", expect.volume, seen.uncrossed.volume if seen.uncrossed else "no auction")
-    if expect.vi_triggered is not None:
+    if expect.vi_triggered is not UNSET:
         _compare(found, "volatility interruption", expect.vi_triggered, seen.vi_triggered)
     for label, account in (expect.accounts or {}).items():
         _compare_account(found, label, account, seen.accounts.get(label))
     for checkpoint, book in zip(scenario.checkpoints, played.checkpoints, strict=False):
-        _compare(found, f"book after step {checkpoint.after}", _lines(checkpoint.book), _lines(book))
+        _compare_book(found, f"book after step {checkpoint.after}", checkpoint.book, book)
     return found
 
 
@@ -54,29 +55,43 @@ def fills(trades: Iterable[TradeForm]) -> dict[str, int]:
     return dict(total)
 
 
-def _by_price(trades: Iterable[TradeForm]) -> dict[int, int]:
-    total: Counter[int] = Counter()
+def _by_price(trades: Iterable[TradeForm]) -> dict[str, int]:
+    """What each order trades at each price."""
+    total: Counter[str] = Counter()
     for trade in trades:
-        total[trade.price] += trade.qty
-    return dict(total)
+        total[f"{trade.buy} at {trade.price}"] += trade.qty
+        total[f"{trade.sell} at {trade.price}"] += trade.qty
+    return dict(sorted(total.items()))
 
 
-def _lines(book: BookForm) -> str:
-    return f"bids {_side(book.bids)}, asks {_side(book.asks)}"
+def _compare_book(found: list[str], what: str, expected: ExpectedBook, seen: BookForm) -> None:
+    if expected.bids is not UNSET and expected.asks is not UNSET:
+        _compare(found, what, _lines(expected.bids, expected.asks), _lines(seen.bids, seen.asks))
+    elif expected.bids is not UNSET:
+        _compare(found, f"{what}, bids", _side(expected.bids), _side(seen.bids))
+    elif expected.asks is not UNSET:
+        _compare(found, f"{what}, asks", _side(expected.asks), _side(seen.asks))
+
+
+def _lines(bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]) -> str:
+    return f"bids {_side(bids)}, asks {_side(asks)}"
 
 
 def _side(levels: Iterable[tuple[int, int]]) -> str:
     return " ".join(f"{price}×{qty}" for price, qty in levels) or "none"
 
 
-def _compare_account(found: list[str], label: str, expected: AccountForm, seen: AccountForm | None) -> None:
+def _compare_account(found: list[str], label: str, expected: ExpectedAccount, seen: AccountForm | None) -> None:
     if seen is None:
         found.append(f"account {label}: expected, there is none")
         return
-    _compare(found, f"account {label} cash", expected.cash, seen.cash)
-    _compare(found, f"account {label} shares", expected.qty, seen.qty)
-    if expected.reserved is not None:
-        _compare(found, f"account {label} reserved", expected.reserved, seen.reserved)
+    for what, must, has in (
+        ("cash", expected.cash, seen.cash),
+        ("shares", expected.qty, seen.qty),
+        ("reserved", expected.reserved, seen.reserved),
+    ):
+        if must is not UNSET:
+            _compare(found, f"account {label} {what}", must, has)
 
 
 def _compare(found: list[str], what: str, expected: Any, seen: Any) -> None:

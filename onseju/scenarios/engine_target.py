@@ -9,6 +9,7 @@ from typing import Any
 from onseju.contract.commands import (
     CORRECT_LEAVES_QTY,
     CORRECT_LIMIT_PRICE,
+    CORRECT_PART,
     CORRECT_STOP_PRICE,
     CORRECT_TYPE,
     CancelOrder,
@@ -45,16 +46,12 @@ from onseju.contract.money import MAX_AMOUNT
 from onseju.contract.reasons import Reason
 from onseju.contract.words import (
     AccountKind,
-    AuctionPricing,
     Board,
-    MarketRemainder,
     OrderType,
     Phase,
     Rule,
     Security,
-    SelfTradePrevention,
     Side,
-    StopElection,
     TimeInForce,
 )
 from onseju.matching.engine import Engine
@@ -62,7 +59,7 @@ from onseju.rules import packs
 from onseju.rules.instruments import tick_table
 from onseju.rules.ticks import PPM
 from onseju.scenarios.form import AccountForm, BookForm, Market, Scenario, Step, TradeForm
-from onseju.scenarios.target import CannotPlayError, Observation, Uncrossed, check_rules
+from onseju.scenarios.target import SET_RULES, CannotPlayError, Observation, Uncrossed, check_words, previous_price
 
 DAY = 2026_01_02
 INSTRUMENT = 1
@@ -87,7 +84,7 @@ class EngineTarget:
         """There is nothing to give up."""
 
     def begin(self, scenario: Scenario) -> None:
-        check_rules(scenario)
+        check_words(scenario)
         self._engine = self._make_engine()
         self._seq = 0
         self._scenario = scenario
@@ -129,10 +126,13 @@ class EngineTarget:
         accepted = events[0]
         if not isinstance(accepted, OrderAccepted):
             return False
-        self._orders[step.id] = accepted.order_id
-        self._labels[accepted.order_id] = step.id
-        self._owners[step.id] = owner
+        self._name(step.id, accepted, owner)
         return True
+
+    def _name(self, label: str, accepted: OrderAccepted, owner: str) -> None:
+        self._orders[label] = accepted.order_id
+        self._labels[accepted.order_id] = label
+        self._owners[label] = owner
 
     def cancel(self, step: Step) -> bool:
         if step.qty is not None and not (isinstance(step.qty, int) and step.qty > 0):
@@ -148,7 +148,7 @@ class EngineTarget:
     def modify(self, step: Step) -> bool:
         order_id = self._orders.get(step.id, NO_SUCH_ORDER)
         leaves_qty, flags = step.qty, 0
-        if not self._scenario.is_krx and leaves_qty is None:
+        if not self._scenario.is_krx and leaves_qty is None and step.part is None:
             # Under `plain` a modify always names the new open quantity; left out, it is the present one.
             leaves_qty = self._leaves.get(order_id, 0)
         if step.price is not None:
@@ -159,6 +159,8 @@ class EngineTarget:
             flags |= CORRECT_TYPE
         if step.stop is not None:
             flags |= CORRECT_STOP_PRICE
+        if step.part is not None:
+            flags |= CORRECT_PART
         command = _command(
             CorrectOrder,
             account=self._asker(step),
@@ -167,9 +169,18 @@ class EngineTarget:
             limit_price=0 if step.price is None else step.price,
             leaves_qty=0 if leaves_qty is None else leaves_qty,
             stop_price=0 if step.stop is None else step.stop,
+            part_qty=0 if step.part is None else step.part,
             order_type=_word(OrderType, step.type) if step.type else 0,
         )
-        return command is not None and self._is_taken(command)
+        if command is None:
+            return False
+        events = self._do(command)
+        if isinstance(events[0], RequestRejected):
+            return False
+        part = next((event for event in events if isinstance(event, OrderAccepted)), None)
+        if part is not None:
+            self._name(step.part_id, part, self._owners[step.id])
+        return True
 
     def change_phase(self, phase: str) -> bool:
         self._occurrence += 1
@@ -216,17 +227,8 @@ class EngineTarget:
             self._must(_krx_instrument(market), "the instrument")
         else:
             # `plain` has no base price of its own: the last price before the first step stands in for it.
-            self._must(ListInstrument(symbol=b"ONE", base_price=scenario.rule("seed_last") or 0), "the instrument")
-            self._set_plain_rules()
-
-    def _set_plain_rules(self) -> None:
-        scenario = self._scenario
-        for name, rule, words in (
-            ("market_remainder", Rule.MARKET_REMAINDER, MarketRemainder),
-            ("stp", Rule.SELF_TRADE_PREVENTION, SelfTradePrevention),
-            ("stop_election", Rule.STOP_ELECTION, StopElection),
-            ("auction", Rule.AUCTION_PRICING, AuctionPricing),
-        ):
+            self._must(ListInstrument(symbol=b"ONE", base_price=previous_price(scenario) or 0), "the instrument")
+        for name, rule, words in SET_RULES:
             if scenario.rule(name) is not None:
                 value = words.parse(scenario.rule(name))
                 self._must(SetRule(rule=rule, value=value), f"the rule {name}: {value.label}")
@@ -268,7 +270,7 @@ class EngineTarget:
         if market is None:
             return
         for rule, value in (
-            (Rule.PREVIOUS_PRICE, market.prev_price),
+            (Rule.PREVIOUS_PRICE, previous_price(self._scenario)),
             (Rule.VI_DYNAMIC_PPM, _ppm(market.vi.dynamic_pct)),
             (Rule.VI_STATIC_PPM, _ppm(market.vi.static_pct)),
         ):
@@ -276,7 +278,10 @@ class EngineTarget:
                 self._must(SetRule(rule=rule, value=value, instrument=INSTRUMENT), f"the rule {rule.label}: {value}")
 
     def _must(self, command: Command, what: str) -> None:
-        refusal = self._do(command)[0]
+        try:
+            refusal = self._do(command)[0]
+        except struct.error:
+            raise CannotPlayError(f"no command can carry {what}") from None
         if isinstance(refusal, RequestRejected | OrderRejected):
             raise CannotPlayError(f"the engine refuses {what}: {Reason(refusal.reason).code}")
 
@@ -322,7 +327,7 @@ class EngineTarget:
             self._uncrossed = Uncrossed(0, 0)
             self._vi_triggered = True
         elif isinstance(event, PhaseChanged):
-            self._vi_triggered |= event.phase == Phase.VI_AUCTION
+            self._vi_triggered |= event.reason in (Reason.VI_DYNAMIC, Reason.VI_STATIC)
 
     def _note_cancelled(self, event: OrderEvent) -> None:
         """An order whose remainder the engine itself ended, its owner not having asked."""
@@ -337,13 +342,16 @@ class EngineTarget:
 
 
 def _krx_instrument(market: Market) -> ListInstrument:
-    security = Security.parse(market.security)
+    try:
+        security, board = Security.parse(market.security), Board.parse(market.board.lower())
+    except KeyError as error:
+        raise CannotPlayError(f"there is no board or security {error}") from None
     return ListInstrument(
         symbol=b"ONE",
         base_price=market.base_price,
         limit_ppm=packs.KRX_LIMIT_PPM,
         tick_table=tick_table(security),
-        board=Board[market.board],
+        board=board,
         security=security,
     )
 

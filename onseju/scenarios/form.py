@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Levels = list[tuple[int, int]]
 """Price and open quantity, best first."""
@@ -16,6 +18,13 @@ class BookForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bids: Levels
     asks: Levels
+
+
+class ExpectedBook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A book that must come out; a side that is absent is not compared."""
+
+    bids: Levels | UnsetType = UNSET
+    asks: Levels | UnsetType = UNSET
 
 
 class TradeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,11 +40,19 @@ class TradeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccountForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cash (the reserved part included) and shares (those in open sells included); `reserved` only where expected."""
+    """Cash (the reserved part included) and shares (those in open sells included)."""
 
-    cash: int
+    cash: int = 0
     qty: int = 0
-    reserved: int | None = None
+    reserved: int = 0
+
+
+class ExpectedAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an account must have; what is absent is not compared."""
+
+    cash: int | UnsetType = UNSET
+    qty: int | UnsetType = UNSET
+    reserved: int | UnsetType = UNSET
 
 
 class Vi(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +70,7 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agri: int = 0
 
 
-class Market(msgspec.Struct, frozen=True):
+class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The instrument of a `krx` scenario."""
 
     base_price: int
@@ -65,7 +82,10 @@ class Market(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing to do. Numbers stay as they are written, so that bad ones can be tried."""
+    """One thing to do. Numbers stay as they are written, so that bad ones can be tried.
+
+    A `modify` with a `part` corrects only so many of the open shares: they become the order `part_id`.
+    """
 
     op: str
     id: str = ""
@@ -77,29 +97,31 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     qty: Any = None
     account: str | None = None
     to: str = ""
+    part: Any = None
+    part_id: str = ""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The book after the step with this index."""
 
     after: int
-    book: BookForm
+    book: ExpectedBook
 
 
 class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What must come out. A key that is absent is not compared."""
+    """What must come out. A key that is absent is not compared. A `price` of null or 0 is an auction without a match."""
 
-    trades: list[TradeForm] | None = None
-    fills: dict[str, int] | None = None
-    book: BookForm | None = None
-    cancelled: list[str] | None = None
-    rejects: list[int] | None = None
-    rejected: list[str] | None = None
-    rejected_steps: list[int] | None = None
-    price: int | None = None
-    volume: int | None = None
-    vi_triggered: bool | None = None
-    accounts: dict[str, AccountForm] | None = None
+    trades: list[TradeForm] | UnsetType = UNSET
+    fills: dict[str, int] | UnsetType = UNSET
+    book: ExpectedBook | UnsetType = UNSET
+    cancelled: list[str] | UnsetType = UNSET
+    rejects: list[int] | UnsetType = UNSET
+    rejected: list[str] | UnsetType = UNSET
+    rejected_steps: list[int] | UnsetType = UNSET
+    price: int | UnsetType | None = UNSET
+    volume: int | UnsetType = UNSET
+    vi_triggered: bool | UnsetType = UNSET
+    accounts: dict[str, ExpectedAccount] | UnsetType = UNSET
     compare: str = ""
 
 
@@ -109,7 +131,7 @@ class Scenario(msgspec.Struct, frozen=True):
     name: str
     steps: list[Step]
     expect: Expectation
-    rules: dict[str, Any] | str = {}
+    rules: dict[str, Any] | str | None = None
     market: Market | None = None
     phase: str = "continuous"
     accounts: dict[str, AccountForm] = {}
@@ -125,11 +147,51 @@ class Scenario(msgspec.Struct, frozen=True):
         return self.rules.get(name) if isinstance(self.rules, dict) else None
 
     @property
+    def expected_refusals(self) -> set[int]:
+        """The steps, told by their index, that the scenario itself expects to be refused."""
+        return {*(self.expect.rejects or ()), *(self.expect.rejected_steps or ())}
+
+    @property
     def compares_fills(self) -> bool:
         """Whether who meets whom is left free."""
         return "fills" in (self.expect.compare, self.rule("compare"))
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """An element of a file that is no scenario, and why."""
+
+    name: str
+    why: str
+
+
+NOTES = frozenset({"source", "rule", "tier", "confidence", "note"})
+"""What a scenario may carry besides: words for people, which nobody reads here."""
+
+
 def read(path: Path) -> list[Scenario]:
     """The scenarios of a file. Raises `OSError`, or `msgspec.DecodeError` for a file that is not of this form."""
-    return msgspec.json.decode(path.read_bytes(), type=list[Scenario])
+    scenarios = []
+    for found in read_each(path):
+        if isinstance(found, Unreadable):
+            raise msgspec.ValidationError(f"{found.name}: {found.why}")
+        scenarios.append(found)
+    return scenarios
+
+
+def read_each(path: Path) -> list[Scenario | Unreadable]:
+    """The same, with what is no scenario told in its place. Raises for a file that is no list at all."""
+    elements = msgspec.json.decode(path.read_bytes(), type=list[Any])
+    return [_read(element, number) for number, element in enumerate(elements, 1)]
+
+
+def _read(element: Any, number: int) -> Scenario | Unreadable:
+    name = element.get("name") if isinstance(element, Mapping) else None
+    name = name if isinstance(name, str) else f"scenario {number}"
+    try:
+        scenario = msgspec.convert(element, Scenario)
+    except msgspec.ValidationError as error:
+        return Unreadable(name, str(error))
+    unknown = sorted(set(element) - {field.name for field in msgspec.structs.fields(Scenario)} - NOTES)
+    if unknown:
+        return Unreadable(name, f"a scenario has no {', '.join(unknown)}")
+    return scenario

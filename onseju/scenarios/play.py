@@ -34,10 +34,12 @@ def play(scenario: Scenario, target: Target) -> Played:
                 refused_new.append(index)
             else:
                 labels.add(step.id)
-        elif not _do_other(step, target):
+        elif (step.part_id and step.part_id in labels) or not _do_other(step, target):
             refused_other.append(index)
-            if step.op not in ("cancel", "modify"):
+            if step.op not in ("cancel", "modify") and index not in scenario.expected_refusals:
                 problems.append(f"step {index}: the target does not do {step.op} {step.to}".rstrip())
+        elif step.part_id:
+            labels.add(step.part_id)
         if index in wanted:
             checkpoints.append(target.book())
     return Played(

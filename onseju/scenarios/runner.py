@@ -14,7 +14,7 @@ from rich.console import Console
 from onseju.matching.reference import ReferenceEngine
 from onseju.scenarios.compare import differences
 from onseju.scenarios.engine_target import EngineTarget
-from onseju.scenarios.form import Scenario, read
+from onseju.scenarios.form import Scenario, Unreadable, read_each
 from onseju.scenarios.play import play
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError, Target
@@ -68,11 +68,18 @@ def run_scenario(scenario: Scenario, target: Target) -> Result:
 
 
 def run_file(path: Path, engine: str = "reference") -> Report:
-    """Play every scenario of a file. Raises `KeyError` for an unknown engine, `OSError` and `msgspec.DecodeError` for a
-    file that cannot be read."""
-    scenarios = read(path)
+    """Play every scenario of a file; what is none fails. Raises `KeyError` for an unknown engine, `OSError` and
+    `msgspec.DecodeError` for a file that is no list of anything."""
+    scenarios = read_each(path)
     with closing(TARGETS[engine]()) as target:
-        return Report([run_scenario(scenario, target) for scenario in scenarios])
+        return Report(
+            [
+                Result(scenario.name, [f"is no scenario: {scenario.why}"])
+                if isinstance(scenario, Unreadable)
+                else run_scenario(scenario, target)
+                for scenario in scenarios
+            ]
+        )
 
 
 def main(path: Path, engine: str) -> int:

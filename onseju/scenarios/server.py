@@ -34,8 +34,9 @@ SETTINGS = {
     "ONSEJU_QUERY_RATE_PER_S": "1000000",
     "ONSEJU_MIN_SEQ_WAIT_S": "20",
     "ONSEJU_FSYNC": "false",
+    "ONSEJU_MARKET_HOURS": "always",
 }
-"""Nothing of it must survive, and one client sends all that all of them would."""
+"""Nothing of it must survive, one client sends all that all of them would, and the steps alone change the phases."""
 
 REFUSALS = frozenset({400, 404, 409, 422})
 """The statuses that say no to a request itself. Any other that is no success says that the server cannot be played on."""

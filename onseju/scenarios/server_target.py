@@ -8,15 +8,16 @@ from itertools import count
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET
 
-from onseju.contract.money import MAX_AMOUNT, MAX_INPUT
-from onseju.contract.words import Phase, Security
+from onseju.contract.money import MAX_INPUT
+from onseju.contract.words import Rule, Security
 from onseju.rules import packs
 from onseju.rules.instruments import tick_table
 from onseju.rules.ticks import PPM
 from onseju.scenarios.form import AccountForm, BookForm, Market, Scenario, Step, TradeForm
 from onseju.scenarios.server import Server
-from onseju.scenarios.target import CannotPlayError, Observation, check_rules
+from onseju.scenarios.target import SET_RULES, CannotPlayError, Observation, Uncrossed, check_words, previous_price
 
 NO_SUCH_ORDER = MAX_INPUT
 """An order id that no exchange gives."""
@@ -64,7 +65,7 @@ class ServerTarget:
 
     def begin(self, scenario: Scenario) -> None:
         self._leave_no_orders()
-        check_rules(scenario)
+        check_words(scenario)
         self._scenario = scenario
         rules: Literal["krx", "plain"] = "krx" if scenario.is_krx else "plain"
         if rules not in self._servers:
@@ -76,16 +77,12 @@ class ServerTarget:
         self._ids: dict[str, int] = {}
         self._orders: dict[int, Order] = {}
         self._fresh = count(1)
-        self._vi_triggered = False
+        self._uncrossed: Uncrossed | None = None
         self._list_instrument()
         self._set_rules()
         self._open_accounts(self._unlimited.setdefault(rules, []))
-        market = scenario.market
-        if market is not None and market.prev_price not in (None, market.base_price):
-            self._trade_before_the_start(market.prev_price)
         if scenario.phase != "continuous" and not self.change_phase(scenario.phase):
             raise CannotPlayError(f"the server has no phase {scenario.phase}")
-        self._vi_triggered = False
 
     def is_live(self, label: str) -> bool:
         return label in self._ids and self._leaves(self._ids[label]) > 0
@@ -105,7 +102,6 @@ class ServerTarget:
                 body[name] = price
         owner = self._accounts[_owner(step)]
         answer = self._server.ask(owner.key, "POST", "/v1/orders", body)
-        self._look_for_vi()
         if not answer.is_success:
             return False
         order_id = answer.json()["order_id"]
@@ -126,22 +122,41 @@ class ServerTarget:
         order_id = self._ids.get(step.id, NO_SUCH_ORDER)
         before = self._leaves(order_id)
         leaves_qty = step.qty
-        if not self._scenario.is_krx and leaves_qty is None:
+        if not self._scenario.is_krx and leaves_qty is None and step.part is None:
             leaves_qty = before  # under `plain` a modify always names the new open quantity
-        body = {"limit_price": step.price, "leaves_qty": leaves_qty, "type": step.type or None}
+        body = {
+            "limit_price": step.price,
+            "stop_price": step.stop,
+            "leaves_qty": leaves_qty,
+            "type": step.type or None,
+            "qty": step.part,
+        }
         given = {name: value for name, value in body.items() if value is not None}
         answer = self._server.ask(self._asker(step).key, "PATCH", f"/v1/orders/{order_id}", given)
-        self._look_for_vi()
-        if answer.is_success and leaves_qty is not None:
-            self._orders[order_id].removed_by_owner += max(before - leaves_qty, 0)
-        return answer.is_success
+        if not answer.is_success:
+            return False
+        order = self._orders[order_id]
+        if leaves_qty is not None:
+            order.removed_by_owner += max(before - leaves_qty, 0)
+        if step.part is not None:
+            order.removed_by_owner += step.part
+            part_id = answer.json()["order_id"]
+            self._ids[step.part_id] = part_id
+            self._orders[part_id] = Order(step.part_id, order.owner)
+        return True
 
     def change_phase(self, phase: str) -> bool:
         body = {"phase": phase, "symbol": self._symbol}
         return self._server.ask(self._server.host_key, "POST", "/v1/admin/phase", body).is_success
 
     def uncross(self) -> bool:
-        return False  # the API has no call auctions to match
+        answer = self._server.ask(self._server.host_key, "POST", "/v1/admin/uncross", {"symbol": self._symbol})
+        if not answer.is_success:
+            return False
+        auction = answer.json()["auctions"][self._symbol]
+        self._uncrossed = Uncrossed(auction["price"] or 0, auction["qty"])
+        # `plain` has no phases: its auction collects until it is uncrossed, and continuous trading goes on.
+        return self._scenario.is_krx or self.change_phase("continuous")
 
     def book(self) -> BookForm:
         path = f"/v1/book/{self._symbol}"
@@ -155,8 +170,8 @@ class ServerTarget:
             trades=self._trades(),
             book=self.book(),
             cancelled=self._cancelled(),
-            uncrossed=None,
-            vi_triggered=self._vi_triggered,
+            uncrossed=self._uncrossed,
+            vi_triggered=self._was_interrupted(),
             accounts={label: self._holds(self._accounts[label]) for label in self._scenario.accounts},
         )
 
@@ -166,25 +181,25 @@ class ServerTarget:
         market = self._scenario.market
         body = {"symbol": self._symbol, "name": self._symbol}
         # `plain` has no base price of its own: the last price before the first step stands in for it.
-        terms = {"base_price": self._scenario.rule("seed_last") or 0} if market is None else _krx_terms(market)
+        terms = {"base_price": previous_price(self._scenario) or 0} if market is None else _krx_terms(market)
         self._host("/v1/admin/instruments", body | terms, "the instrument")
 
     def _set_rules(self) -> None:
+        """All that could differ between two instruments: what the venue itself charges must not matter."""
         scenario = self._scenario
-        if scenario.market is not None:
-            rates = scenario.market.rates
-            rules: dict[str, Any] = {
-                "commission_ppm": rates.commission,
-                "transaction_tax_ppm": rates.stt,
-                "rural_tax_ppm": rates.agri,
-            }
-        else:
-            rules = {
-                "market_remainder": scenario.rule("market_remainder"),
-                "self_trade_prevention": scenario.rule("stp"),
+        rules: dict[str, Any] = {rule.label: scenario.rule(name) for name, rule, _ in SET_RULES}
+        market = scenario.market
+        if market is not None:
+            rules |= {
+                Rule.COMMISSION_PPM.label: market.rates.commission,
+                Rule.TRANSACTION_TAX_PPM.label: market.rates.stt,
+                Rule.RURAL_TAX_PPM.label: market.rates.agri,
+                Rule.PREVIOUS_PRICE.label: previous_price(scenario),
+                Rule.VI_DYNAMIC_PPM.label: _ppm(market.vi.dynamic_pct),
+                Rule.VI_STATIC_PPM.label: _ppm(market.vi.static_pct),
             }
         for rule, value in rules.items():
-            if value:
+            if value is not None:
                 body = {"rule": rule, "value": value, "symbol": self._symbol}
                 self._host("/v1/admin/rules", body, f"the rule {rule}: {value}")
 
@@ -192,8 +207,6 @@ class ServerTarget:
         """New accounts for those that are listed, with what is listed. The others take turns at accounts that have as
         much as is ever needed."""
         scenario = self._scenario
-        if sum(holds.cash for holds in scenario.accounts.values()) > MAX_AMOUNT:
-            raise CannotPlayError("the accounts have more cash than there can be")
         for label, holds in scenario.accounts.items():
             account = self._accounts[label] = self._open_account(f"{self._symbol}.{len(self._accounts)}")
             self._give_cash(account, holds.cash)
@@ -237,14 +250,6 @@ class ServerTarget:
             body = {"account_id": account.number, "symbol": self._symbol, "qty": qty, "cost_amount": 0}
             self._host("/v1/admin/deposits", body, f"{qty} shares")
 
-    def _trade_before_the_start(self, price: int | None) -> None:
-        """Make `price` the previous price: two strangers trade one share at it."""
-        strangers = self._unlimited["krx"]
-        for side in ("sell", "buy"):
-            account = self._unlimited_account(strangers, 0)
-            body = {"symbol": self._symbol, "side": side, "type": "limit", "qty": 1, "limit_price": price}
-            self._server.must(account.key, "POST", "/v1/orders", body, what=f"the previous price {price}")
-
     def _leave_no_orders(self) -> None:
         """The accounts that the next scenario uses too get back what the last one's open orders have reserved."""
         for account in self._in_use:
@@ -270,12 +275,11 @@ class ServerTarget:
         view = self._server.must(order.owner.key, "GET", f"/v1/orders/{order_id}", what=f"a look at {order.label}")
         return int(view["leaves_qty"])
 
-    def _look_for_vi(self) -> None:
-        if self._scenario.expect.vi_triggered is None or self._vi_triggered:
-            return
+    def _was_interrupted(self) -> bool:
+        if self._scenario.expect.vi_triggered is UNSET:
+            return False  # nobody asks, and the list of instruments is long
         listed = self._server.must(None, "GET", "/v1/symbols", what="its instruments")["symbols"]
-        phase = next(row["phase"] for row in listed if row["symbol"] == self._symbol)
-        self._vi_triggered = phase == Phase.VI_AUCTION.label
+        return any(row["symbol"] == self._symbol and row["vi_count"] > 0 for row in listed)
 
     def _trades(self) -> list[TradeForm]:
         """The trades of the scenario's orders in order, each put together from its two fills."""
@@ -317,15 +321,21 @@ class ServerTarget:
 
 
 def _krx_terms(market: Market) -> dict[str, Any]:
+    try:
+        table = tick_table(Security.parse(market.security))
+    except KeyError:
+        raise CannotPlayError(f"there is no board or security {market.security!r}") from None
     return {
         "base_price": market.base_price,
         "limit_ppm": packs.KRX_LIMIT_PPM,
-        "vi_dynamic_ppm": round(market.vi.dynamic_pct * (PPM // 100)),
-        "vi_static_ppm": round(market.vi.static_pct * (PPM // 100)),
-        "tick_table": tick_table(Security.parse(market.security)),
+        "tick_table": table,
         "board": market.board.lower(),
         "security": market.security,
     }
+
+
+def _ppm(per_cent: float) -> int:
+    return round(per_cent * (PPM // 100))
 
 
 def _owner(step: Step) -> str:

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from onseju.contract.money import MAX_AMOUNT
+from onseju.contract.words import AuctionPricing, MarketRemainder, Rule, SelfTradePrevention, StopElection, Word
 from onseju.scenarios.form import AccountForm, BookForm, Scenario, Step, TradeForm
 
-RULE_NAMES = frozenset(
-    {
-        "auction",
-        "compare",
-        "id_reuse",
-        "market_remainder",
-        "modify_priority",
-        "owner_only_cancel",
-        "seed_last",
-        "stop_election",
-        "stop_trigger",
-        "stp",
-    }
+OPS = frozenset({"new", "cancel", "modify", "phase", "auction", "uncross"})
+"""What a step may do."""
+
+RULE_VALUES: dict[str, frozenset[Any]] = {
+    "auction": frozenset({"krx", "max_volume"}),
+    "compare": frozenset({"fills"}),
+    "id_reuse": frozenset({True, False}),
+    "market_remainder": frozenset({"cancel", "rest", "float"}),
+    "modify_priority": frozenset({"decrease_keeps", "increase_loses"}),
+    "owner_only_cancel": frozenset({True, False}),
+    "stop_election": frozenset({"time", "distance", "nearest"}),
+    "stop_trigger": frozenset({"last_trade"}),
+    "stp": frozenset({"off", "cancel_incoming", "cancel_resting", "cancel_both"}),
+}
+"""The rules that scenarios may name, and their values. The last price, `seed_last`, is a number."""
+
+SET_RULES: tuple[tuple[str, Rule, type[Word]], ...] = (
+    ("market_remainder", Rule.MARKET_REMAINDER, MarketRemainder),
+    ("stp", Rule.SELF_TRADE_PREVENTION, SelfTradePrevention),
+    ("stop_election", Rule.STOP_ELECTION, StopElection),
+    ("auction", Rule.AUCTION_PRICING, AuctionPricing),
 )
-"""The rules that `plain` scenarios may name."""
+"""Those that a venue must be told; the others hold in every venue, or are about the scenario itself."""
 
 
 class CannotPlayError(Exception):
@@ -91,8 +101,32 @@ class Target(Protocol):
         ...
 
 
-def check_rules(scenario: Scenario) -> None:
-    """Raises `CannotPlayError` for a `plain` scenario with a rule that nobody knows."""
-    unknown = set(scenario.rules) - RULE_NAMES if isinstance(scenario.rules, dict) and not scenario.is_krx else set()
+def check_words(scenario: Scenario) -> None:
+    """Raises `CannotPlayError` for a scenario with a rule or a step that nobody knows, or with more than there can be."""
+    for what in ("cash", "qty"):
+        if sum(getattr(account, what) for account in scenario.accounts.values()) > MAX_AMOUNT:
+            raise CannotPlayError(f"the accounts have more {what} than there can be")
+    rules = scenario.rules
+    if isinstance(rules, str) and rules != ("krx" if scenario.is_krx else "plain"):
+        raise CannotPlayError(f"the rules are not {rules}: with a market they are krx, without one plain")
+    given = rules if isinstance(rules, dict) else {}
+    unknown = sorted(set(given) - RULE_VALUES.keys() - {"seed_last"})
     if unknown:
-        raise CannotPlayError(f"there are no rules {', '.join(sorted(unknown))}")
+        raise CannotPlayError(f"there are no rules {', '.join(unknown)}")
+    for name, value in given.items():
+        known = type(value) is int if name == "seed_last" else _is_one_of(value, RULE_VALUES[name])
+        if not known:
+            raise CannotPlayError(f"the rule {name} cannot be {value!r}")
+    for index, step in enumerate(scenario.steps):
+        if step.op not in OPS:
+            raise CannotPlayError(f"step {index}: there is no op {step.op!r}; there are {', '.join(sorted(OPS))}")
+
+
+def _is_one_of(value: Any, values: frozenset[Any]) -> bool:
+    return isinstance(value, str | bool) and value in values
+
+
+def previous_price(scenario: Scenario) -> int | None:
+    """The last price before the first step, where the scenario names one."""
+    named = scenario.market.prev_price if scenario.market is not None else None
+    return scenario.rule("seed_last") if named is None else named

@@ -132,7 +132,7 @@ def test_numbers_that_are_none_of_a_new_order(alice: Trader, base: int, way: Way
 def test_numbers_that_are_none_of_a_correction(alice: Trader, base: int) -> None:
     resting = alice.rest(base)
     path = f"/v1/orders/{resting['order_id']}"
-    for field, right in (("limit_price", ()), ("leaves_qty", ("0", "-0")), ("qty", ())):
+    for field, right in (("limit_price", ()), ("stop_price", ()), ("leaves_qty", ("0", "-0")), ("qty", ())):
         for text in (*WRONG_NUMBERS, *NO_JSON):
             if text in right:
                 continue
@@ -142,6 +142,9 @@ def test_numbers_that_are_none_of_a_correction(alice: Trader, base: int) -> None
     for text in (*WRONG_NUMBERS, "", "x", "1;1"):
         refused(alice.http.delete(path, params={"qty": text}), 400, "malformed")
     refused(alice.http.patch(path, json={}), 400, "malformed")
+    refused(alice.http.patch(path, json={"stop_price": base - 2000}), 422, "invalid_stop_price")
+    refused(alice.http.patch(path, json={"type": "market", "stop_price": base}), 400, "malformed")
+    refused(alice.http.patch(path, json={"type": "stop_limit", "stop_price": base}), 422, "invalid_stop_price")
     refused(alice.http.patch(path, json={"limit_price": resting["limit_price"]}), 422, "nothing_to_correct")
     refused(alice.http.delete(path, params={"qty": 3}), 422, "invalid_qty")
     refused(alice.http.patch(path, json={"qty": 3, "limit_price": base - 2000}), 422, "invalid_qty")
@@ -200,6 +203,11 @@ def test_the_largest_numbers_that_are_some(alice: Trader, base: int) -> None:
         ({"type": "market"}, "limit_price", "not_allowed"),
         ({"type": "stop_limit"}, "stop_price", "invalid_stop_price"),
         ({"stop_price": 1}, "stop_price", "not_allowed"),
+        ({"type": "stop", "stop_price": 1}, "limit_price", "not_allowed"),
+        ({"type": "best_same"}, "limit_price", "not_allowed"),
+        ({"type": "midpoint"}, "limit_price", "not_allowed"),
+        ({"type": "conditional_limit", "limit_price": None}, "limit_price", "invalid_price"),
+        ({"type": "stop_limit", "stop_price": "1"}, "stop_price", "invalid_stop_price"),
         ({"limit_price": None}, "limit_price", "invalid_price"),
         ({"qty": None}, "qty", "invalid_qty"),
         ({"symbol": None}, "symbol", "invalid_symbol"),
@@ -282,7 +290,8 @@ def test_corrections_beyond_what_one_has(exchange: ServerProcess, base: int) -> 
         other = f"/v1/orders/{sell['order_id']}"
         refused(poor.http.patch(other, json={"leaves_qty": 6}), 422, "insufficient_shares")
         cash, reserved, shares, reserved_shares = poor.money(sell["seq"])
-        assert (cash, reserved, shares, reserved_shares) == (3 * base, 2 * (base - 1000), 5, 4)
+        with_commission = 2 * (base - 1000) * 1_000_150 // 1_000_000  # 0.015 %, cut to whole won
+        assert (cash, reserved, shares, reserved_shares) == (3 * base, with_commission, 5, 4)
         poor.cancel(buy["order_id"])
         poor.cancel(sell["order_id"])
 

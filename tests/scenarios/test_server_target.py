@@ -20,7 +20,7 @@ from onseju.scenarios.runner import run_scenario
 from onseju.scenarios.server import REFUSALS, _signals_put_off
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError
-from tests.scenarios import test_krx, test_price_time
+from tests.scenarios import test_krx, test_more, test_price_time
 
 WAIT_S = 30
 NEW = {"op": "new", "side": "buy", "type": "limit", "price": 100, "qty": 5}
@@ -33,16 +33,11 @@ def target() -> Iterator[ServerTarget]:
 
 
 def params(module: Any) -> list[Any]:
-    """The scenarios of a test module; the API has no call to uncross an auction, and no rule for the election of stops."""
-    lacking = pytest.mark.xfail(reason="the API lacks what it asks", raises=AssertionError, strict=True)
-    return [
-        pytest.param(scenario, id=scenario.name, marks=[lacking] if asks_too_much(scenario) else [])
-        for scenario in module.SCENARIOS
-    ]
+    """The scenarios of a test module."""
+    return [pytest.param(scenario, id=scenario.name) for scenario in module.SCENARIOS]
 
 
-def asks_too_much(scenario: Scenario) -> bool:
-    return bool(scenario.rule("stop_election")) or any(step.op == "uncross" for step in scenario.steps)
+PART = {"op": "modify", "id": "b1", "price": 101, "part": 2, "part_id": "b1b"}
 
 
 @pytest.mark.parametrize("scenario", params(test_price_time))
@@ -53,6 +48,12 @@ def test_price_time(target: ServerTarget, scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", params(test_krx))
 def test_krx_rules(target: ServerTarget, scenario: Scenario) -> None:
+    result = run_scenario(scenario, target)
+    assert result.passed, "\n".join(result.differences)
+
+
+@pytest.mark.parametrize("scenario", params(test_more))
+def test_more_of_both(target: ServerTarget, scenario: Scenario) -> None:
     result = run_scenario(scenario, target)
     assert result.passed, "\n".join(result.differences)
 
@@ -75,6 +76,7 @@ def differences(target: ServerTarget, **form: object) -> list[str]:
         ({"price": 100}, "auction price:"),
         ({"vi_triggered": True}, "volatility interruption:"),
         ({"accounts": {"A": {"cash": 1}}}, "account A: expected, there is none"),
+        ({"book": {"asks": [[101, 1]]}}, "book, asks:"),
     ],
 )
 def test_every_key_of_the_expectation_can_fail(target: ServerTarget, expect: object, first_line: str) -> None:
@@ -176,6 +178,53 @@ def test_the_previous_price_is_set_without_a_trace(target: ServerTarget) -> None
     assert found == []
 
 
+def test_a_part_is_corrected_into_an_order_of_its_own(target: ServerTarget) -> None:
+    """KRX rules 3.6: a corrected part queues separately from the rest."""
+    steps = [
+        NEW | {"id": "b1"},
+        PART,
+        NEW | {"id": "s1", "side": "sell", "qty": 4},
+        PART | {"part": 9, "part_id": "b1c"},
+        PART | {"part": 1},  # the label is another order's
+    ]
+    expect = {"fills": {"b1b": 2, "b1": 2, "s1": 4}, "rejects": [3, 4], "cancelled": []}
+    assert differences(target, steps=steps, expect=expect) == []
+
+
+def test_rules_that_both_forms_share_hold_in_both(target: ServerTarget) -> None:
+    steps = [
+        NEW | {"id": "s1", "side": "sell", "account": "A"},
+        NEW | {"id": "b1", "account": "A"},
+    ]
+    for market in ({}, {"market": {"base_price": 100}}):
+        form = {"steps": steps, "rules": {"stp": "cancel_both"}, "expect": {"cancelled": ["s1", "b1"], "fills": {}}}
+        assert differences(target, **form, **market) == []
+
+
+def test_the_host_own_fees_and_interruptions_do_not_matter(target: ServerTarget) -> None:
+    market = {"base_price": 10000}
+    expect: dict[str, object] = {
+        "accounts": {"A": {"cash": 0, "qty": 1}},
+        "vi_triggered": False,
+        "fills": {"b1": 1, "s1": 1},
+    }
+    form = {
+        "market": market,
+        "accounts": {"A": {"cash": 13000}},
+        "steps": [
+            NEW | {"id": "s1", "side": "sell", "price": 13000, "qty": 1},
+            NEW | {"id": "b1", "price": 13000, "qty": 1, "account": "A"},
+        ],
+        "expect": expect,
+    }
+    assert differences(target, **form) == []
+    server = target._servers["krx"]
+    changed = {"commission_ppm": 150, "vi_dynamic_ppm": 30_000, "vi_static_ppm": 30_000, "self_trade_prevention": "off"}
+    for rule, value in changed.items():
+        server.must(server.host_key, "POST", "/v1/admin/rules", {"rule": rule, "value": value}, what=rule)
+    assert differences(target, **form) == []
+
+
 def test_accounts_without_bounds_have_enough_for_the_largest_orders(target: ServerTarget) -> None:
     price, qty = 10**8, 10**9
     steps = [
@@ -190,7 +239,7 @@ def test_accounts_without_bounds_have_enough_for_the_largest_orders(target: Serv
     ("form", "line"),
     [
         ({"rules": {"lunar_phase": "full"}}, "there are no rules lunar_phase"),
-        ({"rules": {"stp": "wish"}}, "the server refuses the rule self_trade_prevention: wish: malformed"),
+        ({"rules": {"stp": "wish"}}, "the rule stp cannot be 'wish'"),
         ({"phase": "lunch"}, "the server has no phase lunch"),
         ({"market": {"base_price": 0}}, "the server refuses the instrument: invalid_price"),
         ({"market": {"base_price": 100, "board": "MOON"}}, "the server refuses the instrument: malformed"),
@@ -209,9 +258,12 @@ def test_what_the_server_cannot_set_is_told(target: ServerTarget, form: dict[str
 def test_steps_that_the_api_does_not_have_are_told(target: ServerTarget) -> None:
     steps = [{"op": "uncross"}, {"op": "phase", "to": "lunch"}]
     assert differences(target, steps=steps) == [
-        "step 0: the target does not do uncross",
+        "step 0: the target does not do uncross",  # no auction collects
         "step 1: the target does not do phase lunch",
     ]
+    assert differences(target, steps=[{"op": "split"}])[0].startswith(
+        "cannot be played: step 0: there is no op 'split'"
+    )
 
 
 def test_a_dead_server_is_told() -> None:

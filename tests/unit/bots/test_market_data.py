@@ -11,6 +11,7 @@ from onseju.bots.http import UnavailableError
 from onseju.bots.market_data import EMPTY, MarketData
 from onseju.bots.noise import Top
 from onseju.bots.pace import LONGEST_ASKED_WAIT_S, LONGEST_WAIT_S, Patience
+from onseju.bots.sessions import CLOSED, Session
 
 Levels = list[tuple[int, int, int]]
 
@@ -29,6 +30,36 @@ def test_snapshots_and_deltas() -> None:
     assert market.top("005930") == Top((69_900, 5), (70_100, 20))
     market.take(frame("delta", "j-3-0", "j-2-0", [], [(70_100, 0, 0)]))
     assert market.top("005930") == Top((69_900, 5), None)
+
+
+def market_frame(type_: str, id_: str, prev: str | None, **row: Any) -> dict[str, Any]:
+    rows = [{"symbol": "005930", "phase": "continuous", "order_types": [], "indicative_price": None} | row]
+    return {
+        "ch": "market",
+        "id": id_,
+        "prev": prev,
+        "type": type_,
+        "ts": None,
+        "data": {"symbols": rows, "clock": None},
+    }
+
+
+def test_what_the_market_takes_is_followed() -> None:
+    market = MarketData(Client("http://127.0.0.1:1"), ["005930"])
+    assert not market.sessions.of("005930").is_open
+    market.take(market_frame("snapshot", "j-1-0", None, order_types=["limit", "market"]))
+    assert market.sessions.of("005930") == Session(frozenset({"limit", "market"}))
+    market.take(
+        market_frame("delta", "j-2-0", "j-1-0", phase="vi_auction", order_types=["limit"], indicative_price=70_500)
+    )
+    session = market.sessions.of("005930")
+    assert (session.is_open, session.collects, session.indicative_price) == (True, True, 70_500)
+    market.take(market_frame("delta", "j-3-0", "j-2-0", phase="closed"))
+    assert not market.sessions.of("005930").is_open
+    with pytest.raises(UnavailableError, match="a gap in the market"):
+        market.take(market_frame("delta", "j-5-0", "j-4-0"))
+    market.sessions.forget()
+    assert market.sessions.of("005930") == CLOSED
 
 
 def test_a_gap_is_noticed() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from onseju.bots.grid import PriceGrid
 from onseju.bots.noise import LARGEST_WORTH, Intention, Top, Trader, decide
 from onseju.bots.orders import BUY, SELL, Place
+from onseju.bots.sessions import CLOSED, Session
 
 SYMBOLS = ["005930", "000660", "035420"]
 GRID = PriceGrid([(1, 1), (50_000, 100), (200_000, 500)], 49_000, 91_000)
@@ -68,6 +69,34 @@ def test_orders_by_style() -> None:
     assert decide(intention("rest", improves=True), TOP, 0, GRID) == Place("005930", BUY, 99, 70_100)
     narrow = Top((70_000, 1), (70_100, 1))
     assert decide(intention("rest", improves=True), narrow, 0, GRID) == Place("005930", BUY, 99, 70_000)
+
+
+AUCTION = Session(frozenset({"limit", "market"}), collects=True, indicative_price=70_100)
+AFTER_HOURS = Session(frozenset({"limit", "best_opposite"}))
+
+
+def test_a_closed_market_gets_no_orders() -> None:
+    for style in ("market", "sweep", "cross", "rest"):
+        assert decide(intention(style), TOP, 0, GRID, CLOSED) is None
+
+
+def test_after_hours_there_are_limit_orders_alone() -> None:
+    assert decide(intention("market"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 99, 70_200)
+    assert decide(intention("sweep"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 90, 70_200)
+    assert decide(intention("rest"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 99, 70_000)
+
+
+def test_in_an_auction_orders_stand_around_the_expected_price_and_the_eager_ones_cross_it() -> None:
+    assert decide(intention("market"), TOP, 0, GRID, AUCTION) == Place("005930", BUY, 99)
+    assert decide(intention("cross", depth=2), TOP, 0, GRID, AUCTION) == Place("005930", BUY, 99, 70_300)
+    assert decide(intention("sweep", 0.8, depth=2), TOP, 0, GRID, AUCTION) == Place("005930", SELL, 99, 69_900)
+    assert decide(intention("rest", depth=2), TOP, 0, GRID, AUCTION) == Place("005930", BUY, 99, 69_900)
+    assert decide(intention("rest", 0.8, depth=2), TOP, 0, GRID, AUCTION) == Place("005930", SELL, 99, 70_300)
+    assert decide(intention("rest", depth=99, improves=True), Top((90_900, 1), None), 0, GRID, AUCTION) == Place(
+        "005930", BUY, 99, 80_000
+    )
+    silent = Session(frozenset({"limit"}), collects=True)
+    assert decide(intention("market"), Top(None, (70_200, 5)), 0, GRID, silent) == Place("005930", BUY, 99, 70_200)
 
 
 def test_empty_sides() -> None:

@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 from onseju.bus.port import BusyError
 from onseju.contract.commands import Request, encode_command, sequence
 from onseju.contract.journal_records import EventBlock, annotation_text
+from onseju.exchange.exchange import now_us
+from onseju.exchange.timetable import Timetable
 from onseju.gateway.context import Gateway
 from onseju.gateway.operations import Operations
 from onseju.gateway.shell import build_app
@@ -154,7 +156,9 @@ class Venue:
             ring=cast("Any", None),
             identity=self.identity,
             queues=cast("Any", None),
+            stories=cast("Any", None),
             kis=cast("Any", None),
+            timetable=Timetable(now_us),
         )
 
     @contextlib.contextmanager

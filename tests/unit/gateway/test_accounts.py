@@ -51,6 +51,12 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
+def commission(client: httpx.Client, amount: int) -> int:
+    """What the venue takes of an order's amount."""
+    rows = {row["symbol"]: row for row in client.get("/v1/symbols").json()["symbols"]}
+    return amount * int(rows[SYMBOL]["commission_ppm"]) // 1_000_000
+
+
 def test_the_account_adds_up(me: httpx.Client, other: httpx.Client) -> None:
     base = BASE[SYMBOL]
     entered(other, side="sell", qty=3, limit_price=base + 1000)
@@ -58,8 +64,9 @@ def test_the_account_adds_up(me: httpx.Client, other: httpx.Client) -> None:
     resting = entered(me, qty=4, limit_price=base - 1000)
     account = read(me, "/v1/account", resting["seq"])
     assert account["account_id"] == bought["account_id"]
-    assert account["cash"] == 10_000_000 - 2 * (base + 1000)
-    assert account["reserved"] == 4 * (base - 1000)
+    paid = 2 * (base + 1000)
+    assert account["cash"] == 10_000_000 - paid - commission(me, paid)
+    assert account["reserved"] == 4 * (base - 1000) + commission(me, 4 * (base - 1000))
     assert account["available"] == account["cash"] - account["reserved"]
     assert account["market_value"] == 12 * (base + 1000), "all shares at the last price"
     assert account["unrealized_profit"] == account["market_value"] - account["cost_amount"]
@@ -69,6 +76,27 @@ def test_the_account_adds_up(me: httpx.Client, other: httpx.Client) -> None:
     assert held["cost_amount"] == account["cost_amount"]
     assert held["unrealized_profit"] == account["unrealized_profit"]
     assert held["market_value"] == account["market_value"]
+
+
+def test_the_cash_by_the_day_on_which_it_is_settled(me: httpx.Client, other: httpx.Client) -> None:
+    """KRX rules 7.3: what was bought today is paid on D+2; what was sold comes then."""
+    base = BASE[SYMBOL]
+    account = read(me, "/v1/account")
+    assert [account[day] for day in ("settled_cash", "cash_d1", "cash_d2")] == [10_000_000] * 3
+    entered(other, side="sell", qty=2, limit_price=base + 3000)
+    bought = entered(me, qty=2, limit_price=base + 3000)
+    account = read(me, "/v1/account", bought["seq"])
+    assert account["cash"] < 10_000_000
+    assert (account["settled_cash"], account["cash_d1"], account["cash_d2"]) == (
+        10_000_000,
+        10_000_000,
+        account["cash"],
+    )
+    events = read(me, "/v1/events")["events"]
+    told = [event["data"] for event in events if event["type"] == "account" and event["data"]["kind"] == "balance"][-1]
+    assert {name: told[name] for name in ("cash", "settled_cash", "cash_d1", "cash_d2")} == {
+        name: account[name] for name in ("cash", "settled_cash", "cash_d1", "cash_d2")
+    }
 
 
 def test_what_was_sold_out_is_no_position_but_its_profit_stays(me: httpx.Client, other: httpx.Client) -> None:
@@ -154,6 +182,8 @@ def test_others_orders_and_fills_are_not_in_the_lists(me: httpx.Client, other: h
         ("/v1/order-capacity?symbol=000660&side=buy&limit_price=0", "limit_price"),
         ("/v1/order-capacity?symbol=000660&side=buy&type=market&limit_price=5", "limit_price"),
         ("/v1/order-capacity?symbol=000660&side=buy&type=iceberg&limit_price=5", "type"),
+        ("/v1/order-capacity?symbol=000660&side=buy&limit_price=5&stop_price=5", "stop_price"),
+        ("/v1/order-capacity?symbol=000660&side=buy&limit_price=5&time_in_force=gtc", "time_in_force"),
     ],
 )
 def test_a_wrong_parameter_is_named(me: httpx.Client, path: str, field: str) -> None:
@@ -198,7 +228,8 @@ def test_the_capacity_is_what_the_exchange_takes(me: httpx.Client, other: httpx.
     upper = next(row["upper_limit"] for row in me.get("/v1/symbols").json()["symbols"] if row["symbol"] == SYMBOL)
     unit = {("buy", "limit"): price, ("buy", "market"): upper}.get((side, kind))
     assert capacity["unit_cash"] == unit
-    assert most == (10 if unit is None else 10_000_000 // unit)
+    assert most == (10 if unit is None else (10_000_000 - commission(me, 10_000_000)) // unit)
+    assert capacity["reserved_cash"] == (None if unit is None else most * unit + commission(me, most * unit))
     assert (capacity["reason"], capacity["detail"]) == (None, None)
     refused = me.post("/v1/orders", json={**params, "qty": most + 1})
     reason = "insufficient_cash" if side == "buy" else "insufficient_shares"
@@ -217,8 +248,10 @@ def test_no_capacity_has_a_reason_and_a_sentence(me: httpx.Client) -> None:
 
     assert reason(side="buy", limit_price=BASE[SYMBOL] + 1) == (0, "price_tick")
     assert reason(side="sell", limit_price=BASE[SYMBOL] * 2) == (0, "price_limit")
-    assert reason(side="buy", type="market") == (0, "no_opposite_quote")
-    assert reason(side="buy", type="midpoint") == (0, "order_type_not_allowed")
+    assert reason(side="buy", type="market", time_in_force="ioc") == (0, "no_opposite_quote")
+    assert reason(side="buy", type="midpoint") == (0, "no_opposite_quote")
+    assert reason(side="buy", type="stop") == (0, "order_type_not_allowed")
+    assert reason(side="buy", type="best_same", time_in_force="fok") == (0, "order_type_not_allowed")
     rest = entered(me, qty=18)
     assert (
         read(me, "/v1/order-capacity", rest["seq"], symbol=SYMBOL, side="buy", limit_price=BASE[SYMBOL])["max_qty"] == 0

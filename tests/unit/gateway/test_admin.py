@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from onseju.contract.commands import OpenAccount, Request
-from onseju.contract.events import InstrumentListed
-from onseju.contract.words import AccountKind, MarketRemainder, Rule
-from onseju.gateway import admin, keys, users
+from onseju.contract.commands import NewOrder, OpenAccount, Request
+from onseju.contract.events import InstrumentListed, OrderAccepted
+from onseju.contract.words import (
+    AccountKind,
+    AuctionPricing,
+    Board,
+    MarketRemainder,
+    OrderType,
+    Phase,
+    Rule,
+    Side,
+    StopElection,
+)
+from onseju.gateway import admin, admin_market, admin_rules, keys, users
 from onseju.gateway.openings import VENUE_ACCOUNT
 from tests.unit.gateway.served import ADMIN_KEY, PASSWORD, Served, Venue
+
+HOSTS = (admin.operations, admin_market.operations, admin_rules.operations)
 
 
 @pytest.fixture
 def server(venue: Venue) -> Iterator[Served]:
-    with venue.served(admin.operations, users.operations, keys.operations) as served:
+    with venue.served(*HOSTS, users.operations, keys.operations) as served:
         yield served
 
 
@@ -113,6 +125,41 @@ def test_deposits_take_effect_once_under_their_id(venue: Venue, host: httpx.Clie
     refused(host.post("/v1/admin/deposits", json={**body, "cash": 51}), 409, "client_order_id_reused")
     assert host.post("/v1/admin/deposits", json={"account_id": 1, "cash": 50}).json()["cash"] == 200
     assert venue.bus.engine.account(1).cash == 200
+
+
+def test_settled_cash_is_taken_out_once_under_its_id(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 7.3: a sale's proceeds can be taken out two trading days later."""
+    host.post("/v1/admin/accounts", json={"name": "kim", "cash": 100_000, "holdings": {"005930": 5}})
+    enter(venue, Side.SELL, 1)
+    enter(venue, Side.BUY, 1)
+    body = {"account_id": 1, "cash": 1_500, "client_order_id": "out-1"}
+    first = host.post("/v1/admin/withdrawals", json=body)
+    assert (first.status_code, first.json()["cash"]) == (201, 98_500)
+    again = host.post("/v1/admin/withdrawals", json=body)
+    assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (200, first.json(), "true")
+    for other in ({"cash": 1_501}, {"account_id": 1, "cash": 1_500}):
+        answer = host.post(
+            "/v1/admin/deposits" if "account_id" in other else "/v1/admin/withdrawals", json=body | other
+        )
+        refused(answer, 409, "client_order_id_reused")
+    host.post("/v1/admin/accounts", json={"name": "lee", "cash": 0, "holdings": {"005930": 1}})
+    command = NewOrder(account=2, instrument=1, side=Side.SELL, order_type=OrderType.LIMIT, qty=1, limit_price=98_400)
+    venue.bus.apply(Request(command))
+    enter(venue, Side.BUY, 1, 98_400)
+    sold = {"account_id": 2, "cash": 98_400}
+    for day in ("2026-11-24", "2026-11-25"):
+        refused(host.post("/v1/admin/withdrawals", json=sold), 422, "cash_not_settled")
+        host.post("/v1/admin/day", json={"trading_day": day})
+    assert host.post("/v1/admin/withdrawals", json=sold).json()["cash"] == 0
+    refused(host.post("/v1/admin/withdrawals", json=sold), 422, "insufficient_cash")
+    for wrong in (
+        {"account_id": 2},
+        {"account_id": 2, "cash": 0},
+        {"account_id": 0, "cash": 1},
+        sold | {"symbol": "x"},
+    ):
+        refused(host.post("/v1/admin/withdrawals", json=wrong), 400, "malformed")
+    refused(host.post("/v1/admin/withdrawals", json={"account_id": 99, "cash": 1}), 404, "unknown_account")
 
 
 def test_all_answers_to_a_deposit_are_documented() -> None:
@@ -264,7 +311,7 @@ def test_halting_and_resuming_and_phases(venue: Venue, host: httpx.Client) -> No
     halted = host.post("/v1/admin/halt", json={"symbol": "005930"})
     assert (halted.status_code, halted.json()["phases"]) == (200, {"005930": "halted"})
     refused(host.post("/v1/admin/halt", json={"symbol": "005930"}), 422, "invalid_command")
-    resumed = host.post("/v1/admin/resume", json={"symbol": "005930"})
+    resumed = host.post("/v1/admin/resume", json={"symbol": "005930", "phase": "continuous"})
     assert resumed.json()["phases"] == {"005930": "continuous"}
     for phase in ("closed", "continuous", "closed", "continuous"):
         moved = host.post("/v1/admin/phase", json={"phase": phase})
@@ -313,6 +360,211 @@ def test_the_bootstrap_key_is_no_user(host: httpx.Client) -> None:
 
 def test_every_call_of_the_host_needs_its_scope(server: Served) -> None:
     with server.client() as client:
-        for operation in admin.operations.table:
+        for operation in [operation for operations in HOSTS for operation in operations.table]:
             path = operation.path.replace("{user_id}", "1")
             refused(client.request(operation.method, path, json={}), 401, "unauthenticated")
+
+
+# Auctions, halts by board and stage, the day
+
+
+def enter(venue: Venue, side: Side, qty: int = 5, price: int = 98_500) -> None:
+    """An order of account 1, straight to the exchange."""
+    command = NewOrder(account=1, instrument=1, side=side, order_type=OrderType.LIMIT, qty=qty, limit_price=price)
+    assert isinstance(venue.bus.apply(Request(command)).events[0], OrderAccepted)
+
+
+def give_account(host: httpx.Client) -> None:
+    assert host.post("/v1/admin/accounts", json={"name": "kim", "cash": 10**9}).status_code == 201
+
+
+def test_auctions_are_matched_by_command(venue: Venue, host: httpx.Client) -> None:
+    give_account(host)
+    refused(host.post("/v1/admin/uncross", json={}), 422, "invalid_command")
+    host.post("/v1/admin/phase", json={"phase": "opening_auction", "symbol": "005930"})
+    host.post("/v1/admin/phase", json={"phase": "opening_auction", "symbol": "000660"})
+    enter(venue, Side.BUY)
+    enter(venue, Side.SELL, 3)
+    refused(host.post("/v1/admin/phase", json={"phase": "continuous", "symbol": "005930"}), 422, "auction_pending")
+    with capture_logs() as logs:
+        answer = host.post("/v1/admin/uncross", json={})
+    told = answer.json()
+    assert answer.status_code == 200
+    assert told["auctions"] == {
+        "005930": {"price": 98_500, "qty": 3, "extended": False},
+        "000660": {"price": None, "qty": 0, "extended": False},
+    }
+    assert (told["seq"], answer.headers["onseju-seq"]) == (venue.bus.last_seq, str(venue.bus.last_seq))
+    assert [entry["by"] for entry in logs if entry["event"] == "uncross"] == ["bootstrap"]
+    moved = host.post("/v1/admin/phase", json={"phase": "continuous", "symbol": "005930"})
+    assert moved.json()["phases"] == {"005930": "continuous"}
+    answer = host.post("/v1/admin/uncross", json={"symbol": "005930"})
+    refused(answer, 422, "invalid_command")
+    assert answer.json()["errors"][0]["code"] == "no_auction"
+    refused(host.post("/v1/admin/uncross", json={"symbol": "999999"}), 404, "unknown_symbol")
+
+
+def test_an_auction_that_would_interrupt_trading_goes_on_once(venue: Venue, host: httpx.Client) -> None:
+    give_account(host)
+    host.post("/v1/admin/rules", json={"rule": "vi_static_ppm", "value": 100_000, "symbol": "005930"})
+    host.post("/v1/admin/phase", json={"phase": "opening_auction", "symbol": "005930"})
+    enter(venue, Side.BUY, 1, 110_000)
+    enter(venue, Side.SELL, 1, 110_000)
+    answer = host.post("/v1/admin/uncross", json={"symbol": "005930"})
+    assert answer.json()["auctions"] == {"005930": {"price": None, "qty": 0, "extended": True}}
+    answer = host.post("/v1/admin/uncross", json={"symbol": "005930"})
+    assert answer.json()["auctions"] == {"005930": {"price": 110_000, "qty": 1, "extended": False}}
+
+
+def test_a_resumed_instrument_collects_before_it_trades(host: httpx.Client) -> None:
+    host.post("/v1/admin/halt", json={"symbol": "005930"})
+    assert host.post("/v1/admin/resume", json={"symbol": "005930"}).json()["phases"] == {"005930": "resumption_auction"}
+    answer = host.post("/v1/admin/resume", json={"symbol": "005930"})
+    refused(answer, 422, "invalid_command")
+    assert answer.json()["errors"][0]["code"] == "not_halted"
+    host.post("/v1/admin/rules", json={"rule": "types_resumption_auction", "value": [], "symbol": "000660"})
+    host.post("/v1/admin/halt", json={"symbol": "000660"})
+    assert host.post("/v1/admin/resume", json={"symbol": "000660"}).json()["phases"] == {"000660": "continuous"}
+
+
+def test_a_board_is_halted_and_resumed_alone(venue: Venue, host: httpx.Client) -> None:
+    kosdaq = {found.symbol for found in venue.bus.market.directory.all() if found.board is Board.KOSDAQ}
+    halted = host.post("/v1/admin/halt", json={"board": "kosdaq"})
+    assert halted.json()["phases"] == dict.fromkeys(kosdaq, "halted")
+    refused(host.post("/v1/admin/halt", json={"board": "kosdaq"}), 422, "invalid_command")
+    refused(host.post("/v1/admin/halt", json={"board": "kosdaq", "symbol": "005930"}), 400, "malformed")
+    refused(host.post("/v1/admin/resume", json={"board": "kospi"}), 422, "invalid_command")
+    resumed = host.post("/v1/admin/resume", json={"board": "kosdaq"})
+    assert resumed.json()["phases"] == dict.fromkeys(kosdaq, "resumption_auction")
+    assert host.post("/v1/admin/uncross", json={"board": "kosdaq"}).json()["auctions"].keys() == kosdaq
+    moved = host.post("/v1/admin/phase", json={"board": "kosdaq", "phase": "continuous"})
+    assert moved.json()["phases"] == dict.fromkeys(kosdaq, "continuous")
+
+
+def test_the_circuit_breaker_ascends_through_its_stages(host: httpx.Client) -> None:
+    """KRX rules 6.2: each stage once a day; the third closes for the day."""
+    stage = {"board": "kosdaq", "stage": 1}
+    assert set(host.post("/v1/admin/halt", json=stage).json()["phases"].values()) == {"halted"}
+    answer = host.post("/v1/admin/halt", json=stage)
+    refused(answer, 422, "invalid_command")
+    assert answer.json()["errors"][0]["code"] == "stage_passed"
+    host.post("/v1/admin/resume", json={"board": "kosdaq"})
+    assert set(host.post("/v1/admin/halt", json=stage | {"stage": 3}).json()["phases"].values()) == {"closed"}
+    refused(host.post("/v1/admin/halt", json=stage | {"stage": 2}), 422, "invalid_command")
+    answer = host.post("/v1/admin/phase", json={"board": "kosdaq", "phase": "continuous"})
+    refused(answer, 422, "invalid_command")
+    assert answer.json()["errors"][0]["code"] == "cannot_move"
+    for wrong in (0, 4, -1, "1", 1.5):
+        refused(host.post("/v1/admin/halt", json={"stage": wrong}), 400, "malformed")
+
+
+def test_a_day_is_begun_by_command(venue: Venue, host: httpx.Client) -> None:
+    give_account(host)
+    enter(venue, Side.BUY)
+    answer = host.post("/v1/admin/day", json={"trading_day": "2026-11-24"})
+    told = answer.json()
+    assert (answer.status_code, told["trading_day"], told["previous"]) == (200, "2026-11-24", "2026-11-23")
+    assert told["seq"] == venue.bus.last_seq
+    assert venue.bus.market.directory.trading_day == 20261124
+    account = venue.bus.engine.account(1)
+    assert (len(account.orders), account.reserved_cash) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "day",
+    ["2026-11-23", "2026-11-22", "2026-12-25", "2062-11-24", "0001-01-01", 20261124, "20261124", "2026-11-31", None],
+)
+def test_days_that_cannot_be(venue: Venue, host: httpx.Client, day: Any) -> None:
+    before = venue.bus.last_seq
+    refused(host.post("/v1/admin/day", json={"trading_day": day}), 400, "malformed")
+    assert venue.bus.last_seq == before
+
+
+def test_a_leveraged_fund_has_wider_limits(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 1.3: the band times the absolute leverage."""
+    body = {"symbol": "900003", "name": "2X", "base_price": 10_000, "security": "etf", "leverage": -2}
+    assert host.post("/v1/admin/instruments", json=body).status_code == 201
+    listed = venue.bus.market.directory.by_symbol("900003")
+    assert listed is not None
+    assert (listed.leverage, listed.upper_limit, listed.lower_limit) == (-2, 16_000, 4_000)
+    for wrong in (0, 11, -11, 1.5, "2"):
+        refused(host.post("/v1/admin/instruments", json=body | {"leverage": wrong}), 400, "malformed")
+
+
+def test_every_rule_is_named() -> None:
+    assert set(get_args(admin_rules.RuleName)) == {rule.label for rule in Rule}
+    words = {word.label for kind in admin_rules.RULE_WORDS.values() for word in kind}
+    assert set(get_args(admin_rules.RuleWord)) == words
+    assert set(get_args(admin_market.PhaseName)) == {phase.label for phase in Phase}
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "number"),
+    [
+        ("auction_pricing", "max_volume", AuctionPricing.MAX_VOLUME),
+        ("stop_election", "distance", StopElection.DISTANCE),
+        ("stop_election", "time", StopElection.TIME),
+        ("max_qty_by_value", 0, 0),
+        ("vi_dynamic_ppm", 30_000, 30_000),
+        ("immediate_types", ["limit"], 1 << OrderType.LIMIT),
+        ("types_continuous", ["limit", "market", "limit"], 1 << OrderType.LIMIT | 1 << OrderType.MARKET),
+        ("types_after_hours", [], 0),
+    ],
+)
+def test_rules_of_every_kind(venue: Venue, host: httpx.Client, rule: str, value: Any, number: int) -> None:
+    answer = host.post("/v1/admin/rules", json={"rule": rule, "value": value, "symbol": "005930"})
+    assert (answer.status_code, answer.json()["value"]) == (200, value)
+    assert venue.bus.market.directory.rule(Rule.parse(rule), 1) == number
+    assert venue.bus.market.directory.rule(Rule.parse(rule), 2) == venue.bus.market.directory.rule(Rule.parse(rule))
+
+
+def test_the_previous_price_of_an_instrument(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 1.4."""
+    body = {"rule": "previous_price", "value": 99_000, "symbol": "005930"}
+    assert host.post("/v1/admin/rules", json=body).status_code == 200
+    assert venue.bus.engine.state.instruments[0].last_price == 99_000
+    answer = host.post("/v1/admin/rules", json={"rule": "previous_price", "value": 99_000})
+    refused(answer, 400, "malformed")
+    assert answer.json()["errors"][0]["field"] == "symbol"
+    refused(host.post("/v1/admin/rules", json=body | {"value": 0}), 422, "invalid_command")
+
+
+def test_the_first_day_of_a_listing(venue: Venue, host: httpx.Client) -> None:
+    """KRX rules 1.3."""
+    body = {"rule": "new_listing", "value": 1, "symbol": "005930"}
+    assert host.post("/v1/admin/rules", json=body).status_code == 200
+    instrument = venue.bus.engine.state.instruments[0]
+    assert instrument.limits.upper > 3 * instrument.base_price
+    refused(host.post("/v1/admin/rules", json={"rule": "new_listing", "value": 1}), 400, "malformed")
+    refused(host.post("/v1/admin/rules", json=body | {"value": 2}), 422, "invalid_command")
+
+
+def test_the_days_until_cash_is_settled_hold_for_the_venue(host: httpx.Client) -> None:
+    assert host.post("/v1/admin/rules", json={"rule": "settlement_days", "value": 0}).status_code == 200
+    refused(host.post("/v1/admin/rules", json={"rule": "settlement_days", "value": 3}), 422, "invalid_command")
+    body = {"rule": "settlement_days", "value": 0, "symbol": "005930"}
+    refused(host.post("/v1/admin/rules", json=body), 422, "invalid_command")
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("types_continuous", "limit"),
+        ("types_continuous", 2),
+        ("types_continuous", ["wish"]),
+        ("types_continuous", [1]),
+        ("types_continuous", ["limit"] * 9),
+        ("types_continuous", {"limit": 1}),
+        ("stop_election", "krx"),
+        ("stop_election", ["limit"]),
+        ("max_order_qty", ["limit"]),
+        ("auction_pricing", 1),
+        ("settlement_days", "off"),
+        ("previous_price", "krx"),
+        ("gravity", ["limit"]),
+    ],
+)
+def test_values_that_are_another_rules(venue: Venue, host: httpx.Client, rule: str, value: Any) -> None:
+    before = venue.bus.last_seq
+    refused(host.post("/v1/admin/rules", json={"rule": rule, "value": value, "symbol": "005930"}), 400, "malformed")
+    assert venue.bus.last_seq == before

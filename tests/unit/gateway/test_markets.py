@@ -73,6 +73,11 @@ def test_the_instruments(public: httpx.Client, traded: int) -> None:
     assert (row["day_open"], row["day_high"], row["day_low"]) == (BASE + 100, BASE + 500, BASE + 100)
     assert row["day_volume"] == 15
     assert row["day_turnover"] == sum(qty * (BASE + 100 * qty) for qty in range(1, 6))
+    assert (row["day_vwap"], row["settlement_days"]) == (f"{BASE + 366}.6666", 2)
+    assert (row["previous_price"], row["phase_reason"], row["vi_count"]) == (BASE + 500, None, 0)
+    assert row["phase_since"] is not None
+    assert (row["indicative_price"], row["indicative_qty"]) == (None, None)
+    assert set(row["immediate_types"]) == {"limit", "market", "best_opposite", "midpoint"} < set(row["order_types"])
     quiet = next(row for row in rows if row["symbol"] == "373220")
     assert (quiet["last_price"], quiet["change"], quiet["change_percent"], quiet["day_open"]) == (None,) * 4
 
@@ -86,9 +91,10 @@ def test_the_clock(public: httpx.Client) -> None:
 
 
 def test_the_rules_of_an_instrument(server: ServerProcess, public: httpx.Client) -> None:
-    fees = {"commission_ppm": 150, "transaction_tax_ppm": 1500, "rural_tax_ppm": 1500, "max_order_qty": 900}
+    fees = {"commission_ppm": 160, "transaction_tax_ppm": 510, "rural_tax_ppm": 1510, "max_order_qty": 900}
     rows = {row["symbol"]: row for row in read(public, "/v1/symbols")["symbols"]}
-    assert [rows[SYMBOL][name] for name in fees] == [0, 0, 0, 0]
+    before = {name: rows[SYMBOL][name] for name in fees}
+    assert before["max_order_qty"] == 0
     with server.admin() as admin:
         for name, value in fees.items():
             body = {"rule": name, "value": value, "symbol": SYMBOL}
@@ -96,10 +102,10 @@ def test_the_rules_of_an_instrument(server: ServerProcess, public: httpx.Client)
         try:
             rows = {row["symbol"]: row for row in read(public, "/v1/symbols")["symbols"]}
             assert {name: rows[SYMBOL][name] for name in fees} == fees
-            assert rows["005930"]["commission_ppm"] == 0
+            assert rows["005930"]["commission_ppm"] == before["commission_ppm"]
         finally:
-            for name in fees:
-                body = {"rule": name, "value": 0, "symbol": SYMBOL}
+            for name, value in before.items():
+                body = {"rule": name, "value": value, "symbol": SYMBOL}
                 assert admin.post("/v1/admin/rules", json=body).status_code == 200
 
 

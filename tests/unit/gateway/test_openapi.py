@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from onseju.contract.reasons import Reason
-from onseju.gateway import accounts, admin, keys, markets, orders, users
+from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, users
 from onseju.gateway.openapi import EXAMPLES, document
 from onseju.gateway.operations import Operation
 from tests.unit.gateway.served import Served, Venue
 
-STAGES = (orders, accounts, markets, users, keys, admin)
+STAGES = (orders, accounts, markets, clock, users, keys, admin, admin_market, admin_rules)
 TABLE: list[Operation] = [operation for stage in STAGES for operation in stage.operations.table]
 
 

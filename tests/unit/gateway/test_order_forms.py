@@ -59,6 +59,7 @@ def test_the_words_of_forms_are_the_contracts() -> None:
         (NewOrder, "limit_price", "invalid_price"),
         (NewOrder, "stop_price", "invalid_stop_price"),
         (Correct, "limit_price", "invalid_price"),
+        (Correct, "stop_price", "invalid_stop_price"),
         (Correct, "qty", "invalid_qty"),
         (Cancel, "qty", "invalid_qty"),
     ],
@@ -127,6 +128,10 @@ def test_a_correction_must_change_something_and_not_contradict_itself() -> None:
     assert wrong(Correct, b'{"type":"market","limit_price":3}') == [("limit_price", "not_allowed")]
     assert wrong(Correct, b'{"leaves_qty":-1}') == [("leaves_qty", "invalid_qty")]
     assert decode(b'{"leaves_qty":0}', Correct).leaves_qty == 0
+    for type_ in ("limit", "market", "best_same"):
+        assert wrong(Correct, b'{"type":"%s","stop_price":3}' % type_.encode()) == [("stop_price", "not_allowed")]
+    assert decode(b'{"stop_price":3}', Correct).stop_price == 3
+    assert decode(b'{"type":"stop_limit","limit_price":2,"stop_price":3}', Correct).stop_price == 3
 
 
 def test_every_field_error_has_a_sentence_in_both_languages() -> None:

@@ -68,6 +68,11 @@ def money(client: httpx.Client) -> tuple[Any, ...]:
     return account.json()["cash"], account.json()["reserved"], sorted(shares)
 
 
+def with_commission(amount: int) -> int:
+    """KRX rules 7.2: 0.015 %, cut to whole won."""
+    return amount + amount * 150 // 1_000_000
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "code"),
     [
@@ -126,12 +131,12 @@ def test_an_open_order_reserves_and_a_cancel_gives_back(trader: httpx.Client) ->
     order = entered(trader, qty=3)
     assert (order["status"], order["leaves_qty"], order["fills"]) == ("new", 3, [])
     cash, reserved, shares = before
-    assert money(trader) == (cash, reserved + 3 * (PRICE - 1000), shares)
+    assert money(trader) == (cash, reserved + with_commission(3 * (PRICE - 1000)), shares)
     path = f"/v1/orders/{order['order_id']}"
     corrected = trader.patch(path, json={"limit_price": PRICE - 2000, "leaves_qty": 2})
     assert corrected.status_code == 200, corrected.text
     assert (corrected.json()["order_id"], corrected.json()["leaves_qty"]) == (order["order_id"], 2)
-    assert money(trader) == (cash, reserved + 2 * (PRICE - 2000), shares)
+    assert money(trader) == (cash, reserved + with_commission(2 * (PRICE - 2000)), shares)
     part = trader.delete(path, params={"qty": 1})
     assert (part.status_code, part.json()["leaves_qty"], part.json()["status"]) == (200, 1, "new")
     canceled = trader.delete(path)

@@ -134,11 +134,17 @@ def test_the_header_is_checked_on_every_read(me: httpx.Client, path: str) -> Non
         assert answer.headers["Onseju-Seq"] == str(answer.json()["seq"])
 
 
+def reservation(qty: int) -> int:
+    """What an order of so many shares reserves, at the commission that a new venue takes (KRX rules 7.2, 8.1)."""
+    amount = qty * (PRICE - 1000)
+    return amount + amount * 150 // 1_000_000
+
+
 def test_a_read_of_ones_own_write_waits_for_it(held: Server, me: httpx.Client) -> None:
     for number in range(10):
         order = entered(me, qty=number + 1)
         account = settled(me, order["seq"])
-        assert account["reserved"] == sum(range(number + 2)) * (PRICE - 1000)
+        assert account["reserved"] == sum(reservation(qty) for qty in range(1, number + 2))
 
 
 def test_while_the_tables_are_behind(held: Server, me: httpx.Client) -> None:
@@ -154,7 +160,7 @@ def test_while_the_tables_are_behind(held: Server, me: httpx.Client) -> None:
     assert (late.json()["retryable"], late.headers["Retry-After"]) == (True, "1")
     assert me.get(f"/v1/book/{SYMBOL}", headers={"Onseju-Min-Seq": str(order["seq"])}).status_code == 200
     held.go.set()
-    assert settled(me, order["seq"])["reserved"] == PRICE - 1000
+    assert settled(me, order["seq"])["reserved"] == reservation(1)
 
 
 def test_those_who_wait_are_few(held: Server, me: httpx.Client) -> None:

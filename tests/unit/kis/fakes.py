@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from onseju.kis.codec import decode_frame
 from onseju.kis.layouts import LayoutName
 from onseju.kis.messages import PINGPONG
-from onseju.kis.port import Day, Depth, PriceListener, PriceSource, Quoted, Traded
+from onseju.kis.port import Day, Depth, PriceListener, PriceSource, Quoted, Standing, Traded
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.kis.records import Record
 from onseju.kis.session import Manners
@@ -46,6 +46,7 @@ class FakeSource:
         }
         self.depths = {symbol: Depth(asks=[], bids=[]) for symbol in symbols}
         self.days = {symbol: Day(trading_day=trading_day, previous_volume=500) for symbol in symbols}
+        self.standings: dict[str, Standing] = {}
         self.listeners: list[PriceListener] = []
         self.now = NINE_O_CLOCK
 
@@ -57,6 +58,9 @@ class FakeSource:
 
     def day(self, symbol: str) -> Day:
         return self.days[symbol]
+
+    def standing(self, symbol: str) -> Standing:
+        return self.standings.get(symbol) or Standing()
 
     def subscribe(self, listener: PriceListener) -> None:
         self.listeners.append(listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onseju.kis.port import Day, Depth, Quoted, Traded
+from onseju.kis.port import Day, Depth, Quoted, Standing, Traded
 from onseju.kis.quotes import book_record, hhmmss, hundredths, kst_day, trade_record
 from onseju.kis.records import TAKER_BUY, TAKER_NONE, TAKER_SELL, Sign
 from tests.unit.kis.fakes import NINE_O_CLOCK, SAMSUNG
@@ -39,7 +39,7 @@ def test_the_live_sample_is_rebuilt_from_its_day() -> None:
     trade = Traded(
         symbol=SAMSUNG, price=250_500, qty=2, taker=1, ts=NINE_O_CLOCK + 2 * HOURS + (52 * 60 + 14) * 1_000_000
     )
-    record = trade_record(trade, QUOTED, day, depth)
+    record = trade_record(trade, QUOTED, day, depth, Standing(auction_price=266_000))
     assert (record.time, record.open_time, record.high_time, record.low_time) == (
         "115214",
         "090025",
@@ -65,7 +65,7 @@ def test_the_live_book_sample_is_rebuilt() -> None:
         bids=[(323_500 - 500 * number, 30_000 + number) for number in range(10)],
     )
     day = Day(trading_day=20260629, volume=26_718_921)
-    record = book_record(SAMSUNG, NINE_O_CLOCK, quoted, day, depth, (200_124, 300_037))
+    record = book_record(NINE_O_CLOCK, quoted, day, depth, Standing(), (200_124, 300_037))
     assert (record.ask_prices[9], record.bid_prices[9]) == (328_500, 319_000)
     assert (record.total_ask_qty, record.total_bid_qty) == (200_045, 300_045)
     assert (record.total_ask_change, record.total_bid_change) == (-79, 8)
@@ -76,7 +76,7 @@ def test_the_live_book_sample_is_rebuilt() -> None:
 
 def test_a_thin_book_is_filled_with_zeros() -> None:
     depth = Depth(asks=[(70_100, 5)], bids=[])
-    record = book_record(SAMSUNG, NINE_O_CLOCK, QUOTED, Day(trading_day=20261123), depth, (0, 0))
+    record = book_record(NINE_O_CLOCK, QUOTED, Day(trading_day=20261123), depth, Standing(), (0, 0))
     assert record.ask_prices == (70_100, *[0] * 9)
     assert record.bid_prices == (0,) * 10
     assert (record.total_ask_qty, record.total_bid_qty, record.mid_price) == (5, 0, 0)
@@ -84,7 +84,7 @@ def test_a_thin_book_is_filled_with_zeros() -> None:
 
 def test_only_ten_levels_are_sent_and_counted() -> None:
     depth = Depth(asks=[(70_100 + number, 1) for number in range(12)], bids=[])
-    record = book_record(SAMSUNG, NINE_O_CLOCK, QUOTED, Day(trading_day=20261123), depth, (0, 0))
+    record = book_record(NINE_O_CLOCK, QUOTED, Day(trading_day=20261123), depth, Standing(), (0, 0))
     assert len(record.ask_prices) == 10
     assert record.total_ask_qty == 10
 
@@ -93,7 +93,7 @@ def first_trade(price: int, taker: int = 1) -> tuple[int, str]:
     day = Day(trading_day=20261123)
     day.add(price, 1, taker, NINE_O_CLOCK)
     trade = Traded(symbol=SAMSUNG, price=price, qty=1, taker=taker, ts=NINE_O_CLOCK)
-    record = trade_record(trade, QUOTED, day, Depth(asks=[], bids=[]))
+    record = trade_record(trade, QUOTED, day, Depth(asks=[], bids=[]), Standing())
     return record.change_sign, record.taker
 
 
@@ -133,7 +133,11 @@ def test_a_day_of_records_is_consistent(trades: list[tuple[int, int, int]]) -> N
         ts = NINE_O_CLOCK + number * 1_000_000
         day.add(price, qty, taker, ts)
         record = trade_record(
-            Traded(symbol=SAMSUNG, price=price, qty=qty, taker=taker, ts=ts), QUOTED, day, Depth(asks=[], bids=[])
+            Traded(symbol=SAMSUNG, price=price, qty=qty, taker=taker, ts=ts),
+            QUOTED,
+            day,
+            Depth(asks=[], bids=[]),
+            Standing(),
         )
         volume, turnover = volume + qty, turnover + price * qty
         assert (record.volume, record.turnover) == (volume, turnover)

@@ -16,15 +16,17 @@ from onseju.contract.commands import (
     ListInstrument,
     NewOrder,
     OpenAccount,
+    SetRule,
     encode_command,
     sequence,
 )
 from onseju.contract.events import OrderAccepted, encode_event
 from onseju.contract.journal_records import EventBlock
-from onseju.contract.words import OrderStatus, OrderType, Side, TimeInForce
+from onseju.contract.words import MarketRemainder, OrderStatus, OrderType, Phase, Rule, Side, TimeInForce
 from onseju.market.queues import QueuePositions
 from onseju.matching.reference import ReferenceEngine
 from onseju.rules import packs
+from tests.unit.market.live import LiveMarket
 
 ACCOUNTS = (1, 2, 3)
 
@@ -122,8 +124,9 @@ def test_nothing_stays_of_orders_that_are_done() -> None:
     market.send(NewOrder(account=1, instrument=1, qty=5, limit_price=99, side=Side.BUY, order_type=OrderType.LIMIT))
     market.send(NewOrder(account=2, instrument=1, qty=5, limit_price=99, side=Side.SELL, order_type=OrderType.LIMIT))
     assert market.queues.positions(1) == market.queues.positions(2) == []
-    assert not market.queues._places
-    assert not market.queues._levels
+    assert not market.queues._entries
+    assert not market.queues._queues
+    assert not market.queues._shown
     assert not market.queues._by_account
 
 
@@ -158,3 +161,47 @@ def test_many_orders_at_one_price_are_told_in_one_walk() -> None:
         (2 + 2 * n, 3 * (2 * n + 1), 2 * n + 1) for n in range(orders // 2)
     ]
     assert {place.level_qty for place in found} == {3 * orders}
+
+
+def test_floating_market_orders_stand_before_limit_orders_at_their_price() -> None:
+    """KRX BR 22(2)1; at the lowest price of all a market ask cannot stand a tick better than a limit ask."""
+    live = LiveMarket("plain")
+    live.do(SetRule(rule=Rule.MARKET_REMAINDER, value=MarketRemainder.FLOAT))
+    limit = live.order(Side.SELL, 5, 1)
+    market = live.order(Side.SELL, 3, account=3)
+    first, second = live.queues.position(3, market), live.queues.position(2, limit)
+    assert first is not None
+    assert second is not None
+    assert (first.ahead_qty, first.leaves_qty, first.level_qty) == (0, 3, 8)
+    assert (second.ahead_qty, second.ahead_orders, second.level_qty) == (3, 1, 8)
+
+
+def test_a_stop_order_has_a_place_once_it_woke_and_a_midpoint_order_never() -> None:
+    """KRX rules 3.8, 3.9: its time is the moment at which it woke."""
+    live = LiveMarket()
+    stop = live.order(Side.BUY, 5, 98_600, type_=OrderType.STOP_LIMIT, stop_price=98_600)
+    ahead = live.order(Side.BUY, 4, 98_600, account=4)
+    assert live.queues.position(2, stop) is None
+    live.order(Side.SELL, 9, 98_700, account=3)
+    midpoint = live.order(Side.BUY, 1, type_=OrderType.MIDPOINT)
+    assert live.queues.position(2, midpoint) is None
+    live.order(Side.SELL, 1, 98_600, account=3)
+    first, woken = live.queues.position(4, ahead), live.queues.position(2, stop)
+    assert first is not None
+    assert woken is not None
+    assert (first.ahead_qty, woken.ahead_qty, woken.leaves_qty) == (0, first.leaves_qty, 5)
+
+
+def test_a_conditional_order_leaves_its_price_for_the_closing_auction() -> None:
+    """KRX ER 15: it queues as a market order then, behind those that were there."""
+    live = LiveMarket()
+    waiting = live.order(Side.SELL, 2, account=3)
+    conditional = live.order(Side.SELL, 7, 99_000, type_=OrderType.CONDITIONAL_LIMIT)
+    place = live.queues.position(2, conditional)
+    assert place is not None
+    assert (place.ahead_qty, place.level_qty) == (0, 7)
+    live.phase(Phase.CLOSING_AUCTION)
+    before, place = live.queues.position(3, waiting), live.queues.position(2, conditional)
+    assert before is not None
+    assert place is not None
+    assert (before.ahead_qty, place.ahead_qty, place.ahead_orders, place.level_qty) == (0, 2, 1, 9)

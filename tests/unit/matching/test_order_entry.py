@@ -90,6 +90,7 @@ def test_orders_at_the_limits_are_taken(price: int) -> None:
 
 
 def test_a_buy_reserves_its_price_to_the_last_won() -> None:
+    """KRX rules 7.4: the whole amount, in cash."""
     driver = venue(cash=7_000)
     assert refusal(driver, buy(1, 7_001)) is Reason.INSUFFICIENT_CASH
     driver.first(buy(70, 100), OrderAccepted)
@@ -108,6 +109,7 @@ def test_a_buy_reserves_the_commission_too() -> None:
 
 
 def test_a_sell_reserves_its_shares() -> None:
+    """KRX rules 6.4, 8.2: no short sale; shares in open sells are not free."""
     driver = venue(shares=10)
     assert refusal(driver, sell(11, 5)) is Reason.INSUFFICIENT_SHARES
     driver.first(sell(6, 5), OrderAccepted)

@@ -7,18 +7,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from onseju.contract.events import (
+    DayRolled,
     Event,
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
     PriceLimitsSet,
     Trade,
+    VenueOpened,
     encode_event,
 )
 from onseju.contract.journal_records import EventBlock, annotation_text
 from onseju.contract.words import OrderStatus, OrderType, Side, TimeInForce
 from onseju.projections import tables
-from onseju.projections.rows import BIGGEST, Batch, kst_day_of, minute_of
+from onseju.projections.rows import BIGGEST, Batch, minute_of, start_of_day
+
+TRADING_DAY = 2026_11_23
+"""Its Korean date begins at 15:00 UTC of the day before."""
 
 
 def block(*events: Event, texts: dict[int, str] | None = None) -> EventBlock:
@@ -69,7 +74,7 @@ def as_order(row: list[object]) -> dict[str, object]:
 
 
 def test_an_order_is_written_once_as_it_stands_last() -> None:
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     batch.add(block(accepted(1, 5), texts={5: "mine"}))
     batch.add(block(filled(2, 5, leaves=6, filled_qty=4), texts={5: "mine"}))
     batch.add(block(canceled(3, 5), texts={5: "mine"}))
@@ -84,7 +89,7 @@ def test_an_order_is_written_once_as_it_stands_last() -> None:
 
 
 def test_a_fill_after_the_whole_row_changes_that_row() -> None:
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     batch.add(block(accepted(1, 5)))
     batch.add(block(filled(2, 5, leaves=0, filled_qty=10)))
     order = as_order(batch.orders[5])
@@ -93,7 +98,7 @@ def test_a_fill_after_the_whole_row_changes_that_row() -> None:
 
 
 def test_a_fill_of_an_older_order_changes_only_its_own_columns_until_a_whole_row_comes() -> None:
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     batch.add(block(filled(8, 5, leaves=7, filled_qty=3)))
     batch.add(block(filled(9, 5, leaves=6, filled_qty=4)))
     assert batch.order_fills == {5: (6, 4, 0, 400, OrderStatus.PARTIALLY_FILLED, 0, 9, 90, 5)}
@@ -103,41 +108,60 @@ def test_a_fill_of_an_older_order_changes_only_its_own_columns_until_a_whole_row
 
 
 def test_limits_of_a_known_instrument_are_an_update() -> None:
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     batch.add(block(PriceLimitsSet(seq=4, ts=40, idx=0, instrument=3, base_price=10, upper_limit=13, lower_limit=7)))
     assert batch.limits == {3: (10, 13, 7, 4, 40, 3)}
 
 
-def test_candles_bucket_by_utc_minute_and_korean_day() -> None:
+def test_candles_bucket_by_utc_minute_and_trading_day() -> None:
     minute = 60_000_000
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     for seq, (price, qty, ts) in enumerate(
         [(100, 1, 0), (120, 2, minute - 1), (90, 3, minute), (110, 4, minute + 5)], 1
     ):
         batch.add(block(trade(seq, price, qty, ts)))
     assert batch.candles[1, 60, 0] == [1, 60, 0, 100, 120, 100, 120, 3, 340, 2]
     assert batch.candles[1, 60, minute] == [1, 60, minute, 90, 110, 90, 110, 7, 710, 2]
-    day = batch.candles[1, 86400, kst_day_of(0)]
+    day = batch.candles[1, 86400, _us("2026-11-22T15:00:00")]
     assert day[3:] == [100, 120, 90, 110, 10, 1050, 4]
 
 
 def test_a_candles_sums_stop_at_the_largest_integer() -> None:
-    batch = Batch()
+    batch = Batch(TRADING_DAY)
     for seq in (1, 2, 3):
         batch.add(block(trade(seq, 2**31, 2**31, 0)))
     assert batch.candles[1, 60, 0][8] == BIGGEST
 
 
+def test_a_trade_belongs_to_the_trading_day_whatever_the_clock_says() -> None:
+    """A day that the host rolls early, or in fast time, has a candle of its own."""
+    batch = Batch(TRADING_DAY)
+    batch.add(block(trade(1, 100, 1, 50)))
+    batch.add(block(DayRolled(seq=2, ts=60, idx=0, trading_day=2026_11_24)))
+    batch.add(block(trade(3, 200, 2, 70)))
+    days = {start: row[3:8] for (_, width, start), row in batch.candles.items() if width == 86400}
+    assert days == {
+        _us("2026-11-22T15:00:00"): [100, 100, 100, 100, 1],
+        _us("2026-11-23T15:00:00"): [200, 200, 200, 200, 2],
+    }
+    assert batch.trading_day == 2026_11_24
+    opened = Batch(0)
+    opened.add(block(VenueOpened(seq=1, ts=1, idx=0, price_scale=0, trading_day=TRADING_DAY)))
+    assert opened.trading_day == TRADING_DAY
+
+
 @pytest.mark.parametrize(
-    ("moment", "day"),
+    ("day", "start"),
     [
-        ("2026-11-23T14:59:59.999999", "2026-11-22T15:00:00"),
-        ("2026-11-23T15:00:00", "2026-11-23T15:00:00"),
-        ("2026-11-23T00:00:00", "2026-11-22T15:00:00"),
+        (2026_11_24, "2026-11-23T15:00:00"),
+        (2027_01_01, "2026-12-31T15:00:00"),
+        (2026_02_31, "2026-03-02T15:00:00"),  # the exchange takes it
+        (1900_01_01, "1899-12-31T15:00:00"),
+        (9999_12_31, "9999-12-30T15:00:00"),
     ],
 )
-def test_a_korean_day_begins_at_15_utc(moment: str, day: str) -> None:
-    assert kst_day_of(_us(moment)) == _us(day)
+def test_a_korean_day_begins_at_15_utc(day: int, start: str) -> None:
+    assert start_of_day(day) == _us(start)
 
 
 def test_a_minute_begins_at_its_second_zero() -> None:

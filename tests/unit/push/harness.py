@@ -20,11 +20,14 @@ from onseju.contract.events import (
     InstrumentListed,
     LevelChanged,
     OrderAccepted,
+    PhaseChanged,
     Trade,
     encode_event,
 )
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.contract.words import Side
+from onseju.exchange.exchange import now_us
+from onseju.exchange.timetable import Timetable
 from onseju.gateway.context import Gateway
 from onseju.gateway.principal import Principal
 from onseju.gateway.shell import build_app
@@ -102,6 +105,10 @@ def trade(price: int, qty: int, trade_id: int = 1, instrument: int = 1) -> Made:
         sell_order_id=987_002,
         taker_side=Side.BUY,
     )
+
+
+def phase(instrument: int, phase: int) -> Made:
+    return _made(PhaseChanged, instrument=instrument, trading_day=20261123, phase=phase)
 
 
 def block(seq: int, *made: Made, text: str = "") -> EventBlock:
@@ -183,7 +190,9 @@ class Site:
             ring=self.ring,
             identity=identity or cast("Any", self.keys),
             queues=QueuePositions(),
+            stories=cast("Any", None),
             kis=nothing,
+            timetable=Timetable(now_us),
         )
         self.app = build_app(gateway, [events.operations, sse.operations, websocket.operations])
         self.streams = Streams(self.settings, heartbeat_s=heartbeat_s, tick_s=0.05)

@@ -16,7 +16,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from onseju.contract.words import Side
+from onseju.contract.words import Phase, Side
 from onseju.identity.service import IdentityService
 from onseju.market.feeds import BOOK_RING_FRAMES
 from tests.unit.push.harness import (
@@ -31,6 +31,7 @@ from tests.unit.push.harness import (
     level,
     listed,
     open_journal,
+    phase,
     take,
     trade,
     until,
@@ -67,6 +68,7 @@ def subscribe(*channels: dict[str, Any], own: str = "s") -> dict[str, Any]:
 BOOK = {"name": "book", "symbols": [SYMBOL], "depth": 10}
 TRADES = {"name": "trades", "symbols": [SYMBOL]}
 ACCOUNT = {"name": "account"}
+MARKET = {"name": "market"}
 
 
 async def closed(ws: ClientConnection) -> int | None:
@@ -211,6 +213,32 @@ def test_trades_come_without_their_parties(run: Run) -> None:
     run(test)
 
 
+def test_the_states_of_all_instruments_without_a_key(run: Run) -> None:
+    """One subscription for all of them; one delta for each batch that changed something."""
+
+    async def test(site: Site) -> None:
+        async with site.ws(account=None) as ws:
+            answer = await ask(ws, subscribe(MARKET))
+            assert answer["body"]["channels"] == [{"name": "market"}]
+            (snapshot,) = await take(ws, 1)
+            assert [row["symbol"] for row in snapshot["data"]["symbols"]] == [SYMBOL, "000660"]
+            site.publish([phase(1, Phase.CLOSED)], [phase(2, Phase.CLOSED)], [balance(7)])
+            site.publish([phase(1, Phase.HALTED)])
+            both, one = await take(ws, 2)
+            assert [(row["symbol"], row["phase"]) for row in both["data"]["symbols"]] == [
+                (SYMBOL, "closed"),
+                ("000660", "closed"),
+            ]
+            assert [(row["symbol"], row["phase"]) for row in one["data"]["symbols"]] == [(SYMBOL, "halted")]
+            assert_chain([snapshot, both, one], None)
+            answer = await ask(ws, {"op": "unsubscribe", "id": 2, "channels": [MARKET]})
+            assert answer["body"]["channels"] == []
+            site.publish([phase(1, Phase.CLOSED)])
+            assert (await ask(ws, {"op": "ping", "id": 3}))["status"] == 200
+
+    run(test)
+
+
 def test_account_events_are_the_same_on_both_transports_and_resume_across_them(run: Run) -> None:
     async def test(site: Site) -> None:
         sse = await site.sse(7)
@@ -275,6 +303,7 @@ def test_another_journals_cursor_gives_a_reset(run: Run) -> None:
         (7, subscribe({**ACCOUNT, "after": "x"}), 400, "malformed"),
         (7, subscribe({**ACCOUNT, "symbols": [SYMBOL]}), 400, "malformed"),
         (7, subscribe({"name": "nothing"}), 400, "malformed"),
+        (None, subscribe({**MARKET, "symbols": [SYMBOL]}), 400, "malformed"),
         (7, subscribe({**BOOK, "depth": 7}), 400, "malformed"),
         (7, subscribe({**BOOK, "symbols": [SYMBOL, "999999"]}), 404, "unknown_symbol"),
         (7, {"op": "dance", "id": "s"}, 400, "malformed"),

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from onseju.contract.commands import COMMAND_BYTES, ListInstrument, OpenVenue, SetTickBand, encode_command
-from onseju.contract.events import InstrumentListed, PriceLimitsSet, RequestRejected
-from onseju.contract.words import Board, Security
+from onseju.contract.commands import (
+    COMMAND_BYTES,
+    ChangePhase,
+    ListInstrument,
+    NewOrder,
+    OpenVenue,
+    SetTickBand,
+    encode_command,
+)
+from onseju.contract.events import InstrumentListed, OrderAccepted, OrderRejected, PriceLimitsSet, RequestRejected
+from onseju.contract.words import Board, Phase, Security, Side
 from onseju.rules import packs
-from onseju.rules.instruments import DEMO, list_commands
+from onseju.rules.instruments import DEMO, after_hours_commands, list_commands
 from onseju.rules.packs import KRX_FUNDS, KRX_STOCKS, KRX_WARRANTS, RULES_NAMES, RulesName, rules_name
 from onseju.rules.ticks import is_on_grid, price_limits
 from tests.properties.driver import Driver
@@ -46,6 +54,19 @@ def test_demo_instruments_are_sound() -> None:
         assert demo.name
         assert demo.listed_shares > 10_000_000
         assert is_on_grid(KRX_FUNDS if demo.security is Security.ETF else KRX_STOCKS, demo.base_price), demo
+
+
+def test_the_after_market_is_for_stocks_alone() -> None:
+    """KRX rules 2.2: no ETF, ETN or ELW."""
+    driver = Driver()
+    for request in packs.commands("krx", 2026_11_23) + list_commands("krx") + after_hours_commands():
+        assert not any(isinstance(event, RequestRejected) for event in driver.do(request.command))
+    driver.account(2, cash=10**9)
+    driver.do(ChangePhase(trading_day=2026_11_23, phase=Phase.AFTER_HOURS))
+    for number, demo in enumerate(DEMO, 1):
+        order = NewOrder(account=2, instrument=number, side=Side.BUY, order_type=1, qty=1, limit_price=demo.base_price)
+        answer = driver.do(order)[0]
+        assert isinstance(answer, OrderRejected if demo.security is Security.ETF else OrderAccepted)
 
 
 def test_names_travel_beside_the_commands() -> None:

@@ -1,9 +1,9 @@
-/** Our own book and the places in the queue over `/v1/ws`: snapshots, then deltas along `prev`. */
+/** Our own book, how the instruments stand, and the places in the queue over `/v1/ws`: snapshots, then deltas along `prev`. */
 
 import { Backoff } from "./backoff";
 import { openWebSocket, REAL_TIME, type Clockwork, type OpenSocket, type SocketLike, type TimerId } from "./clockwork";
-import type { BookState, LinkReason, LinkState, LinkStatus } from "./feed/protocol";
-import type { Envelope, Level, QueuePlace } from "./types";
+import type { BookState, LinkReason, LinkState, LinkStatus, MarketNews } from "./feed/protocol";
+import type { Envelope, Level, MarketData, QueuePlace } from "./types";
 
 export interface BookData {
   symbol: string;
@@ -24,10 +24,16 @@ export function applyLevels(levels: readonly Level[], changes: readonly Level[],
   return [...byPrice.values()].sort((a, b) => sign * (a[0] - b[0]));
 }
 
+/** The command's number in an event's id, `JOURNAL-seq-idx`. */
+function seqOf(id: string | null): number {
+  return Number(id?.split("-").at(-2) ?? 0) || 0;
+}
+
 export interface BookSocketOptions {
   url: () => string;
   depth: number;
   onBook: (book: BookState) => void;
+  onMarket: (news: MarketNews) => void;
   onQueue: (places: QueuePlace[]) => void;
   onLink: (status: LinkStatus) => void;
   open?: OpenSocket;
@@ -60,6 +66,7 @@ export class BookSocket {
   #running = false;
   #next = 1;
   #queueId: string | null = null;
+  #marketId: string | null = null;
 
   constructor(options: BookSocketOptions) {
     this.#options = options;
@@ -155,9 +162,11 @@ export class BookSocket {
     this.#isOpen = true;
     this.#heardAt = this.#time.now();
     this.#books.clear();
+    this.#marketId = null;
     this.#backoff.live(this.#time.now());
     this.#set("live", null);
     this.#subscribe([...this.#symbols]);
+    this.#send("subscribe", [{ name: "market" }]);
     if (this.#account) this.#queueId = this.#send("subscribe", [{ name: "queue" }]);
   }
 
@@ -180,6 +189,7 @@ export class BookSocket {
       return; // the chain shows what is missing
     }
     if (message.ch === "book") this.#takeBook(message as Envelope<string, BookData>);
+    else if (message.ch === "market") this.#takeMarket(message as Envelope<string, MarketData>);
     else if (message.ch === "queue") {
       this.#options.onQueue((message as Envelope<string, { positions: QueuePlace[] }>).data.positions);
     } else if (message.problem !== undefined && message.id === this.#queueId) this.#account = false;
@@ -206,6 +216,20 @@ export class BookSocket {
       bids: applyLevels(book.bids, data.bids, "bids"),
       asks: applyLevels(book.asks, data.asks, "asks"),
     });
+  }
+
+  #takeMarket(envelope: Envelope<string, MarketData>): void {
+    if (envelope.type !== "snapshot") {
+      if (this.#marketId === null) return; // a snapshot is on the way
+      if (envelope.prev !== this.#marketId) {
+        this.#marketId = null;
+        this.#send("subscribe", [{ name: "market" }]);
+        return;
+      }
+    }
+    this.#marketId = envelope.id;
+    const { symbols: states, clock } = envelope.data;
+    this.#options.onMarket({ states, clock, seq: seqOf(envelope.id), at: this.#time.now() });
   }
 
   #keep(book: BookState): void {

@@ -22,6 +22,7 @@ import type {
   QueuePage,
   SessionView,
   Side,
+  StoryView,
   Symbols,
   TradePage,
 } from "./types";
@@ -99,6 +100,11 @@ export class Exchange {
 
   order(orderId: number, minSeq?: number): Promise<Answer<OrderView>> {
     return this.http.request(`/v1/orders/${orderId}`, { minSeq });
+  }
+
+  /** Why an order is as it is, from its events. */
+  story(orderId: number, minSeq?: number): Promise<Answer<StoryView>> {
+    return this.http.request(`/v1/orders/${orderId}/story`, { minSeq });
   }
 
   orderByClientId(clientOrderId: string): Promise<Answer<OrderView>> {

@@ -14,22 +14,50 @@ export type Phase =
   | "vi_auction"
   | "closed"
   | "halted"
-  | "after_hours";
+  | "after_hours"
+  | "resumption_auction";
+
+/** Why an instrument is in its phase though the day's plan does not say so. */
+export type PhaseReason = "vi_dynamic" | "vi_static" | "circuit_breaker" | (string & {});
+/** What becomes of a market order's shares that find nobody (`MarketRemainder`). */
+export type MarketRemainder = "cancel" | "rest" | "float";
 
 export interface TickBand {
   from_price: number;
   tick: number;
 }
 
-export interface Instrument {
+/** How an instrument stands now: a row of the `market` channel, and part of every row of `/v1/symbols`. */
+export interface InstrumentState {
   symbol: string;
-  name: string;
-  board: string;
-  security: string;
   phase: Phase;
+  phase_since: string | null;
+  /** The nominal end of the present phase. */
+  phase_until: string | null;
+  phase_reason: PhaseReason | null;
+  /** What the auction would give now. */
+  indicative_price: number | null;
+  indicative_qty: number | null;
+  /** Today's volatility interruptions. */
+  vi_count: number;
+  /** Prices from which a trade would interrupt now; null where none would. */
+  vi_static_lower: number | null;
+  vi_static_upper: number | null;
+  vi_dynamic_lower: number | null;
+  vi_dynamic_upper: number | null;
   base_price: number;
   upper_limit: number | null;
   lower_limit: number | null;
+  /** What the present phase takes; none = cancels only. */
+  order_types: OrderType[];
+  /** Those of them that may be IOC or FOK now. */
+  immediate_types: OrderType[];
+}
+
+export interface Instrument extends InstrumentState {
+  name: string;
+  board: string;
+  security: string;
   tick_bands: TickBand[];
   last_price: number | null;
   change: number | null;
@@ -43,8 +71,19 @@ export interface Instrument {
   commission_ppm: number;
   transaction_tax_ppm: number;
   rural_tax_ppm: number;
+  /** 직전가: today's last trade's price, before it the base price. */
+  previous_price: number | null;
+  /** The day's turnover by its volume, a decimal string. */
+  day_vwap: string | null;
   /** Shares of one order; 0 = no bound. */
   max_order_qty: number;
+  /** The same bound by the company's value (KRX ER 14); 0 = none. */
+  max_qty_by_value: number;
+  /** Trading days from a trade to its cash. */
+  settlement_days: number;
+  market_remainder: MarketRemainder;
+  /** All that any phase takes. */
+  all_order_types: OrderType[];
 }
 
 export interface Symbols {
@@ -52,11 +91,34 @@ export interface Symbols {
   seq: number;
 }
 
+export type MarketHours = "krx" | "always" | "fast";
+
+/** A part of the day's plan; an auction ends at a random moment up to `random_end_s` seconds after `to`. */
+export interface PlannedPhase {
+  phase: Phase;
+  from: string;
+  to: string;
+  random_end_s: number;
+}
+
 export interface Clock {
+  /** The exchange's time. */
   now: string;
   trading_day: string | null;
   phase: Phase;
   seq: number;
+  market_hours: MarketHours;
+  /** Seconds of the exchange's time per second. */
+  speed: number;
+  next_phase: Phase | null;
+  next_phase_at: string | null;
+  day: PlannedPhase[];
+}
+
+/** The data of the `market` channel: in a snapshot all instruments, in a delta those that changed, each whole. */
+export interface MarketData {
+  symbols: InstrumentState[];
+  clock: Clock | null;
 }
 
 /** Price, open quantity, number of orders. */
@@ -169,6 +231,10 @@ export interface BalanceView {
   cash: number;
   reserved: number;
   available: number;
+  /** What is settled (D, 예수금), and what it will be on the next trading day and on the one after it. */
+  settled_cash: number;
+  cash_d1: number;
+  cash_d2: number;
   seq: number;
   ts: string;
 }
@@ -241,6 +307,43 @@ export interface QueuePlace {
   ahead_orders: number;
 }
 
+/** A sentence of the story: the code and its params, and the server's own text. */
+export interface StorySentence {
+  code: string;
+  params: Record<string, unknown>;
+  text: string;
+}
+
+export interface StoryPlace {
+  ahead_qty: number;
+  ahead_orders: number;
+  level_qty: number;
+}
+
+export interface Happening extends StorySentence {
+  seq: number;
+  ts: string;
+  /** The order's own, or a rule's. */
+  own: boolean;
+  rule: boolean;
+}
+
+/** What one can do, with its consequence. */
+export type StoryOption = StorySentence;
+
+/** Why an order is as it is: `GET /v1/orders/{id}/story`. */
+export interface StoryView {
+  order: OrderView;
+  answer: StorySentence;
+  queue: { entry: StoryPlace | null; now: StoryPlace | null };
+  /** Newest last. */
+  happenings: Happening[];
+  /** Older ones that were left out. */
+  more: number;
+  /** What one can do, each with its consequence. */
+  options: StoryOption[];
+}
+
 export interface QueuePage {
   positions: QueuePlace[];
   seq: number;
@@ -308,12 +411,14 @@ export interface NewOrder {
   type: OrderType;
   qty: number;
   limit_price?: number;
+  stop_price?: number;
   time_in_force?: TimeInForce;
   client_order_id?: string;
 }
 
 export interface Correction {
   limit_price?: number;
+  stop_price?: number;
   leaves_qty?: number;
   type?: OrderType;
   qty?: number;

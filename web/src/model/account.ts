@@ -21,6 +21,10 @@ export interface Holding {
 
 export interface Totals {
   cash: number;
+  /** What of it is settled (D, 예수금), and what will be on D+1 and D+2. */
+  settled: number;
+  d1: number;
+  d2: number;
   reserved: number;
   available: number;
   /** What the shares are worth. */
@@ -52,9 +56,10 @@ export class Account {
   /** Take what was read. Values are absolute, so events that came meanwhile stand where they are newer. */
   load(account: AccountView, holdings: readonly HoldingView[]): void {
     const now = this.balance.get();
-    const { account_id, cash, reserved, available, seq, ts } = account;
+    const { account_id, cash, reserved, available, settled_cash, cash_d1, cash_d2, seq, ts } = account;
     if (now === null || now.seq <= seq) {
-      this.balance.set({ kind: "balance", account_id, cash, reserved, available, seq, ts });
+      const days = { settled_cash, cash_d1, cash_d2 };
+      this.balance.set({ kind: "balance", account_id, cash, reserved, available, ...days, seq, ts });
     }
     const positions = new Map(holdings.map((holding): [string, PositionView] => [holding.symbol, holding]));
     const told = holdings.reduce((sum, holding) => sum + holding.realized_profit, 0);
@@ -118,6 +123,9 @@ export class Account {
     const realized = [...this.positions.get().values()].reduce((total, each) => total + each.realized_profit, 0);
     return {
       cash: balance.cash,
+      settled: balance.settled_cash,
+      d1: balance.cash_d1,
+      d2: balance.cash_d2,
       reserved: balance.reserved,
       available: balance.available,
       value,

@@ -1,17 +1,18 @@
 /** The page's state, whole: wires the parts, and brings what the feed says to them. Knows no DOM. */
 
 import { Exchange } from "../api/exchange";
-import type { FeedPort, FromFeed } from "../api/feed/protocol";
+import type { FeedPort, FromFeed, MarketNews } from "../api/feed/protocol";
 import { Http, NoAnswer, Problem, type Fetch } from "../api/http";
 import type { AccountEvent } from "../api/types";
 import { Account, type Holding, type Totals } from "./account";
 import { Chain, seqOf } from "./chain";
 import { Connection } from "./connection";
-import { Market } from "./market";
+import { Market, type PhaseChange } from "./market";
 import { WORDS, type Words } from "./messages";
 import { Orders, ownLevels, type OwnLevel } from "./orders";
 import { Preferences, type Storage } from "./preferences";
 import { Session } from "./session";
+import { Story } from "./story";
 import { derive, type Readable, type Unsubscribe } from "./store";
 import { Ticket } from "./ticket";
 import { Toasts } from "./toasts";
@@ -45,6 +46,8 @@ export class App {
   readonly trading: Trading;
   readonly ticket: Ticket;
   readonly toasts: Toasts;
+  /** The story of the order that it is open for. */
+  readonly story: Story;
   /** Own open orders of the selected instrument by `side:price`. */
   readonly ownLevels: Readable<ReadonlyMap<string, OwnLevel>>;
   readonly exchange: Exchange;
@@ -74,6 +77,7 @@ export class App {
     this.trading = new Trading(this.exchange, this.orders);
     this.toasts = new Toasts((symbol) => this.market.name(symbol));
     this.ticket = new Ticket(this);
+    this.story = new Story(this.exchange, this.orders, this.preferences.language);
     this.ownLevels = derive([this.orders.open, this.orders.queue, this.market.selected], ownLevels);
   }
 
@@ -95,6 +99,7 @@ export class App {
           void this.#quietly(this.market.load());
         }
       }),
+      this.market.phaseChanged.on((change) => this.#phaseChanged(change)),
       this.orders.changed.on(({ order, before }) => {
         if (order.status !== "expired" || before === null) return;
         const params = { name: this.market.name(order.symbol), qty: order.canceled_qty - before.canceled_qty };
@@ -123,6 +128,7 @@ export class App {
     if (this.#meanwhile !== null) clearTimeout(this.#meanwhile.timer);
     this.market.candles.stop();
     this.toasts.clear();
+    this.story.stop();
     this.#feed.close();
   }
 
@@ -172,6 +178,9 @@ export class App {
         break;
       case "book":
         this.market.takeBooks(message.books);
+        break;
+      case "market":
+        this.#takeNews(message.news);
         break;
       case "ticks":
         this.market.takeTicks(message.latest, message.trades);
@@ -265,6 +274,31 @@ export class App {
   }
 
   // The market
+
+  #takeNews(news: MarketNews): void {
+    const day = this.market.clock.get()?.trading_day;
+    this.market.takeNews(news);
+    if (day !== undefined && this.market.clock.get()?.trading_day !== day) void this.#quietly(this.#newDay());
+  }
+
+  /** Rows that only a reading brings, and the chart of the day that begins. */
+  async #newDay(): Promise<void> {
+    await this.market.load();
+    const { symbol, interval } = this.market.candles.now.get();
+    if (symbol !== null) await this.market.candles.load(symbol, interval);
+  }
+
+  /** Say once that an instrument that one looks at, holds or has orders for is interrupted or halted. */
+  #phaseChanged({ symbol, phase, reason }: PhaseChange): void {
+    const held = (this.account.positions.get().get(symbol)?.qty ?? 0) > 0;
+    const ordered = this.orders.open.get().some((order) => order.symbol === symbol);
+    if (!held && !ordered && symbol !== this.market.selected.get()) return;
+    const name = this.market.name(symbol);
+    if (reason === "vi_dynamic" || reason === "vi_static") {
+      const at = reason === "vi_dynamic" ? "dynamic" : "static";
+      this.toasts.info({ key: "market.vi", params: { name, at } }, { symbol });
+    } else if (phase === "halted") this.toasts.info({ key: "market.halted", params: { name } }, { symbol });
+  }
 
   /** Instruments and the clock; on a new day the chart, too. */
   async #readMarket(): Promise<void> {

@@ -60,6 +60,8 @@ export class Candles {
   #waiting: Tick[] = [];
   #load = 0;
   #mend: ReturnType<typeof setTimeout> | null = null;
+  /** The first candle that has ended since the last mending. */
+  #ended: number | null = null;
   #foreign = false;
 
   constructor(exchange: Exchange) {
@@ -165,34 +167,39 @@ export class Candles {
     this.now.update((now) => ({ ...now, candles: [...this.#candles], state, more }));
   }
 
-  /** A candle has ended: take the exchange's own, which has every trade once. */
+  /** A candle has ended: take the exchange's own, which has every trade once. On a fast clock many end before it comes. */
   #mendSoon(time: number): void {
-    this.#stopMending();
     if (this.#foreign) return;
+    this.#ended ??= time;
     const load = this.#load;
-    this.#mend = setTimeout(() => {
+    this.#mend ??= setTimeout(() => {
+      const from = this.#ended;
       this.#mend = null;
-      void this.#mendFrom(time, load);
+      this.#ended = null;
+      if (from !== null) void this.#mendFrom(from, load);
     }, 1500);
   }
 
   async #mendFrom(time: number, load: number): Promise<void> {
     const { symbol, interval } = this.now.get();
-    if (symbol === null) return;
+    const growing = this.#candles.at(-1);
+    if (symbol === null || growing === undefined) return;
     const from = new Date(time * 1000).toISOString();
-    const to = new Date((time + SECONDS[interval]) * 1000).toISOString();
-    const page = await this.#exchange.candles(symbol, interval, { from, to, limit: 1 }).catch(() => null);
-    const view = page?.body.candles[0];
-    if (view === undefined || load !== this.#load) return; // the next history brings it
-    const place = this.#candles.findIndex((candle) => candle.time === time);
-    if (place < 0) return;
-    const mended = candleOf(view);
-    this.#candles[place] = mended;
-    this.updated.emit(mended);
+    const to = new Date(growing.time * 1000).toISOString();
+    const page = await this.#exchange.candles(symbol, interval, { from, to, limit: PAGE }).catch(() => null);
+    if (load !== this.#load) return; // the next history brings them
+    for (const view of page?.body.candles.toReversed() ?? []) {
+      const mended = candleOf(view);
+      const place = this.#candles.findIndex((candle) => candle.time === mended.time);
+      if (place < 0) continue;
+      this.#candles[place] = mended;
+      this.updated.emit(mended);
+    }
   }
 
   #stopMending(): void {
     if (this.#mend !== null) clearTimeout(this.#mend);
     this.#mend = null;
+    this.#ended = null;
   }
 }

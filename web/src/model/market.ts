@@ -1,13 +1,17 @@
 /** The public market: instruments, live quotes, the clock, and of the selected instrument its book, tape and candles. */
 
-import type { BookState, Indication, Tick } from "../api/feed/protocol";
+import type { BookState, Indication, MarketNews, Tick } from "../api/feed/protocol";
 import type { Exchange } from "../api/exchange";
-import type { Clock, Instrument, Phase } from "../api/types";
+import type { Clock, Instrument, InstrumentState, Phase, PhaseReason } from "../api/types";
 import { Book } from "./book";
 import { Candles } from "./candles";
+import { ExchangeClock } from "./clock";
 import { direction, rateX100, type Direction } from "./numbers";
-import { Store, type Readable } from "./store";
+import { isAuction } from "./phases";
+import { Events, Store, type Readable } from "./store";
 import { Tape } from "./tape";
+
+export type Tag = "halted" | "vi" | "upper" | "lower";
 
 /** An instrument's prices as they are shown. Null where there is none yet. */
 export interface Quote {
@@ -18,6 +22,11 @@ export interface Quote {
   lower: number | null;
   phase: Phase;
   halted: boolean;
+  /** In a volatility interruption's auction. */
+  vi: boolean;
+  /** What the auction would give now; null outside auctions and without a match. */
+  indicativePrice: number | null;
+  indicativeQty: number | null;
   last: number | null;
   change: number;
   /** Hundredths of a percent. */
@@ -31,12 +40,15 @@ export interface Quote {
   /** Whether the last price came over KIS's socket and nothing says that it is old. */
   live: boolean;
   limit: "upper" | "lower" | null;
+  /** What the list marks it with: 정지, VI, 상한가, 하한가. */
+  tag: Tag | null;
   /** Some of the day's prices, oldest first: the sparkline. */
   spark: readonly number[];
 }
 
 export const SPARK_POINTS = 40;
 const TAPE_READ = 60;
+/** Of the exchange's time. */
 const SPARK_EVERY_MS = 30_000;
 
 export type ListOrder = "listing" | "rate" | "turnover" | "name";
@@ -45,14 +57,13 @@ function quoteOf(instrument: Instrument, spark: readonly number[]): Quote {
   const last = instrument.last_price;
   const base = instrument.base_price;
   const shown = last ?? base;
-  return {
+  return tagged({
     symbol: instrument.symbol,
     name: instrument.name,
     base,
     upper: instrument.upper_limit,
     lower: instrument.lower_limit,
-    phase: instrument.phase,
-    halted: instrument.phase === "halted",
+    ...ofState(instrument),
     last,
     change: shown - base,
     rateX100: rateX100(shown, base),
@@ -64,8 +75,44 @@ function quoteOf(instrument: Instrument, spark: readonly number[]): Quote {
     turnover: instrument.day_turnover,
     live: false,
     limit: limitOf(last, instrument.upper_limit, instrument.lower_limit),
+    tag: null,
     spark,
+  });
+}
+
+/** The part of a quote that the instrument's state tells. */
+function ofState(state: InstrumentState): Pick<Quote, "phase" | "halted" | "vi" | "indicativePrice" | "indicativeQty"> {
+  const { phase, phase_reason: reason } = state;
+  const collects = isAuction(phase);
+  return {
+    phase,
+    halted: phase === "halted",
+    vi: phase === "vi_auction" || (collects && (reason === "vi_dynamic" || reason === "vi_static")),
+    indicativePrice: collects ? state.indicative_price : null,
+    indicativeQty: collects ? state.indicative_qty : null,
   };
+}
+
+function tagged(quote: Quote): Quote {
+  return { ...quote, tag: quote.halted ? "halted" : quote.vi ? "vi" : quote.limit };
+}
+
+/** A quote once its instrument's state is another. `foreign`: its prices are another market's, and so is their base. */
+export function withState(quote: Quote, state: InstrumentState, foreign = false): Quote {
+  const next = { ...quote, ...ofState(state) };
+  if (foreign) return tagged(next);
+  const { base_price: base, upper_limit: upper, lower_limit: lower } = state;
+  const shown = quote.last ?? base;
+  return tagged({
+    ...next,
+    base,
+    upper,
+    lower,
+    change: shown - base,
+    rateX100: rateX100(shown, base),
+    direction: direction(shown, base),
+    limit: limitOf(quote.last, upper, lower),
+  });
 }
 
 function limitOf(last: number | null, upper: number | null, lower: number | null): "upper" | "lower" | null {
@@ -77,7 +124,7 @@ function limitOf(last: number | null, upper: number | null, lower: number | null
 /** A quote after a trade. `foreign`: the prices are the real market's, so its previous close and limits count. */
 export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonly number[], foreign = false): Quote {
   const base = foreign ? tick.price - tick.change : quote.base;
-  return {
+  return tagged({
     ...quote,
     base,
     last: tick.price,
@@ -93,16 +140,20 @@ export function withTick(quote: Quote, tick: Tick, live: boolean, spark: readonl
     live,
     limit: foreign ? tick.limit : limitOf(tick.price, quote.upper, quote.lower),
     spark,
-  };
+  });
 }
 
 export class Market {
   /** In the order of listing. Told when an instrument's rules change, not its prices: those are in the quotes. */
   readonly instruments = new Store<readonly Instrument[]>([]);
   readonly selected = new Store<string | null>(null);
-  readonly clock = new Store<Clock | null>(null);
-  /** The exchange's clock against this machine's, in milliseconds. */
-  readonly clockOffset = new Store(0);
+  /** The exchange's clock, running. */
+  readonly time: ExchangeClock;
+  /** Its last answer. */
+  readonly clock: Readable<Clock | null>;
+  /** How the selected instrument stands. */
+  readonly stateNow = new Store<InstrumentState | null>(null);
+  readonly phaseChanged = new Events<PhaseChange>();
   readonly indication = new Store<Indication | null>(null);
   readonly book = new Book();
   readonly tape = new Tape();
@@ -110,13 +161,19 @@ export class Market {
   readonly #exchange: Exchange;
   readonly #now: () => number;
   readonly #quotes = new Map<string, Store<Quote>>();
+  /** How each instrument stands, and the command as of which that is. */
+  readonly #states = new Map<string, { store: Store<InstrumentState>; seq: number }>();
   readonly #sparkAt = new Map<string, number>();
+  /** 직전가, as it was last read. */
+  readonly #previous = new Map<string, number | null>();
   #live = false;
   #foreign = false;
 
   constructor(exchange: Exchange, now: () => number = Date.now) {
     this.#exchange = exchange;
     this.#now = now;
+    this.time = new ExchangeClock(now);
+    this.clock = this.time.state;
     this.candles = new Candles(exchange);
   }
 
@@ -124,16 +181,17 @@ export class Market {
   async load(): Promise<void> {
     const asked = this.#now();
     const [symbols, clock] = await Promise.all([this.#exchange.symbols(), this.#exchange.clock()]);
-    this.clock.set(clock.body);
-    this.clockOffset.set(Date.parse(clock.body.now) - (asked + this.#now()) / 2);
+    this.time.take(clock.body, (asked + this.#now()) / 2);
     for (const instrument of symbols.body.symbols) {
+      this.#previous.set(instrument.symbol, instrument.previous_price);
       const known = this.#quotes.get(instrument.symbol);
       const fresh = quoteOf(instrument, known?.get().spark ?? []);
       if (known === undefined) this.#quotes.set(instrument.symbol, new Store(fresh));
       // A live price is newer than any that was asked for.
-      else if (this.#foreign) known.update((quote) => ({ ...quote, name: fresh.name, phase: fresh.phase }));
-      else if (known.get().live) known.update((quote) => ({ ...fresh, ...dayOf(quote, fresh), live: true }));
+      else if (this.#foreign) known.update((quote) => ({ ...quote, name: fresh.name }));
+      else if (known.get().live) known.update((quote) => tagged({ ...fresh, ...dayOf(quote, fresh), live: true }));
       else known.set(fresh);
+      this.#takeState(stateOf(instrument), symbols.body.seq);
     }
     if (rulesText(symbols.body.symbols) !== rulesText(this.instruments.get())) {
       this.instruments.set(symbols.body.symbols);
@@ -146,6 +204,21 @@ export class Market {
 
   name(symbol: string): string {
     return this.instrument(symbol)?.name ?? symbol;
+  }
+
+  /** How an instrument stands; undefined for one that is not listed. */
+  state(symbol: string): Readable<InstrumentState> | undefined {
+    return this.#states.get(symbol)?.store;
+  }
+
+  /** 직전가 (KRX rules 1.4): today's last trade's price, before it the base price. */
+  previous(symbol: string): number | null {
+    const instrument = this.instrument(symbol);
+    if (instrument === null) return null;
+    const base = this.state(symbol)?.get().base_price ?? instrument.base_price;
+    const quote = this.#quotes.get(symbol)?.get();
+    if (quote === undefined || this.#foreign) return this.#previous.get(symbol) ?? base;
+    return quote.open === null ? base : quote.last;
   }
 
   /** An instrument's quote; undefined for one that is not listed. */
@@ -180,6 +253,7 @@ export class Market {
     this.book.clear(symbol);
     this.tape.clear(symbol);
     this.indication.set(null);
+    this.stateNow.set(this.state(symbol)?.get() ?? null);
     this.selected.set(symbol);
   }
 
@@ -210,6 +284,33 @@ export class Market {
 
   takeBooks(books: readonly BookState[]): void {
     for (const book of books) if (book.symbol === this.selected.get()) this.book.take(book);
+  }
+
+  /** How instruments stand now, and the clock, as the `market` channel tells them. */
+  takeNews(news: MarketNews): void {
+    if (news.clock !== null) this.time.take(news.clock, news.at);
+    for (const state of news.states) this.#takeState(state, news.seq);
+  }
+
+  #takeState(state: InstrumentState, seq: number): void {
+    const { symbol } = state;
+    const known = this.#states.get(symbol);
+    if (known === undefined) this.#states.set(symbol, { store: new Store(state), seq });
+    else if (seq < known.seq) {
+      // Read before it was heard: a quote that was made of the reading goes back to what is known.
+      this.#quotes.get(symbol)?.update((quote) => withState(quote, known.store.get(), this.#foreign));
+      return;
+    } else {
+      const before = known.store.get();
+      known.seq = seq;
+      if (JSON.stringify(before) === JSON.stringify(state)) return;
+      known.store.set(state);
+      this.#quotes.get(symbol)?.update((quote) => withState(quote, state, this.#foreign));
+      if (before.phase !== state.phase || before.phase_reason !== state.phase_reason) {
+        this.phaseChanged.emit({ symbol, before: before.phase, phase: state.phase, reason: state.phase_reason });
+      }
+    }
+    if (symbol === this.selected.get()) this.stateNow.set(state);
   }
 
   takeIndications(indications: readonly Indication[]): void {
@@ -243,7 +344,7 @@ export class Market {
 
   #spark(tick: Tick, spark: readonly number[]): readonly number[] {
     const before = this.#sparkAt.get(tick.symbol) ?? 0;
-    const now = this.#now();
+    const now = this.time.now();
     if (spark.length > 0 && now - before < SPARK_EVERY_MS) return spark;
     this.#sparkAt.set(tick.symbol, now);
     return [...spark, tick.price].slice(-SPARK_POINTS);
@@ -262,12 +363,65 @@ export class Market {
   }
 }
 
-/** What an instrument is, without its prices: those are in the quotes, and change too often to be told here. */
+/** An instrument that went to another phase, or whose phase has another reason. */
+export interface PhaseChange {
+  symbol: string;
+  before: Phase;
+  phase: Phase;
+  reason: PhaseReason | null;
+}
+
+/** The part of a row that the `market` channel tells, too. */
+function stateOf(instrument: Instrument): InstrumentState {
+  const { symbol, phase, phase_since, phase_until, phase_reason, indicative_price, indicative_qty } = instrument;
+  const { vi_count, vi_static_lower, vi_static_upper, vi_dynamic_lower, vi_dynamic_upper } = instrument;
+  const { base_price, upper_limit, lower_limit, order_types, immediate_types } = instrument;
+  return {
+    symbol,
+    phase,
+    phase_since,
+    phase_until,
+    phase_reason,
+    indicative_price,
+    indicative_qty,
+    vi_count,
+    vi_static_lower,
+    vi_static_upper,
+    vi_dynamic_lower,
+    vi_dynamic_upper,
+    base_price,
+    upper_limit,
+    lower_limit,
+    order_types,
+    immediate_types,
+  };
+}
+
+/** What an instrument is, without its prices and its phase: those are in quotes and states, and change too often. */
+const NO_STATE = {
+  phase: "",
+  phase_since: "",
+  phase_until: "",
+  phase_reason: "",
+  indicative_price: 0,
+  indicative_qty: 0,
+  vi_count: 0,
+  vi_static_lower: 0,
+  vi_static_upper: 0,
+  vi_dynamic_lower: 0,
+  vi_dynamic_upper: 0,
+  order_types: [],
+  immediate_types: [],
+};
+
 function rulesText(instruments: readonly Instrument[]): string {
   return JSON.stringify(
     instruments.map((each) => ({
       ...each,
+      ...NO_STATE,
       last_price: 0,
+      previous_price: 0,
+      day_vwap: "",
       change: 0,
       change_percent: "",
       day_open: 0,

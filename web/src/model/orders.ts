@@ -1,6 +1,7 @@
 /** The account's orders and fills: what was read, kept up by events, each of which counts once. */
 
 import type { FillView, OrderView, QueuePlace, Side } from "../api/types";
+import { hasStop } from "./forecast/money";
 import { derive, Events, Store, type Readable } from "./store";
 
 export function isOpen(order: OrderView): boolean {
@@ -192,7 +193,8 @@ export function ownLevels(
 ): Map<string, OwnLevel> {
   const levels = new Map<string, OwnLevel>();
   for (const order of orders) {
-    if (order.symbol !== symbol || order.limit_price === null || !isOpen(order)) continue;
+    // A stop order that sleeps is not in the book.
+    if (order.symbol !== symbol || order.limit_price === null || hasStop(order.type) || !isOpen(order)) continue;
     const key = `${order.side}:${order.limit_price}`;
     const place = queue.get(order.order_id)?.ahead_qty ?? null;
     const level = levels.get(key);

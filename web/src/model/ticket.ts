@@ -1,13 +1,18 @@
 /** The order ticket: what is typed, what would happen with it now, and sending it. */
 
-import type { Instrument, OrderView, Side, TimeInForce } from "../api/types";
+import type { Instrument, InstrumentState, OrderType, OrderView, Side, TimeInForce } from "../api/types";
 import type { Account } from "./account";
 import type { Connection } from "./connection";
 import {
+  consequence,
   cost,
   forecast,
+  hasPrice,
+  hasStop,
+  mayBecome,
   nearestPrice,
   possible,
+  standingType,
   type Cost,
   type Draft,
   type Forecast,
@@ -16,8 +21,18 @@ import {
 } from "./forecast";
 import type { Market } from "./market";
 import type { Sentence } from "./messages";
-import { group, parseWhole, type Typed } from "./numbers";
+import { clockTime, group, parseWhole, type Typed } from "./numbers";
 import { isOpen, type Orders } from "./orders";
+import {
+  conditionChoices,
+  isAuction,
+  isShut,
+  opensAt,
+  remaining,
+  typeChoices,
+  whyNotCondition,
+  type Choice,
+} from "./phases";
 import type { Session } from "./session";
 import { derive, Store, type Readable } from "./store";
 import { step } from "./ticks";
@@ -28,9 +43,10 @@ export type Mode = "buy" | "sell" | "amend";
 /** Numbers as they were typed. */
 export interface TicketForm {
   mode: Mode;
-  type: "limit" | "market";
+  type: OrderType;
   timeInForce: TimeInForce;
   price: string;
+  stop: string;
   qty: string;
   /** The order that `amend` is about. */
   orderId: number | null;
@@ -51,7 +67,15 @@ export interface TicketView {
   forecast: Forecast;
   /** What the sentence box says: the forecast, or how the sending stands. */
   sentence: Sentence;
+  /** What a correction does to the place in the queue and to the cash that the order holds. */
+  note: Sentence | null;
   cost: Cost | null;
+  /** All order types of the venue, and the conditions; what is not taken now says why. */
+  types: readonly Choice<OrderType>[];
+  conditions: readonly Choice<TimeInForce>[];
+  /** Which prices the type has. */
+  hasPrice: boolean;
+  hasStop: boolean;
   /** The most shares of one order. */
   maxQty: number;
   availableCash: number;
@@ -62,17 +86,33 @@ export interface TicketView {
 
 export const PORTIONS = [10, 25, 50, 100] as const;
 
-const EMPTY: TicketForm = { mode: "buy", type: "limit", timeInForce: "day", price: "", qty: "", orderId: null };
+const EMPTY: TicketForm = {
+  mode: "buy",
+  type: "limit",
+  timeInForce: "day",
+  price: "",
+  stop: "",
+  qty: "",
+  orderId: null,
+};
 
-export function rulesOf(instrument: Instrument, halted = false): Rules {
+/** The rules that hold for an instrument as it stands now; `previous` is its 직전가. */
+export function rulesOf(instrument: Instrument, state: InstrumentState, previous: number | null): Rules {
   return {
-    phase: halted ? "halted" : instrument.phase,
+    phase: state.phase,
     bands: instrument.tick_bands,
-    upper: instrument.upper_limit,
-    lower: instrument.lower_limit,
+    upper: state.upper_limit,
+    lower: state.lower_limit,
     commissionPpm: instrument.commission_ppm,
-    taxPpm: instrument.transaction_tax_ppm + instrument.rural_tax_ppm,
+    transactionTaxPpm: instrument.transaction_tax_ppm,
+    ruralTaxPpm: instrument.rural_tax_ppm,
     maxOrderQty: instrument.max_order_qty,
+    maxQtyByValue: instrument.max_qty_by_value,
+    orderTypes: state.order_types,
+    immediateTypes: state.immediate_types,
+    remainder: instrument.market_remainder,
+    previous,
+    vi: state,
   };
 }
 
@@ -82,12 +122,13 @@ function refusal(
   sentence: Sentence,
   kind: Forecast["kind"],
 ): Forecast {
-  return { kind, reason, field, sentence, fixes: [], fillQty: 0, fillAmount: 0, restQty: 0, ahead: null };
+  const nothing = { fixes: [], fillQty: 0, fillAmount: 0, restQty: 0, restPrice: null, ahead: null };
+  return { kind, reason, field, sentence, ...nothing };
 }
 
 /** What is wrong with a typed number; null where it may be judged as a number. */
-function wrongInput(typed: Typed, field: "price" | "qty"): Forecast | null {
-  const reason = field === "price" ? "invalid_price" : "invalid_qty";
+function wrongInput(typed: Typed, field: "price" | "stop" | "qty"): Forecast | null {
+  const reason = field === "price" ? "invalid_price" : field === "stop" ? "invalid_stop_price" : "invalid_qty";
   if (typed.kind === "invalid") return refusal(reason, field, { key: "refused.input_invalid" }, "refused");
   if (typed.kind === "huge") return refusal(reason, field, { key: "refused.input_huge" }, "refused");
   return null;
@@ -119,6 +160,8 @@ export class Ticket {
         this.sending,
         market.selected,
         market.instruments,
+        market.stateNow,
+        market.clock,
         market.book.now,
         account.balance,
         account.positions,
@@ -143,13 +186,18 @@ export class Ticket {
     else this.set({ mode, orderId: null, qty: this.form.get().mode === "amend" ? "" : this.form.get().qty });
   }
 
-  setType(type: "limit" | "market"): void {
-    this.set({ type });
+  /** Another type keeps what it has in common: the price, the stop, the condition where it may carry it. */
+  setType(type: OrderType): void {
+    const state = this.#parts.market.stateNow.get();
+    const { timeInForce } = this.form.get();
+    const carried = state === null || whyNotCondition(state, type, timeInForce) === null;
+    this.set(carried ? { type } : { type, timeInForce: "day" });
   }
 
-  /** A price that was clicked in the ladder. */
+  /** A price that was clicked in the ladder: the limit of a type that has one; the other types become a limit order. */
   takePrice(price: number): void {
-    this.set({ type: "limit", price: group(price) });
+    const { type } = this.form.get();
+    this.set({ type: hasPrice(type) ? type : "limit", price: group(price) });
   }
 
   /** Another instrument: its last price, and no quantity that was meant for another. */
@@ -157,7 +205,7 @@ export class Ticket {
     const { market } = this.#parts;
     const price = market.last(symbol) ?? market.instrument(symbol)?.base_price ?? null;
     const mode = this.form.get().mode === "amend" ? "buy" : this.form.get().mode;
-    this.set({ mode, orderId: null, qty: "", price: price === null ? "" : group(price) });
+    this.set({ mode, orderId: null, qty: "", stop: "", price: price === null ? "" : group(price) });
   }
 
   /** Begin to correct an order; its instrument is selected. */
@@ -168,22 +216,33 @@ export class Ticket {
     this.set({
       mode: "amend",
       orderId,
-      type: order.type === "market" ? "market" : "limit",
+      type: standingType(order),
       timeInForce: order.time_in_force,
       price: order.limit_price === null ? "" : group(order.limit_price),
+      stop: order.stop_price === null ? "" : group(order.stop_price),
       qty: group(order.leaves_qty),
     });
   }
 
   /** Steps of the price's own band, over band edges, within the day's limits. */
   stepPrice(steps: number): void {
+    const { type, price } = this.form.get();
+    const next = this.#stepped(price, steps);
+    if (next !== null) this.set({ type: hasPrice(type) ? type : "limit", price: group(next) });
+  }
+
+  stepStop(steps: number): void {
+    const next = this.#stepped(this.form.get().stop, steps);
+    if (next !== null) this.set({ stop: group(next) });
+  }
+
+  #stepped(text: string, steps: number): number | null {
+    const rules = this.#rules();
     const instrument = this.#instrument();
-    if (instrument === null) return;
-    const rules = rulesOf(instrument);
-    const typed = numberOf(parseWhole(this.form.get().price));
+    if (instrument === null || rules === null) return null;
+    const typed = numberOf(parseWhole(text));
     const from = typed ?? this.#parts.market.last(instrument.symbol) ?? instrument.base_price;
-    const next = typed === null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
-    this.set({ type: "limit", price: group(next) });
+    return typed === null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
   }
 
   stepQty(steps: number): void {
@@ -203,8 +262,9 @@ export class Ticket {
   fix(patch: Partial<Draft>): void {
     const form: Partial<TicketForm> = {};
     if (typeof patch.price === "number") form.price = group(patch.price);
+    if (typeof patch.stop === "number") form.stop = group(patch.stop);
     if (typeof patch.qty === "number") form.qty = group(patch.qty);
-    if (patch.type === "limit" || patch.type === "market") form.type = patch.type;
+    if (patch.type) form.type = patch.type;
     if (patch.timeInForce) form.timeInForce = patch.timeInForce;
     this.set(form);
   }
@@ -244,6 +304,26 @@ export class Ticket {
     return this.#parts.market.instrument(this.#parts.market.selected.get());
   }
 
+  #rules(): Rules | null {
+    const { market } = this.#parts;
+    const instrument = this.#instrument();
+    const state = market.stateNow.get();
+    if (instrument === null || state === null || state.symbol !== instrument.symbol) return null;
+    return rulesOf(instrument, state, market.previous(instrument.symbol));
+  }
+
+  /** The auction that collects now, and when orders are taken again while none are. */
+  #times(): Pick<Question, "auction" | "opens"> {
+    const { market } = this.#parts;
+    const state = market.stateNow.get();
+    const clock = market.clock.get();
+    if (state === null) return {};
+    if (isShut(state.phase)) return { opens: opensAt(clock, market.time.now()) };
+    if (!isAuction(state.phase)) return {};
+    const end = remaining(state, clock, market.time.now());
+    return { auction: { price: state.indicative_price, time: end === null ? null : timeOf(end.until) } };
+  }
+
   #amended(): OrderView | null {
     const { mode, orderId } = this.form.get();
     const order = mode === "amend" && orderId !== null ? this.#parts.orders.get(orderId) : null;
@@ -257,47 +337,64 @@ export class Ticket {
     const amending = this.#amended();
     const side: Side = form.mode === "amend" ? (amending?.side ?? "buy") : form.mode;
     const price = parseWhole(form.price);
+    const stop = parseWhole(form.stop);
     const qty = parseWhole(form.qty);
     const draft: Draft = {
       side,
       type: form.type,
       timeInForce: form.timeInForce,
-      price: form.type === "limit" ? numberOf(price) : null,
+      price: hasPrice(form.type) ? numberOf(price) : null,
+      stop: hasStop(form.type) ? numberOf(stop) : null,
       qty: numberOf(qty),
     };
     const shares = account.sharesOf(instrument?.symbol ?? null);
     const availableCash = account.balance.get()?.available ?? 0;
-    const base = { form, side, draft, availableCash, availableShares: shares.available };
+    const state = market.stateNow.get();
+    const base = {
+      form,
+      side,
+      draft,
+      availableCash,
+      availableShares: shares.available,
+      types: state === null ? [] : amendable(typeChoices(state, instrument?.all_order_types ?? []), amending),
+      conditions: state === null ? [] : conditionChoices(state, form.type),
+      hasPrice: hasPrice(form.type),
+      hasStop: hasStop(form.type),
+    };
+    const rules = this.#rules();
     const unsaid = (told: Forecast): TicketView => ({
       ...base,
-      rules: instrument === null ? null : rulesOf(instrument),
+      rules,
+      note: null,
       forecast: told,
       sentence: told.sentence,
       cost: null,
       maxQty: 0,
       ready: false,
     });
-    if (instrument === null) return unsaid(refusal(null, null, { key: "forecast.no_symbol" }, "open"));
-    const quote = market.quote(instrument.symbol)?.get();
-    const rules = rulesOf(instrument, quote?.halted);
+    if (rules === null) return unsaid(refusal(null, null, { key: "forecast.no_symbol" }, "open"));
     const question: Question = {
       draft,
       rules,
       depth: market.book.depth(),
       means: { cash: availableCash, shares: shares.available, held: shares.held },
       amending,
+      ...this.#times(),
     };
-    const state = session.state.get();
+    const { kind } = session.state.get();
     let told: Forecast;
-    if (state.kind === "out") told = refusal(null, null, { key: "forecast.log_in" }, "open");
+    if (kind === "out") told = refusal(null, null, { key: "forecast.log_in" }, "open");
     else if (form.mode === "amend" && amending === null) {
       told = refusal(null, null, { key: "forecast.pick_order" }, "open");
     } else {
       told =
-        (form.type === "limit" ? wrongInput(price, "price") : null) ?? wrongInput(qty, "qty") ?? forecast(question);
+        (hasPrice(form.type) ? wrongInput(price, "price") : null) ??
+        (hasStop(form.type) ? wrongInput(stop, "stop") : null) ??
+        wrongInput(qty, "qty") ??
+        forecast(question);
     }
     const online = connection.view.get();
-    if (state.kind === "in" && online.state === "offline" && !online.maySend) {
+    if (kind === "in" && online.state === "offline" && !online.maySend) {
       told = refusal("offline", null, { key: "refused.offline" }, "refused");
     }
     const sending = this.sending.get();
@@ -310,6 +407,7 @@ export class Ticket {
       rules,
       forecast: told,
       sentence: sentenceNow(sending, told),
+      note: consequence(question, told),
       cost: cost(question, told),
       maxQty: possible(question).qty,
       ready: (sendable || unforetold) && !busy && online.maySend,
@@ -331,17 +429,36 @@ function newOrder(symbol: string, draft: Draft) {
     type: draft.type,
     qty: draft.qty ?? 0,
     time_in_force: draft.timeInForce,
-    ...(draft.type === "limit" && draft.price !== null ? { limit_price: draft.price } : {}),
+    ...(hasPrice(draft.type) && draft.price !== null ? { limit_price: draft.price } : {}),
+    ...(hasStop(draft.type) && draft.stop !== null ? { stop_price: draft.stop } : {}),
   };
 }
 
 /** Only what changes is sent: a lower quantity alone keeps the place in the queue. */
 export function correction(order: OrderView, draft: Draft) {
   return {
-    ...(draft.type !== order.type ? { type: draft.type } : {}),
-    ...(draft.type === "limit" && draft.price !== null && draft.price !== order.limit_price
+    ...(draft.type !== standingType(order) ? { type: draft.type } : {}),
+    ...(hasPrice(draft.type) && draft.price !== null && draft.price !== order.limit_price
       ? { limit_price: draft.price }
+      : {}),
+    ...(hasStop(draft.type) && draft.stop !== null && draft.stop !== order.stop_price
+      ? { stop_price: draft.stop }
       : {}),
     ...(draft.qty !== null && draft.qty !== order.leaves_qty ? { leaves_qty: draft.qty } : {}),
   };
+}
+
+/** While an order is corrected: the types that it may become. */
+function amendable(choices: Choice<OrderType>[], order: OrderView | null): Choice<OrderType>[] {
+  if (order === null) return choices;
+  return choices.map((choice) => {
+    if (mayBecome(order, { type: choice.name }) || choice.name === standingType(order)) return choice;
+    return { ...choice, allowed: false, why: { key: "refused.amend_type", params: { type: order.type } } };
+  });
+}
+
+/** `15:30`, with seconds where it is not a whole minute. */
+function timeOf(at: number): string {
+  const text = clockTime(at);
+  return text.endsWith(":00") ? text.slice(0, 5) : text;
 }

@@ -1,17 +1,29 @@
 /** What the components share: the page's state, the words, and what only the view needs to know. */
 
 import { getContext, setContext } from "svelte";
-import type { Instrument } from "../api/types";
+import type { Instrument, InstrumentState, Phase } from "../api/types";
 import type { Holding, Totals } from "../model/account";
 import type { App } from "../model/app";
 import type { Quote } from "../model/market";
 import type { Sentence, Words } from "../model/messages";
 import { clockTime, type Language } from "../model/numbers";
+import { isOpen } from "../model/orders";
+import { remaining, type Remaining } from "../model/phases";
 import { derive, Events, Store, type Readable } from "../model/store";
 import { forgetFrame, onNextFrame, perFrame } from "./frame";
 
 export type PhoneTab = "list" | "chart" | "order" | "blotter" | "account";
 export type BlotterTab = "open" | "fills" | "holdings" | "history";
+
+/** The phase that the chosen instrument is in, and what is left of it where that is known. */
+export interface PhaseNow {
+  phase: Phase;
+  left: Remaining | null;
+  /** Whether the trading day has a plan. */
+  planned: boolean;
+  /** Whether the instrument is in another phase than the market. */
+  own: boolean;
+}
 
 /** A question that is asked once before something is done. */
 export interface Question {
@@ -34,28 +46,31 @@ export interface View {
   marketStale: Readable<boolean>;
   /** The time of the book that is shown, when it is no longer live. */
   bookAsOf: Readable<string | null>;
+  /** How the selected instrument stands. */
+  standing: Readable<InstrumentState | null>;
+  phaseNow: Readable<PhaseNow | null>;
   /** The exchange's clock, once a second, in milliseconds since 1970. */
   now: Readable<number>;
   phoneTab: Store<PhoneTab>;
   blotterTab: Store<BlotterTab>;
-  /** The open order that the keys J, K, W and X mean. */
+  /** The order that the keys J, K, W and X mean. */
   blotterOrder: Store<number | null>;
-  /** The open order whose reason for waiting is shown. */
-  explained: Store<number | null>;
+  /** The order whose story is told. */
+  explained: Readable<number | null>;
+  /** Tell an order's story; null ends it. */
+  explain: (orderId: number | null) => void;
   sessionAsked: Store<boolean>;
   keysShown: Store<boolean>;
   question: Store<Question | null>;
   ladderFocus: Events<void>;
   /** The inputs of the ticket, by name. */
-  ticketFocus: Events<"price" | "qty">;
+  ticketFocus: Events<"price" | "stop" | "qty">;
   searchFocus: Events<void>;
   /** A price into the ticket. */
   takePrice: (price: number) => void;
   select: (symbol: string) => void;
   amend: (orderId: number) => void;
   ask: (sentence: Sentence, action: string) => Promise<boolean>;
-  /** A sentence for screen readers. */
-  announce: Store<string>;
   stop: () => void;
 }
 
@@ -110,9 +125,9 @@ function priceTicks(page: App): { ticks: Store<number>; stop: () => void } {
   };
 }
 
-/** The exchange's time, told as each of its seconds begins. */
+/** The exchange's time, told as each of its seconds begins; five times a second where it runs faster. */
 function secondHand(page: App): { now: Store<number>; stop: () => void } {
-  const time = () => Date.now() + page.market.clockOffset.get();
+  const time = () => page.market.time.now();
   const now = new Store(time());
   let timer: ReturnType<typeof setTimeout>;
   const next = () => {
@@ -121,7 +136,7 @@ function secondHand(page: App): { now: Store<number>; stop: () => void } {
         now.set(time());
         next();
       },
-      1000 - (time() % 1000),
+      Math.max((1000 - (time() % 1000)) / page.market.time.speed, 200),
     );
   };
   next();
@@ -133,15 +148,27 @@ function asOf(page: App): { time: Store<string | null>; stop: () => void } {
   const time = new Store<string | null>(null);
   let heard: number | null = null;
   const stop = page.market.book.now.subscribe((book) => {
-    if (book.live) heard = Date.now() + page.market.clockOffset.get();
+    if (book.live) heard = page.market.time.now();
     if (!book.known || book.live) time.set(null);
     else if (heard !== null) time.set(clockTime(heard));
   });
   return { time, stop };
 }
 
+/** What the market does now, for the chosen instrument: itself where it has a phase of its own. */
+function phaseOf(page: App, now: Readable<number>): Readable<PhaseNow | null> {
+  const { stateNow, clock } = page.market;
+  return derive([stateNow, clock, now], (state, told, time) => {
+    const planned = (told?.day.length ?? 0) > 0;
+    if (state !== null)
+      return { phase: state.phase, left: remaining(state, told, time), planned, own: state.phase !== told?.phase };
+    return told === null ? null : { phase: told.phase, left: null, planned, own: false };
+  });
+}
+
 export function makeView(page: App): View {
   const { market, account, preferences } = page;
+  const explained = new Store<number | null>(null);
   const { ticks, stop: stopTicks } = priceTicks(page);
   const { now, stop: stopClock } = secondHand(page);
   const { time: bookAsOf, stop: stopBook } = asOf(page);
@@ -163,16 +190,30 @@ export function makeView(page: App): View {
     totals: derive([account.balance, account.positions, ticks], () => page.totals()),
     marketStale: derive([live], (each) => each === null || !each.live),
     bookAsOf,
+    standing: market.stateNow,
+    phaseNow: phaseOf(page, now),
     now,
     phoneTab: new Store<PhoneTab>("order"),
     blotterTab: new Store<BlotterTab>("open"),
     blotterOrder: new Store<number | null>(null),
-    explained: new Store<number | null>(null),
+    explained,
+    explain(orderId) {
+      if (orderId === null) page.story.close();
+      else {
+        const order = page.orders.get(orderId);
+        if (order === null) return;
+        // The ladder and the chart beside the story are those of its instrument.
+        page.select(order.symbol);
+        if (isOpen(order)) view.blotterOrder.set(orderId);
+        page.story.open(orderId);
+      }
+      explained.set(orderId);
+    },
     sessionAsked: new Store(false),
     keysShown: new Store(false),
     question,
     ladderFocus: new Events<void>(),
-    ticketFocus: new Events<"price" | "qty">(),
+    ticketFocus: new Events<"price" | "stop" | "qty">(),
     searchFocus: new Events<void>(),
     takePrice: (price) => page.ticket.takePrice(price),
     select(symbol) {
@@ -192,7 +233,6 @@ export function makeView(page: App): View {
         };
         question.set({ sentence, action, answer });
       }),
-    announce: new Store(""),
     stop() {
       stopTicks();
       stopClock();

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { applyLevels, BookSocket, PING_MS, SILENT_MS } from "../../src/api/booksocket";
-import type { BookState, LinkStatus } from "../../src/api/feed/protocol";
+import type { BookState, LinkStatus, MarketNews } from "../../src/api/feed/protocol";
 import type { Level, QueuePlace } from "../../src/api/types";
 import { FakeSocket } from "../support/socket";
 import { FakeTime } from "../support/time";
@@ -26,6 +26,7 @@ describe("the book's socket", () => {
   let time: FakeTime;
   let links: LinkStatus[];
   let books: BookState[];
+  let news: MarketNews[];
   let places: QueuePlace[][];
   let socket: BookSocket;
   const link = () => links.at(-1) as LinkStatus;
@@ -48,11 +49,13 @@ describe("the book's socket", () => {
     time = new FakeTime();
     links = [];
     books = [];
+    news = [];
     places = [];
     socket = new BookSocket({
       url: () => "ws://exchange.test/v1/ws",
       depth: 50,
       onBook: (book) => books.push(book),
+      onMarket: (each) => news.push(each),
       onQueue: (each) => places.push(each),
       onLink: (status) => links.push(status),
       open: (url) => new FakeSocket(url),

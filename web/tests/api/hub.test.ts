@@ -167,7 +167,8 @@ describe("sessions", () => {
     await breathe();
     expect([streams, approvals]).toEqual([0, 0]);
     socket("/v1/ws").accept();
-    expect(socket("/v1/ws").json).toHaveLength(1);
+    const channels = socket("/v1/ws").json.map((message) => (message["channels"] as { name: string }[])[0]?.name);
+    expect(channels).toEqual(["book", "market"]);
   });
 
   it("another one begins everything anew, and every tab hears of it", async () => {

@@ -5,7 +5,8 @@ import { Account } from "../../src/model/account";
 const TS = "2026-11-23T01:00:00Z";
 
 function balance(seq: number, cash: number, reserved = 0): BalanceView {
-  return { kind: "balance", account_id: 5, cash, reserved, available: cash - reserved, seq, ts: TS };
+  const days = { settled_cash: cash - 300, cash_d1: cash - 200, cash_d2: cash };
+  return { kind: "balance", account_id: 5, cash, reserved, available: cash - reserved, ...days, seq, ts: TS };
 }
 
 function position(seq: number, changes: Partial<PositionView> = {}): PositionView {
@@ -58,6 +59,9 @@ describe("money and shares", () => {
     ]);
     expect(account.totals(priceOf)).toEqual({
       cash: 1_000_000,
+      settled: 999_700,
+      d1: 999_800,
+      d2: 1_000_000,
       reserved: 0,
       available: 1_000_000,
       value: 714_000,

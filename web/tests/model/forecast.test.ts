@@ -1,21 +1,28 @@
 import { describe, expect, it } from "vitest";
 import { affordable, cost, forecast, possible, reservation, type Question } from "../../src/model/forecast";
 import { WORDS } from "../../src/model/messages";
-import { KRX, level, order } from "../support/market";
+import { KRX, KRX_TYPES, level, order } from "../support/market";
 
 const say = (question: Question) => WORDS.ko.say(forecast(question).sentence);
 
 function ask(draft: Partial<Question["draft"]> = {}, more: Partial<Question> = {}): Question {
   return {
-    draft: { side: "buy", type: "limit", timeInForce: "day", price: 71400, qty: 100, ...draft },
+    draft: { side: "buy", type: "limit", timeInForce: "day", price: 71400, stop: null, qty: 100, ...draft },
     rules: {
       phase: "continuous",
       bands: KRX,
       upper: 91600,
       lower: 49400,
       commissionPpm: 0,
-      taxPpm: 0,
+      transactionTaxPpm: 0,
+      ruralTaxPpm: 0,
       maxOrderQty: 0,
+      maxQtyByValue: 0,
+      orderTypes: KRX_TYPES,
+      immediateTypes: ["limit", "market", "best_opposite", "midpoint"],
+      remainder: "float",
+      previous: 71400,
+      vi: { vi_dynamic_lower: null, vi_dynamic_upper: null, vi_static_lower: null, vi_static_upper: null },
       ...more.rules,
     },
     depth: {
@@ -51,7 +58,10 @@ describe("what would happen", () => {
     expect(forecast(ask())).toMatchObject({ kind: "part", fillQty: 68, restQty: 32 });
     expect(say(ask())).toBe("68주는 바로 체결될 수 있고, 32주는 71,400원에서 기다립니다.");
     expect(say(ask({ timeInForce: "ioc" }))).toBe("68주는 바로 체결될 수 있고, 32주는 취소됩니다.");
-    expect(say(ask({ type: "market", price: null, qty: 700 }))).toBe("618주는 바로 체결될 수 있고, 82주는 취소됩니다.");
+    const plain = rules({ remainder: "cancel" });
+    expect(say(ask({ type: "market", price: null, qty: 700 }, plain))).toBe(
+      "618주는 바로 체결될 수 있고, 82주는 취소됩니다.",
+    );
   });
 
   it("is canceled unfilled", () => {
@@ -61,7 +71,7 @@ describe("what would happen", () => {
       "지금 체결될 수 있는 수량이 100주 중 68주여서 FOK 주문은 전량 취소됩니다.",
     );
     expect(forecast(ask({ timeInForce: "fok", price: 71600 })).kind).toBe("fill");
-    const empty = { depth: { bids: [], asks: [], whole: true } };
+    const empty = { depth: { bids: [], asks: [], whole: true }, ...rules({ remainder: "cancel" }) };
     expect(forecast(ask({ type: "market", price: null }, empty)).sentence.key).toBe("forecast.none_market");
   });
 
@@ -94,7 +104,6 @@ describe("why not, and what instead", () => {
     ["no other types", ask({ type: "stop" }), "order_type_not_allowed", [{ type: "limit", timeInForce: "day" }]],
     ["halted", ask({}, rules({ phase: "halted" })), "halted", []],
     ["closed", ask({}, rules({ phase: "closed" })), "market_closed", []],
-    ["auctions are not known yet", ask({}, rules({ phase: "opening_auction" })), "market_closed", []],
     ["huge", ask({ price: 91600, qty: 9007199254740991 }), "amount_too_large", []],
   ])("%s", (_, question, reason, patches) => {
     const told = forecast(question);
@@ -172,9 +181,13 @@ describe("corrections", () => {
   });
 });
 
-describe("auctions, when there are some", () => {
+describe("auctions", () => {
   const auction = { price: 71400, time: "15:30" };
-  const closing = rules({ phase: "closing_auction" });
+  const closing = rules({
+    phase: "closing_auction",
+    orderTypes: ["limit", "market", "stop_limit"],
+    immediateTypes: [],
+  });
 
   it("all match at one price", () => {
     expect(forecast(ask({ price: 71500 }, { ...closing, auction })).kind).toBe("auction");
@@ -221,13 +234,15 @@ describe("how much", () => {
   });
 
   it("costs what fills at its price and what rests at its own", () => {
-    const question = ask({ price: 71500, qty: 200 }, rules({ commissionPpm: 150, taxPpm: 2000 }));
+    const question = ask({ price: 71500, qty: 200 }, rules({ commissionPpm: 150, transactionTaxPpm: 2000 }));
     expect(cost(question, forecast(question))).toEqual({
+      reserved: 82 * 71500 + Math.floor((82 * 71500 * 150) / 1e6),
+      unit: 71500,
       amount: 68 * 71400 + 132 * 71500,
       commission: Math.floor(((68 * 71400 + 132 * 71500) * 150) / 1e6),
       tax: 0,
     });
-    const sale = ask({ side: "sell", price: 71300, qty: 100 }, rules({ taxPpm: 2000 }));
+    const sale = ask({ side: "sell", price: 71300, qty: 100 }, rules({ transactionTaxPpm: 2000 }));
     expect(cost(sale, forecast(sale))?.tax).toBe((7_130_000 * 2000) / 1e6);
     expect(cost(ask({ qty: null }), forecast(ask({ qty: null })))).toBeNull();
   });

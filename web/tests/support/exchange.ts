@@ -1,7 +1,7 @@
 import type { FromFeed, LinkName, LinkState, LinkStatus, ToFeed } from "../../src/api/feed/protocol";
-import type { AccountView, FillView, HoldingView, OrderView } from "../../src/api/types";
+import type { AccountView, Clock, FillView, HoldingView, OrderView } from "../../src/api/types";
 import { App } from "../../src/model/app";
-import { HYNIX, SAMSUNG } from "./market";
+import { clock, HYNIX, SAMSUNG } from "./market";
 
 /** A server in a test's hands, and the page's model before it. */
 export class Desk {
@@ -12,6 +12,8 @@ export class Desk {
   loggedIn = true;
   cash = 10_000_000;
   seq = 40;
+  /** What the clock says otherwise. */
+  clock: Partial<Clock> = {};
   held: HoldingView[] = [];
   orders: OrderView[] = [];
   fills: FillView[] = [];
@@ -99,7 +101,7 @@ export class Desk {
     }
     if (path === "/v1/symbols") return { symbols: [SAMSUNG, HYNIX], seq };
     if (path === "/v1/clock") {
-      return { now: new Date().toISOString(), trading_day: "2026-11-23", phase: "continuous", seq };
+      return clock({ now: new Date().toISOString(), seq, ...this.clock });
     }
     if (path.startsWith("/v1/candles/")) return { symbol: path.split("/")[3], interval: "1m", candles: [], seq };
     if (path.startsWith("/v1/trades/")) return { trades: [], next_cursor: null, seq };
@@ -122,6 +124,9 @@ export class Desk {
       cash,
       reserved: 0,
       available: cash,
+      settled_cash: cash,
+      cash_d1: cash,
+      cash_d2: cash,
       seq,
       ts: "2026-11-23T01:00:00Z",
       market_value: 0,

@@ -1,4 +1,13 @@
-import type { FillView, Instrument, Level, OrderView, TickBand } from "../../src/api/types";
+import type {
+  Clock,
+  FillView,
+  Instrument,
+  Level,
+  OrderType,
+  OrderView,
+  PlannedPhase,
+  TickBand,
+} from "../../src/api/types";
 
 /** Stocks of KOSPI and KOSDAQ. */
 export const KRX: TickBand[] = [
@@ -11,17 +20,44 @@ export const KRX: TickBand[] = [
   [500000, 1000],
 ].map(([from_price, tick]) => ({ from_price: from_price as number, tick: tick as number }));
 
+/** What KRX's continuous trading takes. */
+export const KRX_TYPES: OrderType[] = [
+  "limit",
+  "market",
+  "conditional_limit",
+  "best_opposite",
+  "best_same",
+  "midpoint",
+  "stop_limit",
+];
+
+/** What its auctions take. */
+export const AUCTION_TYPES: OrderType[] = ["limit", "market", "conditional_limit", "stop_limit"];
+
 export const SAMSUNG: Instrument = {
   symbol: "005930",
   name: "삼성전자",
   board: "kospi",
   security: "stock",
   phase: "continuous",
+  phase_since: "2026-11-23T00:00:00Z",
+  phase_until: "2026-11-23T06:20:00Z",
+  phase_reason: null,
+  indicative_price: null,
+  indicative_qty: null,
+  vi_count: 0,
+  vi_static_lower: null,
+  vi_static_upper: null,
+  vi_dynamic_lower: null,
+  vi_dynamic_upper: null,
+  order_types: KRX_TYPES,
+  immediate_types: ["limit", "market", "best_opposite", "midpoint"],
   base_price: 70500,
   upper_limit: 91600,
   lower_limit: 49400,
   tick_bands: KRX,
   last_price: 71400,
+  previous_price: 71400,
   change: 900,
   change_percent: "1.27",
   day_open: 70600,
@@ -29,13 +65,49 @@ export const SAMSUNG: Instrument = {
   day_low: 70400,
   day_volume: 8_412_345,
   day_turnover: 598_300_000_000,
+  day_vwap: "71121.66",
   commission_ppm: 0,
   transaction_tax_ppm: 0,
   rural_tax_ppm: 0,
   max_order_qty: 0,
+  max_qty_by_value: 0,
+  settlement_days: 2,
+  market_remainder: "float",
+  all_order_types: KRX_TYPES,
 };
 
 export const HYNIX: Instrument = { ...SAMSUNG, symbol: "000660", name: "SK하이닉스", last_price: 198000 };
+
+const planned = (phase: PlannedPhase["phase"], from: string, to: string, random = 0): PlannedPhase => ({
+  phase,
+  from: `2026-11-23T${from}:00+09:00`,
+  to: `2026-11-23T${to}:00+09:00`,
+  random_end_s: random,
+});
+
+/** A KRX day, 2026-11-23. */
+export const KRX_DAY: PlannedPhase[] = [
+  planned("opening_auction", "08:30", "09:00", 30),
+  planned("continuous", "09:00", "15:20"),
+  planned("closing_auction", "15:20", "15:30", 30),
+  planned("closed", "15:30", "16:00"),
+  planned("after_hours", "16:00", "20:00"),
+];
+
+export function clock(changes: Partial<Clock> = {}): Clock {
+  return {
+    now: "2026-11-23T01:00:00Z",
+    trading_day: "2026-11-23",
+    phase: "continuous",
+    seq: 40,
+    market_hours: "krx",
+    speed: 1,
+    next_phase: "closing_auction",
+    next_phase_at: "2026-11-23T06:20:00Z",
+    day: KRX_DAY,
+    ...changes,
+  };
+}
 
 export const level = (price: number, qty: number, orders = 1): Level => [price, qty, orders];
 

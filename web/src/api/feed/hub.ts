@@ -8,7 +8,8 @@ import { Exchange } from "../exchange";
 import { Http, type Fetch } from "../http";
 import { BOOK, TRADES, type BookRecord, type TradeRecord } from "../kis/layouts";
 import { KisSocket, type Registration } from "../kis/socket";
-import type { BookState, FromFeed, Indication, LinkName, LinkStatus, Tick, ToFeed } from "./protocol";
+import type { InstrumentState } from "../types";
+import type { BookState, FromFeed, Indication, LinkName, LinkStatus, MarketNews, Tick, ToFeed } from "./protocol";
 
 export interface HubOptions {
   /** The page's origin: `http://host:port`. */
@@ -95,6 +96,9 @@ export class FeedHub {
   #books = new Map<string, BookState>();
   #indications = new Map<string, Indication>();
   #lastTicks = new Map<string, Tick>();
+  /** What was told of the market since the last hand-over, and all that is known of it. */
+  #news: MarketNews | null = null;
+  #market: MarketNews | null = null;
   #beatAt: number;
   readonly #live = new Set<LinkName>();
 
@@ -125,6 +129,7 @@ export class FeedHub {
         this.#books.set(book.symbol, book);
         this.#soon();
       },
+      onMarket: (news) => this.#takeMarket(news),
       onQueue: (places) => this.#tell({ kind: "queue", places }),
       onLink: (status) => this.#link(status),
       ...sockets,
@@ -198,6 +203,7 @@ export class FeedHub {
     for (const status of [this.#account.status, this.#book.status, this.#kis.status])
       tab.post({ kind: "link", status });
     tab.post({ kind: "kis", status: this.#kis.kisStatus });
+    if (this.#market !== null) tab.post({ kind: "market", news: this.#market });
     if (this.#lastTicks.size > 0) tab.post({ kind: "ticks", latest: [...this.#lastTicks.values()], trades: [] });
   }
 
@@ -261,6 +267,12 @@ export class FeedHub {
     }
   }
 
+  #takeMarket(news: MarketNews): void {
+    this.#news = merged(this.#news, news);
+    this.#market = merged(this.#market, news);
+    this.#soon();
+  }
+
   #soon(): void {
     if (this.#flush !== null) return;
     this.#flush = this.#time.setTimeout(() => {
@@ -278,6 +290,10 @@ export class FeedHub {
       this.#latest = new Map();
       this.#trades = [];
     }
+    if (this.#news !== null) {
+      this.#tell({ kind: "market", news: this.#news });
+      this.#news = null;
+    }
     if (this.#books.size > 0) {
       this.#tell({ kind: "book", books: [...this.#books.values()] });
       this.#books = new Map();
@@ -291,6 +307,7 @@ export class FeedHub {
   #link(status: LinkStatus): void {
     // Prices of before must not reach a tab that comes after the connection was lost.
     if (status.name === "kis" && status.state !== "live") this.#lastTicks.clear();
+    if (status.name === "book" && status.state !== "live") this.#market = null;
     this.#tell({ kind: "link", status });
     const live = status.state === "live";
     if (live && !this.#live.has(status.name)) this.#serverIsBack(status.name);
@@ -330,4 +347,14 @@ export class FeedHub {
     this.#book.restart();
     this.#tell({ kind: "woke", sleptMs });
   }
+}
+
+/** News on top of older news: of each instrument the newest state, and the newest clock. */
+function merged(known: MarketNews | null, news: MarketNews): MarketNews {
+  if (known === null) return news;
+  const states = new Map(
+    [...known.states, ...news.states].map((each): [string, InstrumentState] => [each.symbol, each]),
+  );
+  const { clock, at } = news.clock === null ? known : news;
+  return { states: [...states.values()], seq: news.seq, clock, at };
 }

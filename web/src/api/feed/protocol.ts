@@ -1,6 +1,6 @@
 /** What tabs and the shared feed say to each other. Plain data only: it crosses a `MessagePort`. */
 
-import type { AccountEvent, KisMode, Level, QueuePlace } from "../types";
+import type { AccountEvent, Clock, InstrumentState, KisMode, Level, QueuePlace } from "../types";
 
 /** A trade, or the newest state of a symbol, from KIS's H0STCNT0. */
 export interface Tick {
@@ -40,6 +40,15 @@ export interface BookState {
   id: string | null;
   bids: Level[];
   asks: Level[];
+}
+
+/** How instruments stand now, as of command `seq`, and the clock as it was when this machine's showed `at`. */
+export interface MarketNews {
+  /** Those that changed. */
+  states: InstrumentState[];
+  seq: number;
+  clock: Clock | null;
+  at: number;
 }
 
 export type LinkName = "account" | "book" | "kis";
@@ -102,6 +111,7 @@ export type FromFeed =
   | { kind: "account"; events: AccountEvent[] }
   | { kind: "queue"; places: QueuePlace[] }
   | { kind: "book"; books: BookState[] }
+  | { kind: "market"; news: MarketNews }
   | { kind: "ticks"; latest: Tick[]; trades: Tick[] }
   | { kind: "indication"; indications: Indication[] }
   /** The machine slept: everything that is shown must be read anew. */

@@ -1,11 +1,24 @@
 /** What the page says, in English. */
 
+import type { OrderType, Phase, Side, TimeInForce } from "../../api/types";
 import { group, shares, won } from "../numbers";
 import type { ko } from "./ko";
 import { labels } from "./labels.en";
 
 const w = (value: number) => won(value, "en");
 const s = (value: number) => shares(value, "en");
+const typeName = (type: OrderType) => labels[`type.${type}`];
+const phaseName = (phase: Phase) => labels[`phase.${phase}`];
+const tifName = (condition: TimeInForce) => labels[`tif.${condition}`];
+const sideName = (side: Side) => labels[`side.${side}`];
+const lower = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
+const first = (now: number) => (now > 0 ? `${s(now)} could fill at once; ` : "");
+const behind = (price: number, ahead: number | null) =>
+  ahead === null
+    ? `it waits at ${w(price)}`
+    : ahead === 0
+      ? `it queues first at ${w(price)}`
+      : `it queues at ${w(price)} behind ${s(ahead)}`;
 
 type Korean = typeof ko;
 type Catalogue = { [Key in keyof Korean]: Korean[Key] extends string ? string : Korean[Key] };
@@ -16,6 +29,7 @@ export const en: Catalogue = {
   "forecast.no_symbol": "Choose an instrument to order.",
   "forecast.log_in": "Log in to order.",
   "forecast.price_missing": "Enter a price.",
+  "forecast.stop_missing": "Enter a stop price. The order wakes when the last price reaches it.",
   "forecast.qty_missing": "Enter a quantity.",
   "forecast.pick_order": "Choose the order to amend among your open orders.",
   "forecast.no_book": "Waiting for the order book, so nothing can be said about a fill yet.",
@@ -36,11 +50,29 @@ export const en: Catalogue = {
       : "Nothing could fill at once, so the whole FOK order would be canceled.",
   "forecast.none_market": "There is no quote on the other side, so a market order would be canceled unfilled.",
   "forecast.auction": (p) =>
-    p.price === null
-      ? `All match at one price at ${p.time}.`
-      : `All match at one price at ${p.time}. At the indicative ${w(p.price)} this order could ${p.could ? "" : "not "}fill.`,
+    `All match at one price ${p.time === null ? "when the auction ends" : `at ${p.time}`}.` +
+    (p.price === null ? "" : ` At the indicative ${w(p.price)} this order could ${p.could ? "" : "not "}fill.`),
+  "forecast.sleep": (p) =>
+    `Wakes as a ${p.price === null ? "market order" : `limit order at ${w(p.price)}`} when the last price is ` +
+    `${w(p.stop)} or ${p.side === "buy" ? "more" : "less"}. Until then it is not in the book.`,
+  "forecast.interrupt": (p) =>
+    `${p.now > 0 ? `${s(p.now)} could fill at once. ` : ""}A trade at ${w(p.price)} would set off a volatility ` +
+    `interruption: a two-minute auction. The rest ${p.canceled ? "would be canceled" : "waits in it"}.`,
+  "forecast.rest_market": (p) =>
+    `${first(p.now)}${s(p.rest)} would stay as a market order` +
+    (p.price === null
+      ? " and wait for the other side."
+      : `, deemed to be at ${w(p.price)} for now; it moves with the book.`),
+  "forecast.rest_midpoint": (p) =>
+    `${first(p.now)}${s(p.rest)} would wait half way between the best quotes, now ${w(p.price)}; it moves with them.`,
+  "forecast.rest_conditional": (p) =>
+    `Will not fill at once: ${behind(p.price, p.ahead)}. What is left at 15:20 joins the closing auction at market.`,
+  "forecast.rest_best": (p) => `Will not fill at once: the book sets its price now, and ${behind(p.price, p.ahead)}.`,
   "forecast.amend_keeps": (p) => `Only the quantity goes down, to ${s(p.qty)}. You keep your place.`,
   "forecast.amend_cancels": "All that is open would be canceled.",
+  "amend.consequence": (p) =>
+    (p.ends ? "Its place is lost." : p.keeps ? "It keeps its place." : "It goes to the back of the queue.") +
+    (p.before === p.after ? "" : ` The cash it holds changes from ${w(p.before)} to ${w(p.after)}.`),
   "forecast.amend_back": "A new price goes to the back of the queue. Reducing the quantity keeps your place.",
 
   "refused.offline": "You are offline, so orders are not sent.",
@@ -59,6 +91,19 @@ export const en: Catalogue = {
         ? `You can sell ${s(p.can)}.`
         : "You have no shares to sell.",
   "refused.auction_type": (p) => `${p.type} is not accepted during an auction. Use a day limit order.`,
+  "refused.type_in_phase": (p) => `${typeName(p.type)} orders are not accepted now (${lower(phaseName(p.phase))}).`,
+  "refused.condition_in_phase": (p) => `${tifName(p.condition)} is not accepted now (${lower(phaseName(p.phase))}).`,
+  "refused.condition_of_type": (p) => `${typeName(p.type)} orders cannot be ${tifName(p.condition)}.`,
+  "refused.conditional_at_limit": (p) =>
+    `A conditional order cannot ${p.side === "buy" ? "buy at the upper" : "sell at the lower"} limit. Use a limit order.`,
+  "refused.no_midpoint": "Both sides need a quote for a midpoint order.",
+  "refused.amend_type": (p) =>
+    p.type === "midpoint" || p.type === "stop_limit" || p.type === "stop"
+      ? `${typeName(p.type)} orders cannot become another type.`
+      : "No order can become a midpoint or stop order. Enter a new one.",
+  "refused.insufficient_cash_unpriced": (p) =>
+    `An order without a price holds ${w(p.unit)} a share: ${w(p.short)} short.` +
+    (p.max > 0 ? ` You can buy up to ${s(p.max)}.` : ""),
   "refused.market_closed": (p) => `The market is closed. Orders open ${p.tomorrow ? "tomorrow " : ""}at ${p.time}.`,
   "refused.rate_limited": (p) => `Too many orders. Try again in ${p.seconds} s.`,
   "refused.network": "The server could not be reached. Check your connection.",
@@ -67,6 +112,7 @@ export const en: Catalogue = {
   "fix.price": (p) => w(p.price),
   "fix.qty": (p) => `Change to ${s(p.qty)}`,
   "fix.limit_day": "Change to a day limit order",
+  "fix.day": "Change to a day order",
   "fix.log_in": "Log in",
 
   "ticket.sending": "Sending the order.",
@@ -82,15 +128,38 @@ export const en: Catalogue = {
   "done.all_canceled": (p) => `Canceled ${group(p.count)} ${p.count === 1 ? "order" : "orders"}`,
   "done.corrected": (p) => `Amended the ${p.name} order`,
   "done.expired": (p) => `Ended with the trading day: ${s(p.qty)} ${p.name}`,
+  "market.vi": (p) =>
+    `${p.name}: a ${p.at === "dynamic" ? "dynamic" : "static"} volatility interruption began a two-minute auction`,
+  "market.halted": (p) => `${p.name}: trading is halted. Only cancels are accepted`,
+  "market.phase": (p) => `${p.name}: ${lower(phaseName(p.phase))}`,
+  "market.indicative": (p) => `Indicative price ${w(p.price)}, quantity ${s(p.qty)}`,
+  "balance.d": "Settled (D)",
+  "balance.d1": "D+1",
+  "balance.d2": "D+2",
+  "balance.days_how": (p) =>
+    p.days === 0
+      ? "Trades settle at once."
+      : `Trades settle ${p.days} trading ${p.days === 1 ? "day" : "days"} later; you can order with the cash before.`,
+  "order.described": (p) =>
+    [
+      sideName(p.side),
+      lower(typeName(p.type)),
+      p.stop === null ? "" : `stop ${w(p.stop)}`,
+      p.price === null ? "" : w(p.price),
+    ]
+      .filter((part) => part !== "")
+      .join(" "),
   "ask.cancel_all": (p) => `Cancel all ${group(p.count)} open ${p.count === 1 ? "order" : "orders"}?`,
   "ask.correct_price": (p) => `Move the order from ${w(p.from)} to ${w(p.to)}? It goes to the back of the queue.`,
 
-  "why.ahead": (p) => `${s(p.ahead)} stand ahead of it at ${w(p.price)}. They must fill or be canceled first.`,
-  "why.first": (p) => `It is first in the queue at ${w(p.price)}. The next order from the other side could fill it.`,
-  "why.price_away_buy": (p) => `The cheapest seller asks ${w(p.best)}. The price must fall to ${w(p.price)} first.`,
-  "why.price_away_sell": (p) => `The best buyer bids ${w(p.best)}. The price must rise to ${w(p.price)} first.`,
-  "why.no_opposite": "There is no quote on the other side yet.",
   "queue.ahead": (p) => (p.ahead > 0 ? `${s(p.ahead)} ahead` : "first"),
+
+  "option.correct_to": (p) => `Amend to ${w(p.price)}`,
+  "option.correct": "Amend",
+  "option.reduce": "Reduce the quantity",
+  "option.wait": "Wait",
+  "option.cancel": "Cancel",
+  "option.order": "Order again",
 
   "link.live": "Live",
   "link.connecting": "Connecting.",

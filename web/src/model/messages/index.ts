@@ -1,6 +1,7 @@
 /** The page's sentences in two languages: one typed catalogue, and the exchange's own sentence for each of its reasons. */
 
 import reasons from "../reasons.json";
+import type { StoryOption } from "../../api/types";
 import type { Language } from "../numbers";
 import { en } from "./en";
 import { ko } from "./ko";
@@ -45,6 +46,22 @@ export class Words {
     if (sentence.key === "detail") return sentence.params.text;
     return make(this.language, sentence.key, sentence.params);
   };
+
+  /** The name of what one can do about an order; its consequence is the option's own text. */
+  readonly option = (option: StoryOption): string => this.say(optionSentence(option));
+}
+
+/** The params of an option that name the price to correct to. */
+const TARGETS = ["opposite_price", "best_price", "indicative_price"] as const;
+
+function optionSentence(option: StoryOption): Sentence {
+  const price = TARGETS.map((name) => option.params[name]).find((value) => typeof value === "number");
+  if (option.code.startsWith("correct")) {
+    return typeof price === "number" ? { key: "option.correct_to", params: { price } } : { key: "option.correct" };
+  }
+  if (option.code === "reduce") return { key: "option.reduce" };
+  if (option.code.startsWith("cancel")) return { key: "option.cancel" };
+  return option.code.startsWith("order") ? { key: "option.order" } : { key: "option.wait" };
 }
 
 export const WORDS: Record<Language, Words> = { ko: new Words("ko"), en: new Words("en") };

@@ -9,13 +9,15 @@ function isTyping(target: EventTarget | null): boolean {
   return target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
 }
 
-/** The open orders in the order in which the blotter lists them. */
+/** The orders in the order in which the blotter lists them: open ones, or in the history all. */
 function moveRow(view: View, step: number): void {
-  const ids = view.page.orders.open.get().map((order) => order.order_id);
+  const history = view.blotterTab.get() === "history";
+  const { open, all } = view.page.orders;
+  const ids = (history ? all : open).get().map((order) => order.order_id);
   if (ids.length === 0) return;
   const at = ids.indexOf(view.blotterOrder.get() ?? -1);
   const to = at < 0 ? (step > 0 ? 0 : ids.length - 1) : Math.min(Math.max(at + step, 0), ids.length - 1);
-  view.blotterTab.set("open");
+  if (!history) view.blotterTab.set("open");
   view.blotterOrder.set(ids[to] ?? null);
 }
 
@@ -36,7 +38,7 @@ function letters(view: View): Record<string, () => void> {
     l: () => view.ladderFocus.emit(),
     j: () => moveRow(view, 1),
     k: () => moveRow(view, -1),
-    w: () => view.explained.update((id) => (id === chosen() ? null : chosen())),
+    w: () => view.explain(view.explained.get() === chosen() ? null : chosen()),
     x: () => {
       const id = chosen();
       if (id !== null) void cancelOrder(view, id);
@@ -72,7 +74,7 @@ export function listenToKeys(view: View): () => void {
     if (event.key === "Escape") {
       // Out of an input, so that the letters work again.
       if (isTyping(event.target)) (event.target as HTMLElement).blur();
-      else view.explained.set(null);
+      else view.explain(null);
       return;
     }
     const portion = event.altKey && !event.ctrlKey && !event.metaKey ? /^Digit([1-4])$/.exec(event.code) : null;

@@ -2,8 +2,11 @@
 
 import { forgetFrame, onNextFrame } from "../frame";
 import type { View } from "../view";
+import { isAuction } from "../../model/phases";
+import { auctionSides } from "./auction";
+import { marksOf } from "./marks";
 import { LadderRows, type LadderNow } from "./rows";
-import { hasLeft, ROWS, windowOf } from "./window";
+import { hasLeft, pricesAround, ROWS, windowOf, type Sides } from "./window";
 
 /** Rows that are hidden at either end where there is little height. */
 const HIDDEN = 3;
@@ -18,6 +21,7 @@ export class LadderController {
   /** Set by the component: whether the last price is out of sight while the rows are held still. */
   away: (value: boolean) => void = () => {};
   describe: LadderNow["describe"] = (price) => String(price);
+  markWords: LadderNow["markWords"] = (mark) => mark;
   short = false;
   readonly #view: View;
   readonly #table: HTMLElement;
@@ -52,6 +56,7 @@ export class LadderController {
       }),
       market.book.now.subscribe(redraw),
       market.instruments.subscribe(redraw),
+      market.stateNow.subscribe(redraw),
       market.tape.rows.subscribe(redraw),
       ownLevels.subscribe(redraw),
       preferences.settings.subscribe(redraw),
@@ -81,8 +86,22 @@ export class LadderController {
     return symbol === null ? null : (this.#view.page.market.quote(symbol)?.get() ?? null);
   }
 
+  /** The price that the rows are kept around: the last one, in an auction the one that it would give. */
+  #middle(): number | null {
+    const quote = this.#quote();
+    return quote === null ? null : (quote.indicativePrice ?? quote.last);
+  }
+
+  /** The levels that are shown. An auction shows three on each side. */
+  #sides(): Sides {
+    const book = this.#view.page.market.book.now.get();
+    const quote = this.#quote();
+    if (quote === null || !isAuction(quote.phase)) return book;
+    return auctionSides(book, quote.indicativePrice, quote.indicativeQty);
+  }
+
   #lastRow(): number {
-    const at = this.#prices.indexOf(this.#quote()?.last ?? -1);
+    const at = this.#prices.indexOf(this.#middle() ?? -1);
     return at >= 0 ? at : ROWS / 2;
   }
 
@@ -105,7 +124,12 @@ export class LadderController {
       return;
     }
     const { base, last, upper, lower } = quote;
-    this.#prices = windowOf(market.book.now.get(), last, base, ROWS, instrument.tick_bands, { upper, lower });
+    const { indicativePrice } = quote;
+    const limits = { upper, lower };
+    this.#prices =
+      indicativePrice === null
+        ? windowOf(this.#sides(), last, base, ROWS, instrument.tick_bands, limits)
+        : pricesAround(indicativePrice, ROWS, instrument.tick_bands, limits);
     if (!this.#focused()) this.#setActive(this.#lastRow());
   }
 
@@ -122,19 +146,22 @@ export class LadderController {
     const book = market.book.now.get();
     const symbol = market.selected.get();
     const other = this.#isOther({ symbol, phase: quote?.phase ?? "", known: book.known });
-    const left = hasLeft(this.#prices, quote?.last ?? null);
+    const left = hasLeft(this.#prices, this.#middle());
     const held = this.#over || this.#focused();
     if (this.#asked || other || (left && !held)) this.#recentre();
     this.away(left && held && !this.#asked && !other);
     this.#asked = false;
     this.#rows.draw({
       prices: this.#prices,
-      book,
+      book: this.#sides(),
+      indicative: quote?.indicativePrice ?? null,
+      marks: marksOf(market.stateNow.get(), market.instrument(symbol)?.tick_bands ?? []),
       last: quote?.last ?? null,
       base: quote?.base ?? 0,
       own: ownLevels.get(),
       totals: preferences.settings.get().ladderTotals,
       describe: this.describe,
+      markWords: this.markWords,
     });
     const newest = market.tape.rows.get()[0];
     if (newest === undefined || newest.id <= this.#newest) return;

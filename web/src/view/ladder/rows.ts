@@ -5,17 +5,32 @@ import type { BookNow } from "../../model/book";
 import { direction, group, percent, rateX100 } from "../../model/numbers";
 import type { OwnLevel } from "../../model/orders";
 
+/** A price that a rule names: the day's limits, and where a trade would interrupt trading. */
+export type Mark = "upper" | "lower" | "vi_upper" | "vi_lower";
+
 export interface LadderNow {
   /** By row, highest first. */
   prices: readonly (number | null)[];
-  book: BookNow;
+  book: Pick<BookNow, "bids" | "asks">;
+  /** What an auction would give now. */
+  indicative: number | null;
+  marks: ReadonlyMap<number, Mark>;
   last: number | null;
   base: number;
   own: ReadonlyMap<string, OwnLevel>;
   /** Running totals from the spread outwards instead of each level's quantity. */
   totals: boolean;
   /** What a level's name says to a screen reader. */
-  describe: (price: number, rate: string, qty: number, own: number) => string;
+  describe: (price: number, rate: string, level: Described) => string;
+  /** What a mark is called in the row, instead of the change. */
+  markWords: (mark: Mark) => string;
+}
+
+export interface Described {
+  qty: number;
+  own: number;
+  indicative: boolean;
+  mark: Mark | null;
 }
 
 interface Drawn {
@@ -26,17 +41,31 @@ interface Drawn {
   own: number;
   notch: number;
   last: boolean;
+  indicative: boolean;
+  mark: Mark | null;
+  rate: string;
   label: string;
 }
 
-const NOTHING: Drawn = { price: -1, side: "none", qty: -1, share: -1, own: -1, notch: -2, last: false, label: "" };
+const NOTHING: Drawn = {
+  price: -1,
+  side: "none",
+  qty: -1,
+  share: -1,
+  own: -1,
+  notch: -2,
+  last: false,
+  indicative: false,
+  mark: null,
+  rate: "",
+  label: "",
+};
 
 class Row {
   readonly element: HTMLElement;
   readonly button: HTMLButtonElement;
   readonly #price: Text;
   readonly #rate: Text;
-  readonly #rateHost: HTMLElement;
   readonly #qty: Text;
   readonly #own: Text;
   readonly #bar: HTMLElement;
@@ -51,8 +80,7 @@ class Row {
     this.element = element;
     this.button = find("button");
     this.#price = text(find("strong"));
-    this.#rateHost = find("em");
-    this.#rate = text(this.#rateHost);
+    this.#rate = text(find("em"));
     this.#qty = text(find(".qty"));
     this.#own = text(find(".own"));
     this.#bar = find(".bar-q");
@@ -69,7 +97,6 @@ class Row {
     const before = this.#drawn;
     if (next.price !== before.price) {
       this.#price.data = next.price === null ? "" : group(next.price);
-      this.#rate.data = next.price === null ? "" : percent(rateX100(next.price, base));
       this.button.className = next.price === null ? "p" : `p ${direction(next.price, base)}`;
       this.button.disabled = next.price === null;
     }
@@ -85,7 +112,13 @@ class Row {
       const to = (this.#upper ? -1 : 1) * Math.max(next.notch, 0) * 100;
       this.#notch.style.transform = `translateX(${to.toFixed(2)}%)`;
     }
+    if (next.rate !== before.rate) this.#rate.data = next.rate;
     if (next.last !== before.last) this.element.classList.toggle("last", next.last);
+    if (next.indicative !== before.indicative) this.element.classList.toggle("indicative", next.indicative);
+    if (next.mark !== before.mark) {
+      if (next.mark === null) delete this.element.dataset["mark"];
+      else this.element.dataset["mark"] = next.mark;
+    }
     if (next.label !== before.label) this.button.setAttribute("aria-label", next.label);
     this.#drawn = next;
   }
@@ -129,17 +162,18 @@ export class LadderRows {
     now.prices.forEach((price, index) => {
       const side = sides[index] ?? "none";
       const qty = shown[index] ?? 0;
-      const level = price === null || side === "none" ? undefined : now.own.get(`${side}:${price}`);
+      const level = ownAt(now.own, price, side);
       const share = qty / most;
       const ahead = now.totals ? -1 : shareOf(level, qtys[index] ?? 0);
       const own = level?.qty ?? 0;
-      const label =
-        price === null ? "" : now.describe(price, percent(rateX100(price, now.base)), qtys[index] ?? 0, own);
       const last = price !== null && price === now.last;
-      this.#rows[index]?.draw(
-        { price, side, qty, share, own, notch: ahead < 0 ? -1 : ahead * share, last, label },
-        now.base,
-      );
+      const indicative = price !== null && price === now.indicative;
+      const mark = (price === null ? undefined : now.marks.get(price)) ?? null;
+      const change = price === null ? "" : percent(rateX100(price, now.base));
+      const label = price === null ? "" : now.describe(price, change, { qty: qtys[index] ?? 0, own, indicative, mark });
+      const rate = mark === null ? change : now.markWords(mark);
+      const notch = ahead < 0 ? -1 : ahead * share;
+      this.#rows[index]?.draw({ price, side, qty, share, own, notch, last, indicative, mark, rate, label }, now.base);
     });
   }
 
@@ -148,6 +182,13 @@ export class LadderRows {
     if (this.#still.matches) return;
     this.#rows.find((row) => row.price === price)?.flash();
   }
+}
+
+/** Own orders at a price. While an auction collects, they may stand beyond the other side's best price. */
+function ownAt(own: LadderNow["own"], price: number | null, side: Side | "none"): OwnLevel | undefined {
+  if (price === null) return undefined;
+  const [first, second] = side === "sell" ? ["sell", "buy"] : ["buy", "sell"];
+  return own.get(`${first}:${price}`) ?? own.get(`${second}:${price}`);
 }
 
 function sideOf(price: number | null, bestBid: number | null, bestAsk: number | null): Side | "none" {

@@ -1,0 +1,1 @@
+"""Recorded market data of other venues, read and played as commands."""
