@@ -15,11 +15,11 @@ fn expect(holds: bool, words: impl FnOnce() -> String) -> Finding {
 }
 
 /// Price, open quantity, number of orders.
-pub(crate) type Shown = (i64, i128, u32);
+pub type Shown = (i64, i128, u32);
 
 impl Engine {
     /// An instrument's bids and asks as the events show them, best first.
-    pub(crate) fn depth(&self, number: u32) -> Option<[Vec<Shown>; 2]> {
+    pub fn depth(&self, number: u32) -> Option<[Vec<Shown>; 2]> {
         let instrument = &self.state.instruments[self.state.find_instrument(number)?];
         let markets = instrument.market_levels();
         Some(Side::BOTH.map(|side| {

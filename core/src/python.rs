@@ -125,6 +125,21 @@ impl PyEngine {
         Ok((balance.cash, balance.reserved_cash, balance.unsettled_d1, balance.unsettled_d2, orders, positions))
     }
 
+    /// The whole state as bytes.
+    fn snapshot<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.engine.snapshot()))
+    }
+
+    /// An engine in the state of a snapshot. Raises `ValueError`.
+    #[staticmethod]
+    #[pyo3(signature = (snapshot, *, keep_hash = false))]
+    fn restore(py: Python<'_>, snapshot: &[u8], keep_hash: bool) -> PyResult<Self> {
+        let restored = py.detach(|| Engine::restore(snapshot));
+        let mut engine = restored.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        engine.keep_hash(keep_hash);
+        Ok(Self { engine, commands: Vec::new() })
+    }
+
     /// Raise `AssertionError`, with words, where the state contradicts itself.
     fn check_invariants(&self) -> PyResult<()> {
         self.engine.check_invariants().map_err(pyo3::exceptions::PyAssertionError::new_err)

@@ -13,6 +13,7 @@ import onseju_core
 from onseju.contract.records import UnknownRecordError
 from onseju.matching.book import Level
 from onseju.matching.reference import OutOfSequenceError
+from onseju.matching.snapshot import SnapshotError
 
 
 class PositionView(NamedTuple):
@@ -82,6 +83,20 @@ class NativeEngine:
     def full_state_hash(self) -> int:
         """The same, computed in full."""
         return self._core.full_state_hash()
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes, the same that the reference gives; see `snapshot.py`."""
+        return self._core.snapshot()
+
+    @classmethod
+    def restore(cls, snapshot: bytes, *, keep_hash: bool = False) -> NativeEngine:
+        """An engine in the state of a snapshot, whoever took it. Raises `SnapshotError`."""
+        engine = cls.__new__(cls)
+        try:
+            engine._core = onseju_core.Engine.restore(snapshot, keep_hash=keep_hash)
+        except ValueError as error:
+            raise SnapshotError(str(error)) from None
+        return engine
 
     # Looking in, for tests and scenarios: nothing here changes anything
 
