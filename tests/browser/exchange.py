@@ -105,7 +105,7 @@ class Market:
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
-        self._traders: list[Trader] = []
+        self.traders: list[Trader] = []
 
     def person(self, name: str = "person", cash: int = 100_000_000, **holdings: int) -> Trader:
         """Somebody who can log in to the page. Holdings are written `s005930=10`."""
@@ -119,7 +119,7 @@ class Market:
     def _enter(self, name: str, password: str | None = None, cash: int = 0, **more: Any) -> Trader:
         holdings = {symbol.removeprefix("s"): qty for symbol, qty in more["holdings"].items()}
         trader = Trader(self.server, f"{name}{next(_numbers)}", password, cash=cash, holdings=holdings)
-        self._traders.append(trader)
+        self.traders.append(trader)
         return trader
 
     def symbols(self) -> list[dict[str, Any]]:
@@ -148,5 +148,5 @@ class Market:
 
     def close(self) -> None:
         """Everybody leaves."""
-        for trader in self._traders:
+        for trader in self.traders:
             trader.close()

@@ -195,8 +195,6 @@ export const labels: {
   "ladder.lower": "Lower",
   "ladder.vi_upper": "VI",
   "ladder.vi_lower": "VI",
-  "ladder.upper_how": "upper limit",
-  "ladder.lower_how": "lower limit",
   "ladder.vi_upper_how": "a trade from here up starts a volatility interruption",
   "ladder.vi_lower_how": "a trade from here down starts a volatility interruption",
   "ladder.vi_range": "VI at",
