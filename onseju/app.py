@@ -140,7 +140,7 @@ class Venue:
         self.queues = QueuePositions()
         self.stories = Stories(self.journal)
         source = MarketSource(self.market)
-        self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout))
+        self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout), market_time=self.clock)
         self.bus.subscribe(self.watch.listen)  # before the market, which asks the timetable
         self.bus.subscribe(self.market.listen)
         self.bus.subscribe(source.listen)

@@ -67,7 +67,9 @@ def up(
     ] = None,
     engine: Annotated[EngineName | None, typer.Option(help="The matching engine. Default reference.")] = None,
     bots: Annotated[bool | None, typer.Option("--bots/--no-bots", help="A market that lives. Default: bots.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Fixes the bots' draws. Default 1.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Fixes the bots' draws and the random ends of auctions. Default 1.")
+    ] = None,
     allow_plain_http: Annotated[
         bool | None, typer.Option("--allow-plain-http", help="Let browsers log in over plain http from other machines.")
     ] = None,

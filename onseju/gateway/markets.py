@@ -151,7 +151,7 @@ async def list_trades(request: Request) -> Response:
         _SYMBOL,
         Parameter(
             "interval",
-            "The candles' width; `1d` is the Korean day.",
+            "The candles' width; `1d` is a trading day.",
             {"type": "string", "enum": list(INTERVALS), "default": "1m"},
         ),
         Parameter("from", "Candles that begin at this time or later.", {"type": "string", "format": "date-time"}),

@@ -18,7 +18,7 @@ operations = Operations("orders")
 
 
 class QueuePage(msgspec.Struct, frozen=True, kw_only=True):
-    """The places of all open limit orders of an account, oldest order first."""
+    """The places of all open orders of an account that stand at a price, oldest order first."""
 
     positions: list[QueuePosition]
     seq: int
@@ -27,7 +27,7 @@ class QueuePage(msgspec.Struct, frozen=True, kw_only=True):
 @operations.add(
     "GET",
     "/v1/queue",
-    summary="The place in the queue of every open limit order",
+    summary="The place in the queue of every open order",
     scope=READ,
     limit="query",
     responses={200: QueuePage},
@@ -42,13 +42,14 @@ async def queue(request: Request) -> Response:
 @operations.add(
     "GET",
     "/v1/orders/{order_id}/queue",
-    summary="An open limit order's place in the queue",
+    summary="An open order's place in the queue",
     scope=READ,
     limit="query",
     responses={200: QueuePosition},
 )
 async def place(request: Request) -> Response:
-    """One order's place; 404 where it is not an open limit order of the account."""
+    """One order's place; 404 where it is no open order of the account, or stands at no price: midpoint
+    orders, stop orders that sleep."""
     queues = gateway_of(request).queues
     text = request.path_params["order_id"]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0

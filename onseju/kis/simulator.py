@@ -42,7 +42,8 @@ class SimulatorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KisSimulator:
-    """All of it, on one source of prices. `clock` gives seconds since 1970."""
+    """All of it, on one source of prices. `clock` gives seconds since 1970; `market_time` is the market's own time in
+    microseconds since 1970, where that is another."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class KisSimulator:
         *,
         check_pair: CheckPair | None = None,
         clock: Callable[[], float] = time.time,
+        market_time: Callable[[], int] | None = None,
     ) -> None:
         self._settings = settings = settings or SimulatorSettings()
         self._clock = clock
@@ -62,7 +64,8 @@ class KisSimulator:
             per_guest=settings.limits.approvals,
         )
         self._sessions = Sessions(settings.manners.zombie_s)
-        self._hub = Hub(source, settings.layout, settings.flush_s, lambda: int(clock() * 1_000_000))
+        now_us = market_time or (lambda: int(clock() * 1_000_000))
+        self._hub = Hub(source, settings.layout, settings.flush_s, now_us)
         self._endpoint = ApprovalEndpoint(
             self._approvals,
             self._guests,

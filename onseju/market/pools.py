@@ -55,11 +55,12 @@ class Pool:
     def __bool__(self) -> bool:
         return bool(self._turns)
 
-    def take(self, entry: Entry, qty: int) -> None:
-        """Count a trade of the order whose turn it is. Call it before the entry shows the trade."""
+    def take(self, entry: Entry, price: int, qty: int) -> None:
+        """Count a trade of the order whose turn it is. Call it before the entry shows the trade. What a market order of the
+        pool trades at another price is not of its turn."""
         while self._turns and not self._turns[0].open_qty:
             del self._turns[0]
-        if self._turns and self._turns[0].entry is entry:
+        if self._turns and self._turns[0].entry is entry and price == self.level[2]:
             self._turns[0].qty -= qty
 
     def pieces(self, queue: Iterable[Entry]) -> Iterator[tuple[Entry, int]]:

@@ -282,7 +282,7 @@ class QueuePositions:
             _, filled = self._auction_fills.get(event.order_id, (entry, 0))
             self._auction_fills[event.order_id] = (entry, filled + event.qty)
         elif pool is not None and event.liquidity == Liquidity.MAKER:
-            pool.take(entry, event.qty)
+            pool.take(entry, event.price, event.qty)
         self._shrink(entry, event.leaves_qty)
 
     def _shrink(self, entry: Entry, qty: int) -> None:

@@ -50,7 +50,7 @@ MAX_PENDING = 1_000
 """Queries that may wait for a thread; more are refused."""
 
 INTERVALS = {"1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "60m": 3600, "1d": DAY_S}
-"""Candle intervals in seconds; `1d` is the Korean day."""
+"""Candle intervals in seconds; `1d` is a trading day."""
 
 STATUSES = ("all", "open", "done", *(status.label for status in OrderStatus))
 """What `orders` may be asked for."""

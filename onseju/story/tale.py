@@ -238,6 +238,8 @@ class _Teller:
             self._tell(event, "corrected_down", own=True, leaves_qty=event.leaves_qty)
             return
         self._queue(place, None)
+        if event.limit_price != before.limit_price:  # what was near to the old price says nothing about the new one
+            self._nearest, self._was_reached, self._ahead_qty = 0, False, 0
         if event.order_type in SLEEPERS and event.stop_price != before.stop_price:
             self._tell(event, "corrected_stop", own=True, stop_price=event.stop_price)
         elif event.order_type != before.order_type:

@@ -32,6 +32,15 @@ class Instrument:
         self.upper: int = row["upper_limit"]
         self.lower: int = row["lower_limit"]
 
+    def cost(self, qty: int, price: int) -> int:
+        """What a buy reserves: its amount and the commission on it."""
+        amount = qty * price
+        return amount + amount * int(self.row["commission_ppm"]) // 1_000_000
+
+    def affordable(self, cash: int, price: int) -> int:
+        """The most shares whose reservation the cash covers."""
+        return next(qty for qty in range(cash // price, -1, -1) if self.cost(qty, price) <= cash)
+
     def tick(self, price: int) -> int:
         """The step at a price."""
         return next(band["tick"] for band in reversed(self.row["tick_bands"]) if band["from_price"] <= price)
@@ -105,7 +114,7 @@ class Market:
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
-        self._traders: list[Trader] = []
+        self.traders: list[Trader] = []
 
     def person(self, name: str = "person", cash: int = 100_000_000, **holdings: int) -> Trader:
         """Somebody who can log in to the page. Holdings are written `s005930=10`."""
@@ -119,7 +128,7 @@ class Market:
     def _enter(self, name: str, password: str | None = None, cash: int = 0, **more: Any) -> Trader:
         holdings = {symbol.removeprefix("s"): qty for symbol, qty in more["holdings"].items()}
         trader = Trader(self.server, f"{name}{next(_numbers)}", password, cash=cash, holdings=holdings)
-        self._traders.append(trader)
+        self.traders.append(trader)
         return trader
 
     def symbols(self) -> list[dict[str, Any]]:
@@ -148,5 +157,5 @@ class Market:
 
     def close(self) -> None:
         """Everybody leaves."""
-        for trader in self._traders:
+        for trader in self.traders:
             trader.close()

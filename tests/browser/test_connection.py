@@ -101,7 +101,7 @@ def test_the_server_is_killed_under_the_open_page(browser: Browser, mortal: Serv
         expect(desk.rows("blotter.open")).to_contain_text("13 / 20")
         expect(desk.rows("blotter.fills")).to_have_count(2)
         expect(desk.last_price).to_have_text(group(instrument.up(1)))
-        expect(desk.figure("account.cash")).to_have_text(desk.won(person.read("/v1/account")["cash"]))
+        expect(desk.figure("account.cash_d2")).to_have_text(desk.won(person.read("/v1/account")["cash"]))
 
         maker.order(SYMBOL, "buy", 7, instrument.up(1))  # and it goes on
         expect(desk.rows("blotter.fills")).to_have_count(3)

@@ -21,7 +21,8 @@ def name_of(market: Market, symbol: str) -> str:
 def shows_account(desk: TradingPage, person: Trader) -> None:
     """The page shows the account as the exchange has it."""
     account = person.read("/v1/account")
-    expect(desk.figure("account.cash")).to_have_text(desk.won(account["cash"]))
+    for key, field in (("settled", "settled_cash"), ("cash_d1", "cash_d1"), ("cash_d2", "cash_d2")):
+        expect(desk.figure(f"account.{key}")).to_have_text(desk.won(account[field]))
     expect(desk.figure("account.reserved")).to_have_text(desk.won(account["reserved"]))
 
 
@@ -58,7 +59,8 @@ def test_a_limit_order_rests_is_seen_everywhere_and_is_canceled(desks: Desks, ma
     maker.api.delete("/v1/orders", params={"symbol": SYMBOL, "side": "buy"})
     expect(row).to_contain_text("맨 앞")
     desk.button("action.why", row).click()
-    expect(desk.blotter).to_contain_text(f"{desk.won(price)}에서 맨 앞에 있습니다.")
+    expect(desk.story).to_contain_text(f"{desk.won(price)}에서 가장 앞에 있습니다.")
+    desk.page.keyboard.press("Escape")
     desk.button("action.cancel", row.first).click()
     expect(desk.toasts).to_contain_text(f"{instrument.name} 30주 주문이 취소되었습니다")
     expect(desk.blotter).to_contain_text(desk.words["empty.open"])

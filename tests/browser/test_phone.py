@@ -72,7 +72,7 @@ def test_a_trade_on_a_phone(desks: Desks, market: Market, maker: Trader) -> None
     desk.send.tap()
     expect(desk.toasts).to_contain_text("5주를 샀습니다")
     show("account")
-    expect(desk.figure("account.cash")).to_have_text(desk.won(person.read("/v1/account")["cash"]))
+    expect(desk.figure("account.cash_d2")).to_have_text(desk.won(person.read("/v1/account")["cash"]))
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

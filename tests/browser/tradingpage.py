@@ -165,6 +165,12 @@ class TradingPage:
         return self.account.locator("dt").filter(has_text=term).locator("+ dd")
 
     @property
+    def story(self) -> Locator:
+        """The drawer that tells why an order is as it is."""
+        titles = f"{re.escape(self.words['story.title'])}|{re.escape(self.words['story.title_done'])}"
+        return self.page.get_by_role("dialog", name=re.compile(f"^({titles})$"))
+
+    @property
     def status(self) -> Locator:
         """The line at the bottom."""
         return self.page.get_by_role("contentinfo")

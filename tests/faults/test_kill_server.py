@@ -63,6 +63,19 @@ def orders_of(client: httpx.Client) -> list[dict]:
             return found
 
 
+def fees_of(client: httpx.Client) -> int:
+    """What all orders of an account paid to the venue. A fill tells its order's sums so far."""
+    paid: dict[int, int] = {}
+    cursor = None
+    while True:
+        page = client.get("/v1/fills", params={"limit": 1000, **({"cursor": cursor} if cursor else {})}).json()
+        for fill in page["fills"]:
+            paid[fill["order_id"]] = max(paid.get(fill["order_id"], 0), fill["commission"] + fill["tax"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return sum(paid.values())
+
+
 @pytest.mark.timeout(7200)
 def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = int(os.environ.get("ONSEJU_SEED", "0")) or random.randrange(1, 2**32)
@@ -91,7 +104,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
                 assert not trader.unexpected
             sent += sum(len(trader.sent) for trader in traders)
             server.start()
-            total_cash = total_shares = 0
+            total_cash = total_shares = fees = 0
             for key, ledger in zip(keys, ledgers, strict=True):
                 with server.client(key) as client:
                     there = orders_of(client)
@@ -100,13 +113,15 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
                     missing = {cid for cid, order_id in ledger.items() if by_cid.get(cid) != order_id}
                     assert not missing, f"round {round_}: acknowledged, but lost: {sorted(missing)[:5]}"
                     total_cash += client.get("/v1/account").json()["cash"]
+                    fees += fees_of(client)
                     total_shares += sum(
                         row["qty"] for row in client.get("/v1/positions").json()["positions"] if row["symbol"] == SYMBOL
                     )
-            assert total_cash == TRADERS * 10**12
+            assert total_cash + fees == TRADERS * 10**12
             assert total_shares == TRADERS * 10**6
         acknowledged = sum(map(len, ledgers))
         print(f"{ROUNDS} kills, {sent} orders sent, {acknowledged} acknowledged, none lost, none doubled")
         assert acknowledged > ROUNDS
+        assert fees > 0
     finally:
         server.stop()

@@ -44,9 +44,21 @@ def settled(client: httpx.Client, path: str, seq: int, **params: Any) -> Any:
     return answer.json()
 
 
-def base_price(client: httpx.Client) -> int:
+def instrument(client: httpx.Client) -> dict[str, Any]:
     rows = client.get("/v1/symbols").json()["symbols"]
-    return int(next(row for row in rows if row["symbol"] == SYMBOL)["base_price"])
+    row: dict[str, Any] = next(row for row in rows if row["symbol"] == SYMBOL)
+    return row
+
+
+def base_price(client: httpx.Client) -> int:
+    return int(instrument(client)["base_price"])
+
+
+def commission(client: httpx.Client, amount: int) -> int:
+    """What an order of this amount pays: the rate, cut off to a won."""
+    rate = instrument(client)["commission_ppm"]
+    assert rate == 150
+    return int(amount * rate // 1_000_000)
 
 
 def test_the_whole_way(fresh_server: ServerProcess) -> None:
@@ -78,7 +90,7 @@ def test_the_whole_way(fresh_server: ServerProcess) -> None:
         rest = answer.json()
         assert (rest["status"], rest["leaves_qty"], rest["fills"]) == ("new", 3, [])
         account = settled(me, "/v1/account", rest["seq"])
-        assert account["reserved"] == 3 * (base - 500)
+        assert account["reserved"] == 3 * (base - 500) + commission(me, 3 * (base - 500))
         assert [base - 500, 3] in [level[:2] for level in me.get(f"/v1/book/{SYMBOL}").json()["bids"]]
 
         # cancel it: nothing stays reserved
@@ -125,7 +137,7 @@ def test_the_whole_way(fresh_server: ServerProcess) -> None:
         position = [e for e in whole if e["data"].get("kind") == "position"][-1]["data"]
         account = settled(me, "/v1/account", bought["seq"])
         assert (account["cash"], account["reserved"]) == (balance["cash"], balance["reserved"])
-        assert account["cash"] == before["cash"] - 4 * base
+        assert account["cash"] == before["cash"] - 4 * base - commission(me, 4 * base)
         held = next(row for row in settled(me, "/v1/positions", bought["seq"])["positions"] if row["symbol"] == SYMBOL)
         assert held["qty"] == position["qty"]
         fills = settled(me, "/v1/fills", bought["seq"])["fills"]

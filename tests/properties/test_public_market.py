@@ -158,7 +158,7 @@ def turns(live: LiveMarket, instrument: Instrument, side: Side) -> list[tuple[in
         order: Order = match.order
         found.append((order.order_id, match.qty))
         if copy.book.pool:
-            copy.book.pool.take(order, match.qty)
+            copy.book.pool.take(order, match.price, match.qty)
         if match.qty == order.leaves_qty:
             book_side.remove(order)
         else:

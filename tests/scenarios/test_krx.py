@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from onseju.scenarios.form import Scenario, read
@@ -16,29 +14,6 @@ BY_RULE = read(Path(__file__).with_name("krx-rules.json"))
 """One or more for each rule that an order book can show; what must come out was worked out from the rule by hand."""
 
 SCENARIOS = OFFICIAL + BY_RULE
-
-NUMBER = re.compile(r"\b\d\.\d\b")
-TESTS = Path(__file__).parents[1]
-RULE_TEXTS: dict[str, str] = {
-    form["name"]: form["rule"]
-    for name in ("krx.json", "krx-rules.json")
-    for form in msgspec.json.decode(Path(__file__).with_name(name).read_bytes())
-}
-
-SECTIONS = frozenset(
-    ["1.1", "1.2", "1.3", "1.4", "2.2", "2.4", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.1", "4.2", "4.3", "4.4", "5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8", "6.1", "6.2", "7.1", "7.2", "7.3", "8.1", "8.2"]
-)
-"""The rules that the state machine carries out. What is left is other parts': the calendar, and how KIS names things."""
-
-
-def test_each_rule_is_named_by_a_test() -> None:
-    named: set[str] = set()
-    for scenario in SCENARIOS:
-        named.update(NUMBER.findall(RULE_TEXTS[scenario.name]))
-    for path in TESTS.rglob("test_*.py"):
-        for words in re.findall(r"KRX rules (\d\.\d[^:;)\n]*)", path.read_text("utf-8")):
-            named.update(NUMBER.findall(words))
-    assert named >= SECTIONS, sorted(SECTIONS - named)
 
 
 def test_none_is_missing() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.unit.gateway.served import Venue
+from onseju.gateway import keys, users
+from tests.unit.gateway.hosting import HOSTS
+from tests.unit.gateway.served import ADMIN_KEY, Served, Venue
 
 
 @pytest.fixture
@@ -16,3 +19,17 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
     made = Venue(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def host_server(venue: Venue) -> Iterator[Served]:
+    """The host's calls, on a port of their own."""
+    with venue.served(*HOSTS, users.operations, keys.operations) as served:
+        yield served
+
+
+@pytest.fixture
+def host(host_server: Served) -> Iterator[httpx.Client]:
+    """A client with the bootstrap admin key."""
+    with host_server.client(headers={"Authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        yield client

@@ -298,7 +298,8 @@ def test_cancel_all_by_symbol_and_side(trader: HttpTrader, server: ServerProcess
     assert [order["order_id"] for order in told["canceled"]] == bids
     _, told = trader.ask("order.cancel_all", {"side": "sell"})
     assert ([order["order_id"] for order in told["canceled"]], told["count"]) == ([ask, stop], 2)
-    account = trader.http.get("/v1/account").json()
+    seq = str(told["canceled"][-1]["seq"])
+    account = trader.http.get("/v1/account", headers={"Onseju-Min-Seq": seq}).json()
     assert account["reserved"] == 0
 
 

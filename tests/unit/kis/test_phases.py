@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from onseju.contract.commands import Halt, Resume, RollDay, SetRule, Uncross
 from onseju.contract.words import Phase, Rule, Side
+from onseju.kis.layouts import BOOK
 from onseju.kis.phases import CODES
-from onseju.kis.port import Traded
+from onseju.kis.port import Standing, Traded
 from onseju.kis.quotes import book_record, trade_record
 from onseju.kis.records import BookRecord, Sign, TradeRecord
 from onseju.kis.source import MarketSource
 from tests.properties.driver import DAY
+from tests.unit.kis.fakes import NINE_O_CLOCK, SAMSUNG, FakeSource, serving
 from tests.unit.market.live import BASE, SYMBOL, LiveMarket
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -135,3 +137,15 @@ def test_a_halt_and_a_new_day() -> None:
     assert live.source.standing(SYMBOL).auction_price == BASE + 100
     live.do(RollDay(trading_day=DAY + 1))
     assert (live.source.standing(SYMBOL).auction_price, live.book().expected_volume) == (0, 0)
+
+
+async def test_a_book_that_a_client_asks_for_carries_the_markets_time_and_phase() -> None:
+    """However fast that time goes; the simulator's own limits count real seconds."""
+    source = FakeSource()
+    source.standings[SAMSUNG] = Standing(phase=Phase.VI_AUCTION, expected_price=70_500, expected_qty=4)
+    async with serving(source, market_time=lambda: NINE_O_CLOCK + 5_000_000) as server, server.client() as client:
+        await client.send(BOOK, SAMSUNG)
+        (record,) = await client.records()
+        assert isinstance(record, BookRecord)
+        assert (record.time, record.hour_code) == ("090005", "C")
+        assert (record.expected_price, record.expected_qty, record.expected_change) == (70_500, 4, 500)

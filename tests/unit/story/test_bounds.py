@@ -38,6 +38,25 @@ def test_pages_that_cannot_matter_are_not_read(monkeypatch: pytest.MonkeyPatch) 
     assert story.more == 0
 
 
+def test_an_offers_pages_are_those_that_rose_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_pages(monkeypatch)
+    rig = venue()
+    rig.do(sell(ANN, 1_000, 10_200))
+    mine = rig.order(sell(ME, 10, 10_200))
+    for count in range(100):
+        trade(rig, (10_000, 10_050, 10_030)[count % 3])
+    rig.do(buy(BEN, 3, 10_200))
+    for count in range(100):
+        trade(rig, (10_000, 10_090, 10_030)[count % 3])
+    rig.log.read_count = 0
+    story = rig.story(mine)
+    assert rig.log.read_count < 60
+    passed = {h.code: h.params["traded_qty"] for h in story.happenings[1:]}
+    assert passed == {"traded_below": 200, "traded_ahead": 3}
+    below = [h.params for h in story.happenings if h.code == "traded_below"]
+    assert max(int(params["nearest_price"]) for params in below) == 10_090
+
+
 def test_what_could_not_be_read_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest is read, and the entry; the place at entry is exact; what is unknown is not guessed."""
     small_pages(monkeypatch, most=10)

@@ -188,6 +188,8 @@ export interface OrderView {
   avg_fill_price: string | null;
   status: OrderStatus;
   reject_reason: string | null;
+  /** Why it ended though nobody asked; null where somebody did, and while it is open. */
+  end_reason: string | null;
   seq: number;
   ts: string;
 }

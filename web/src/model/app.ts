@@ -3,12 +3,12 @@
 import { Exchange } from "../api/exchange";
 import type { FeedPort, FromFeed, MarketNews } from "../api/feed/protocol";
 import { Http, NoAnswer, Problem, type Fetch } from "../api/http";
-import type { AccountEvent } from "../api/types";
+import type { AccountEvent, OrderView } from "../api/types";
 import { Account, type Holding, type Totals } from "./account";
 import { Chain, seqOf } from "./chain";
 import { Connection } from "./connection";
 import { Market, type PhaseChange } from "./market";
-import { WORDS, type Words } from "./messages";
+import { WORDS, type Sentence, type Words } from "./messages";
 import { Orders, ownLevels, type OwnLevel } from "./orders";
 import { Preferences, type Storage } from "./preferences";
 import { Session } from "./session";
@@ -30,6 +30,8 @@ export interface AppParts {
 const RETRY_MS = [500, 1000, 2000, 4000, 8000] as const;
 /** Refusals after which the page's idea of the market must be an old one. */
 const OF_THE_MARKET: ReadonlySet<string> = new Set(["halted", "market_closed", "price_limit", "price_tick"]);
+/** Reasons that cancel an order that waited. */
+const ENDED_LATER: ReadonlySet<string> = new Set(["midpoint_void", "cash_ran_out", "self_trade"]);
 const MEANWHILE_MS = 1200;
 /** How often instruments and the clock are read: phases, halts, a new day and new listings come by no stream. */
 const MARKET_EVERY_MS = 5_000;
@@ -100,11 +102,7 @@ export class App {
         }
       }),
       this.market.phaseChanged.on((change) => this.#phaseChanged(change)),
-      this.orders.changed.on(({ order, before }) => {
-        if (order.status !== "expired" || before === null) return;
-        const params = { name: this.market.name(order.symbol), qty: order.canceled_qty - before.canceled_qty };
-        this.toasts.info({ key: "done.expired", params }, { symbol: order.symbol, orderId: order.order_id });
-      }),
+      this.orders.changed.on(({ order, before }) => this.#ended(order, before)),
     );
     this.#timers.push(
       setInterval(() => {
@@ -286,6 +284,18 @@ export class App {
     await this.market.load();
     const { symbol, interval } = this.market.candles.now.get();
     if (symbol !== null) await this.market.candles.load(symbol, interval);
+  }
+
+  /** Say that an order ended though nobody asked, and why. */
+  #ended(order: OrderView, before: OrderView | null): void {
+    const { end_reason: why, status, symbol } = order;
+    if (before === null || !(status === "expired" || (status === "canceled" && ENDED_LATER.has(why ?? "")))) return;
+    const params = { name: this.market.name(symbol), qty: order.canceled_qty - before.canceled_qty };
+    // The day's end is said by the notice itself.
+    const title: Sentence =
+      why === null || why === "day_ended" ? { key: "done.expired", params } : { key: "done.ended", params };
+    const detail: Sentence[] = title.key === "done.ended" ? [{ key: "reason", params: { code: why ?? "" } }] : [];
+    this.toasts.info(title, { symbol, orderId: order.order_id, detail });
   }
 
   /** Say once that an instrument that one looks at, holds or has orders for is interrupted or halted. */

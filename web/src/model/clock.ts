@@ -18,9 +18,8 @@ export class ExchangeClock {
 
   /** Take an answer that was true when this machine's clock showed `at`. One that is older than the last is passed over. */
   take(clock: Clock, at: number): void {
-    const known = this.state.get();
     const base = millis(clock.now);
-    if (!Number.isFinite(base) || (known !== null && clock.seq < known.seq)) return;
+    if (!Number.isFinite(base) || (this.state.get() !== null && at < this.#at)) return;
     this.#at = at;
     this.#base = base;
     this.#speed = clock.speed > 0 ? clock.speed : 1;

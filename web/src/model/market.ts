@@ -166,6 +166,7 @@ export class Market {
   readonly #sparkAt = new Map<string, number>();
   /** 직전가, as it was last read. */
   readonly #previous = new Map<string, number | null>();
+  #loadedSeq = 0;
   #live = false;
   #foreign = false;
 
@@ -182,6 +183,9 @@ export class Market {
     const asked = this.#now();
     const [symbols, clock] = await Promise.all([this.#exchange.symbols(), this.#exchange.clock()]);
     this.time.take(clock.body, (asked + this.#now()) / 2);
+    // An exchange that began anew counts from the beginning: what was heard of the old one is no newer.
+    if (symbols.body.seq < this.#loadedSeq) for (const known of this.#states.values()) known.seq = 0;
+    this.#loadedSeq = symbols.body.seq;
     for (const instrument of symbols.body.symbols) {
       this.#previous.set(instrument.symbol, instrument.previous_price);
       const known = this.#quotes.get(instrument.symbol);

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { applyLevels, BookSocket, PING_MS, SILENT_MS } from "../../src/api/booksocket";
 import type { BookState, LinkStatus, MarketNews } from "../../src/api/feed/protocol";
-import type { Level, QueuePlace } from "../../src/api/types";
+import type { Level, Phase, QueuePlace } from "../../src/api/types";
+import { clock, SAMSUNG } from "../support/market";
 import { FakeSocket } from "../support/socket";
 import { FakeTime } from "../support/time";
 
@@ -64,6 +65,9 @@ describe("the book's socket", () => {
     });
   });
 
+  const channelsOf = (wire: FakeSocket) =>
+    wire.json.map(({ channels }) => (channels as { name: string }[] | undefined)?.[0]?.name);
+
   function open(): FakeSocket {
     socket.want(["005930"]);
     socket.start();
@@ -75,6 +79,7 @@ describe("the book's socket", () => {
     const wire = open();
     expect(wire.json).toEqual([
       { op: "subscribe", id: "1", channels: [{ name: "book", symbols: ["005930"], depth: 50 }] },
+      { op: "subscribe", id: "2", channels: [{ name: "market" }] },
     ]);
     wire.sayJson({ id: "1", status: 200, body: {} });
     wire.sayJson(snapshot("j-1-0", [level(99, 5)], [level(101, 6)]));
@@ -97,12 +102,52 @@ describe("the book's socket", () => {
   it("changes symbols on the open connection", () => {
     const wire = open();
     socket.want(["000660"]);
-    expect(wire.json.slice(1).map(({ op, channels }) => [op, channels])).toEqual([
+    expect(wire.json.slice(2).map(({ op, channels }) => [op, channels])).toEqual([
       ["unsubscribe", [{ name: "book", symbols: ["005930"], depth: 50 }]],
       ["subscribe", [{ name: "book", symbols: ["000660"], depth: 50 }]],
     ]);
     wire.sayJson(snapshot("j-5-0", [level(1, 1)], []));
     expect(books).toEqual([]);
+  });
+
+  describe("how instruments stand", () => {
+    const told = (id: string, prev: string | null, phase: Phase, now: string | null = null) => ({
+      ch: "market",
+      id,
+      prev,
+      type: prev === null ? "snapshot" : "delta",
+      ts: null,
+      data: { symbols: [{ ...SAMSUNG, phase }], clock: now === null ? null : clock({ now }) },
+    });
+
+    it("comes as a snapshot and then as deltas along prev, with the clock as it was heard", () => {
+      const wire = open();
+      wire.sayJson(told("j-5-0", null, "continuous", "2026-11-23T01:00:00Z"));
+      wire.sayJson(told("j-6-0", "j-5-0", "vi_auction"));
+      expect(news.map(({ states, seq }) => [states[0]?.phase, seq])).toEqual([
+        ["continuous", 5],
+        ["vi_auction", 6],
+      ]);
+      expect(news[0]).toMatchObject({ clock: { now: "2026-11-23T01:00:00Z" }, at: time.now() });
+      expect(news[1]?.clock).toBeNull();
+    });
+
+    it("is asked for anew when a delta is missing, and again by a new connection", async () => {
+      const wire = open();
+      wire.sayJson(told("j-4-0", "j-3-0", "halted")); // before any snapshot
+      wire.sayJson(told("j-5-0", null, "continuous"));
+      wire.sayJson(told("j-9-0", "j-8-0", "halted"));
+      wire.sayJson(told("j-10-0", "j-9-0", "halted"));
+      expect(news).toHaveLength(1);
+      expect(channelsOf(wire).filter((name) => name === "market")).toHaveLength(2);
+      wire.sayJson(told("j-10-0", null, "halted"));
+      expect(news.at(-1)?.states[0]?.phase).toBe("halted");
+      wire.hangUp();
+      await time.pass(500);
+      FakeSocket.last.accept();
+      FakeSocket.last.sayJson(told("j-11-0", "j-10-0", "continuous"));
+      expect(news).toHaveLength(2);
+    });
   });
 
   it("asks for the places in the queue when somebody is logged in", () => {
@@ -145,7 +190,7 @@ describe("the book's socket", () => {
     await time.pass(500);
     FakeSocket.last.accept();
     expect(FakeSocket.opened).toHaveLength(2);
-    expect(FakeSocket.last.json).toHaveLength(1);
+    expect(channelsOf(FakeSocket.last)).toEqual(["book", "market"]);
     expect(socket.book("005930")).toBeNull();
     FakeSocket.last.sayJson(delta("j-2-0", "j-1-0", [level(98, 1)], []));
     expect(books).toHaveLength(1);
@@ -158,7 +203,7 @@ describe("the book's socket", () => {
     expect(link().reason).toBe("session_ended");
     await time.pass(500);
     FakeSocket.last.accept();
-    expect(FakeSocket.last.json.map(({ channels }) => (channels as { name: string }[])[0]?.name)).toEqual(["book"]);
+    expect(channelsOf(FakeSocket.last)).toEqual(["book", "market"]);
   });
 
   it("passes over what it does not understand", () => {

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { FeedHub, FLUSH_MS, indicationOf, tickOf, tradeTime } from "../../src/api/feed/hub";
-import type { FromFeed, ToFeed } from "../../src/api/feed/protocol";
+import type { FromFeed, MarketNews, ToFeed } from "../../src/api/feed/protocol";
 import { decodeFrame } from "../../src/api/kis/codec";
 import type { BookRecord, TradeRecord } from "../../src/api/kis/layouts";
+import { clock, HYNIX, SAMSUNG } from "../support/market";
 import { BOOK_FRAME, TRADE_FRAME } from "../support/samples";
 import { FakeSocket } from "../support/socket";
 import { FakeTime, settle } from "../support/time";
@@ -131,6 +132,40 @@ describe("one feed for all tabs", () => {
     expect(tab.of("ticks")[0]?.latest).toHaveLength(1);
     expect(tab.of("ticks")[0]?.trades).toHaveLength(50);
     expect(tab.of("indication")).toHaveLength(1);
+  });
+
+  it("hands on how instruments stand, newest first known, and tells a later tab all of it", async () => {
+    const tab = await opened();
+    const told = (symbols: object[], id: string, prev: string | null, at: string | null) =>
+      socket("/v1/ws").sayJson({
+        ch: "market",
+        id,
+        prev,
+        type: prev === null ? "snapshot" : "delta",
+        ts: null,
+        data: { symbols, clock: at === null ? null : clock({ now: at }) },
+      });
+    told([SAMSUNG, HYNIX], "j-5-0", null, "2026-11-23T01:00:00Z");
+    told([{ ...SAMSUNG, phase: "vi_auction" }], "j-6-0", "j-5-0", null);
+    expect(tab.of("market")).toHaveLength(0);
+    await time.pass(FLUSH_MS);
+    const phases = (news: MarketNews | undefined) => news?.states.map(({ symbol, phase }) => [symbol, phase]);
+    const whole = [
+      ["005930", "vi_auction"],
+      ["000660", "continuous"],
+    ];
+    expect(tab.of("market").map(({ news }) => phases(news))).toEqual([whole]);
+    expect(tab.of("market")[0]?.news).toMatchObject({ seq: 6, clock: { now: "2026-11-23T01:00:00Z" } });
+    told([{ ...HYNIX, phase: "halted" }], "j-7-0", "j-6-0", null);
+    await time.pass(FLUSH_MS);
+    expect(phases(tab.of("market").at(-1)?.news)).toEqual([["000660", "halted"]]);
+    const second = new Tab(hub);
+    second.take({ kind: "alive" });
+    expect(phases(second.of("market")[0]?.news)).toEqual([whole[0], ["000660", "halted"]]);
+    socket("/v1/ws").hangUp();
+    const third = new Tab(hub);
+    third.take({ kind: "alive" });
+    expect(third.of("market")).toHaveLength(0);
   });
 
   it("gives a tab that comes later the prices that are live, and none that are not", async () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AccountEvent } from "../../src/api/types";
+import type { AccountEvent, Clock, InstrumentState, OrderView } from "../../src/api/types";
 import type { Tick } from "../../src/api/feed/protocol";
 import { WORDS } from "../../src/model/messages";
 import { Desk } from "../support/exchange";
-import { fill, HYNIX, order, SAMSUNG } from "../support/market";
+import { clock, fill, HYNIX, order, SAMSUNG } from "../support/market";
 
 let desk: Desk;
 beforeEach(() => (desk = new Desk()));
@@ -98,6 +98,28 @@ describe("events", () => {
     events(["j-46-0", "j-45-0", "account", balance(46, 7_000_000)]);
     expect(desk.app.connection.gaps.get()).toBe(1);
     expect(desk.app.connection.lastSeq.get()).toBe(46);
+  });
+
+  it("that end an order though nobody asked are told, with why", async () => {
+    await desk.live();
+    const one = (order_id: number, seq: number, changes: Partial<OrderView> = {}) =>
+      order({ order_id, seq, qty: 10, ...changes });
+    const gone = { status: "canceled", canceled_qty: 10 } as const;
+    events(
+      ["j-41-0", "j-3-0", "order", one(1, 41)],
+      ["j-41-1", "j-41-0", "order", one(2, 41)],
+      ["j-41-2", "j-41-1", "order", one(3, 41)],
+      ["j-41-3", "j-41-2", "order", one(4, 41)],
+      ["j-42-0", "j-41-3", "order", one(1, 42, { ...gone, status: "expired", end_reason: "day_ended" })],
+      ["j-42-1", "j-42-0", "order", one(2, 42, { ...gone, end_reason: "midpoint_void" })],
+      ["j-42-2", "j-42-1", "order", one(3, 42, { ...gone, end_reason: "ioc_remainder" })],
+      ["j-42-3", "j-42-2", "order", one(4, 42, gone)],
+    );
+    expect(toasts()).toEqual([
+      "삼성전자 10주 주문이 장 마감으로 종료되었습니다",
+      "삼성전자 10주 주문이 종료되었습니다",
+    ]);
+    expect(desk.app.toasts.shown.get()[1]?.detail).toEqual([{ key: "reason", params: { code: "midpoint_void" } }]);
   });
 
   it("many gaps while one reading is under way are one more reading", async () => {
@@ -244,7 +266,7 @@ describe("prices", () => {
     await desk.quiet();
     expect(desk.paths().sort()).toEqual(["GET /v1/clock", "GET /v1/symbols"]);
     desk.answers.set("GET /v1/clock", () =>
-      Response.json({ now: new Date().toISOString(), trading_day: "2026-11-24", phase: "continuous", seq: 60 }),
+      Response.json(clock({ now: new Date().toISOString(), trading_day: "2026-11-24", seq: 60 })),
     );
     const fresh = { ...SAMSUNG, symbol: "035420", name: "NAVER" };
     desk.answers.set("GET /v1/symbols", () =>
@@ -259,6 +281,99 @@ describe("prices", () => {
     await vi.advanceTimersByTimeAsync(5_000);
     await desk.quiet();
     expect(desk.sent.at(-1)).toEqual({ kind: "watch", symbols: ["005930", "000660", "035420"], selected: "005930" });
+  });
+
+  describe("how instruments stand", () => {
+    const news = (changes: Partial<InstrumentState>, seq: number, told: Partial<Clock> | null = null) =>
+      desk.say({
+        kind: "market",
+        news: {
+          states: [{ ...SAMSUNG, ...changes }],
+          seq,
+          clock: told === null ? null : clock({ seq, ...told }),
+          at: Date.now(),
+        },
+      });
+    const vi = { phase: "vi_auction", phase_reason: "vi_dynamic", vi_count: 1 } as const;
+
+    it("marks the list, and shows what an auction would give", async () => {
+      await desk.live();
+      news({ ...vi, indicative_price: 72000, indicative_qty: 30 }, 50);
+      expect(quote()).toMatchObject({
+        tag: "vi",
+        vi: true,
+        indicativePrice: 72000,
+        indicativeQty: 30,
+        phase: vi.phase,
+      });
+      expect(desk.app.market.stateNow.get()).toMatchObject(vi);
+      news({ phase: "halted" }, 51);
+      expect(quote()).toMatchObject({ tag: "halted", halted: true, vi: false, indicativePrice: null });
+      news({}, 52);
+      expect(quote()?.tag).toBeNull();
+      desk.say({ kind: "ticks", latest: [tick(91600)], trades: [] });
+      expect(quote()?.tag).toBe("upper");
+      news({ phase: "closing_auction", phase_reason: "vi_static" }, 53);
+      expect(quote()?.tag).toBe("vi");
+    });
+
+    it("a reading that is older than what was heard does not take it back", async () => {
+      await desk.live();
+      desk.seq = 45;
+      news(vi, 50);
+      await desk.app.market.load();
+      expect([quote()?.tag, desk.app.market.state("005930")?.get().phase]).toEqual(["vi", "vi_auction"]);
+      desk.seq = 51;
+      await desk.app.market.load();
+      expect(quote()?.tag).toBeNull();
+      news(vi, 90);
+      desk.seq = 3; // another journal
+      await desk.app.market.load();
+      expect(quote()?.tag).toBeNull();
+    });
+
+    it("an interruption of what one looks at or holds is told once", async () => {
+      await desk.live();
+      news(vi, 50);
+      news({ ...vi, indicative_price: 72000 }, 51);
+      desk.say({ kind: "market", news: { states: [{ ...HYNIX, ...vi }], seq: 52, clock: null, at: 0 } });
+      expect(toasts()).toEqual(["삼성전자: 동적 변동성완화장치가 발동해 2분 단일가로 바뀌었습니다"]);
+      news({ phase: "halted" }, 53);
+      expect(toasts().at(-1)).toBe("삼성전자: 거래가 정지되었습니다. 취소만 할 수 있습니다");
+    });
+
+    it("a new day that is heard of brings its base price, limits and chart at once", async () => {
+      await desk.live();
+      desk.calls.length = 0;
+      const limits = { base_price: 71400, upper_limit: 92800, lower_limit: 50000 };
+      news({ phase: "pre_open", ...limits }, 60, { trading_day: "2026-11-24", phase: "pre_open" });
+      expect(quote()).toMatchObject({ base: 71400, upper: 92800, lower: 50000, change: 0, direction: "flat" });
+      await desk.quiet();
+      expect(desk.paths()).toContain("GET /v1/symbols");
+      expect(desk.paths()).toContain("GET /v1/candles/005930");
+    });
+
+    it("the clock runs at its own speed between answers", async () => {
+      await desk.live();
+      news({}, 60, { now: "2026-11-23T00:00:00Z", speed: 570, market_hours: "fast" });
+      const began = desk.app.market.time.now();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(desk.app.market.time.now() - began).toBeGreaterThanOrEqual(19 * 570);
+    });
+
+    it("the previous price is the last one of today, before it the base price", async () => {
+      await desk.live();
+      expect(desk.app.market.previous("005930")).toBe(71400);
+      desk.say({ kind: "ticks", latest: [tick(71900)], trades: [] });
+      expect(desk.app.market.previous("005930")).toBe(71900);
+      expect(desk.app.market.previous("999999")).toBeNull();
+      desk.answers.set("GET /v1/symbols", () =>
+        Response.json({ symbols: [SAMSUNG, { ...HYNIX, day_open: null }], seq: 61 }),
+      );
+      desk.link("kis", "waiting");
+      await desk.app.market.load();
+      expect(desk.app.market.previous("000660")).toBe(HYNIX.base_price);
+    });
   });
 
   it("make holdings and totals", async () => {

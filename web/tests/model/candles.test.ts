@@ -88,6 +88,19 @@ describe("candles", () => {
     expect(updates.at(-1)).toMatchObject({ time: at("01:01:00") / 1000, volume: 99 });
   });
 
+  it("on a fast clock, where many end before they can be read, all become the exchange's own", async () => {
+    pages.push(() => [view("01:01:00", 71300)]);
+    await candles.load("005930", "1m");
+    for (let minute = 2; minute < 9; minute += 1) {
+      candles.take([tick(`01:0${minute}:00`, 71400, 4)]);
+      await vi.advanceTimersByTimeAsync(200);
+    }
+    pages.push(() => [view("01:07:00", 71407, 7), view("01:04:00", 71404, 4), view("01:01:00", 71401, 1)]);
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(asked.at(-1)).toContain("from=2026-11-23T01:01:00.000Z&to=");
+    expect([0, 3].map((place) => candles.all[place]?.close)).toEqual([71401, 71404]);
+  });
+
   it("trades that come while history is read are not lost and not counted twice", async () => {
     pages.push(() => [view("01:01:00", 71300, 10)]);
     const loading = candles.load("005930", "1m");

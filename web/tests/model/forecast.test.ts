@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { affordable, cost, forecast, possible, reservation, type Question } from "../../src/model/forecast";
-import { WORDS } from "../../src/model/messages";
-import { KRX, KRX_TYPES, level, order } from "../support/market";
+import type { OrderType } from "../../src/api/types";
+import {
+  affordable,
+  consequence,
+  cost,
+  forecast,
+  possible,
+  reservation,
+  type Question,
+} from "../../src/model/forecast";
+import { WORDS, type Sentence } from "../../src/model/messages";
+import { AUCTION_TYPES, KRX, KRX_TYPES, level, order } from "../support/market";
 
 const say = (question: Question) => WORDS.ko.say(forecast(question).sentence);
 
@@ -183,22 +192,200 @@ describe("corrections", () => {
 
 describe("auctions", () => {
   const auction = { price: 71400, time: "15:30" };
-  const closing = rules({
-    phase: "closing_auction",
-    orderTypes: ["limit", "market", "stop_limit"],
-    immediateTypes: [],
-  });
+  const closing = rules({ phase: "closing_auction", orderTypes: AUCTION_TYPES, immediateTypes: [] });
+  const asked = (draft: Partial<Question["draft"]>) => ask(draft, { ...closing, auction });
 
   it("all match at one price", () => {
-    expect(forecast(ask({ price: 71500 }, { ...closing, auction })).kind).toBe("auction");
-    expect(say(ask({ price: 71500 }, { ...closing, auction }))).toBe(
+    expect(forecast(asked({ price: 71500 }))).toMatchObject({ kind: "auction", restQty: 100, fillQty: 0 });
+    expect(say(asked({ price: 71500 }))).toBe(
       "15:30에 한 가격으로 체결됩니다. 예상체결가 71,400원이면 이 주문은 체결될 수 있습니다.",
     );
-    expect(say(ask({ price: 71300 }, { ...closing, auction }))).toMatch(/체결될 수 없습니다/);
+    expect(say(asked({ price: 71300 }))).toMatch(/체결될 수 없습니다/);
+    expect(say(asked({ side: "sell", price: 71300 }))).toMatch(/체결될 수 있습니다/);
+    expect(say(asked({ type: "market", price: null }))).toMatch(/체결될 수 있습니다/);
+    const unknown = ask({}, { ...closing, auction: { price: null, time: null } });
+    expect(say(unknown)).toBe("단일가가 끝날 때 한 가격으로 체결됩니다.");
+    expect(WORDS.en.say(forecast(unknown).sentence)).toBe("All match at one price when the auction ends.");
   });
 
-  it("take no IOC", () => {
-    expect(forecast(ask({ timeInForce: "ioc" }, { ...closing, auction })).reason).toBe("order_type_not_allowed");
+  it("take no IOC, and no price from the book", () => {
+    expect(forecast(asked({ timeInForce: "ioc" }))).toMatchObject({
+      reason: "order_type_not_allowed",
+      field: "condition",
+    });
+    const best = forecast(asked({ type: "best_opposite", price: null }));
+    expect(best).toMatchObject({ reason: "order_type_not_allowed", field: "type" });
+    expect(WORDS.ko.say(best.sentence)).toBe("종가 단일가에는 최유리 주문을 받지 않습니다.");
+    expect(best.fixes.map(({ patch }) => patch)).toEqual([{ type: "limit", timeInForce: "day" }]);
+  });
+
+  it("reckon a market order at the indicative price", () => {
+    const question = asked({ type: "market", price: null, qty: 10 });
+    expect(cost(question, forecast(question))).toMatchObject({ amount: 714_000, reserved: 916_000, unit: 91600 });
+  });
+});
+
+describe("the other order types", () => {
+  const typed = (type: OrderType, draft: Partial<Question["draft"]> = {}, more: Partial<Question> = {}) =>
+    ask({ type, price: null, ...draft }, more);
+
+  it("a market order's rest stays, deemed to be one tick better than its own side", () => {
+    const told = forecast(typed("market", { qty: 700 }));
+    expect(told).toMatchObject({ kind: "part", fillQty: 618, restQty: 82, restPrice: 71400 });
+    expect(say(typed("market", { qty: 700 }))).toBe(
+      "618주는 바로 체결될 수 있고, 82주는 시장가로 남아 기다립니다. 지금은 71,400원 호가로 보고, 호가를 따라 움직입니다.",
+    );
+    const empty = { depth: { bids: [], asks: [], whole: true } };
+    expect(forecast(typed("market", {}, empty))).toMatchObject({ kind: "rest", restPrice: 71400 });
+    const nowhere = { ...empty, ...rules({ previous: null }) };
+    expect(say(typed("market", {}, nowhere))).toBe("100주는 시장가로 남아 상대 주문을 기다립니다.");
+  });
+
+  it("최유리 takes one level and rests there, 최우선 joins its own side", () => {
+    expect(forecast(typed("best_opposite", { qty: 100 }))).toMatchObject({
+      fillQty: 68,
+      restQty: 32,
+      restPrice: 71400,
+    });
+    expect(forecast(typed("best_same", { qty: 5 }))).toMatchObject({ kind: "rest", restPrice: 71300, ahead: 12650 });
+    expect(say(typed("best_same", { qty: 5 }))).toBe(
+      "바로 체결되지 않고, 지금 호가로 정해지는 71,300원에서 12,650주 뒤에 줄을 섭니다.",
+    );
+    expect(forecast(typed("best_opposite", { qty: 5 }, { depth: null })).kind).toBe("open");
+  });
+
+  it("in an empty book the last price decides: towards trading for 최유리, away from it for 최우선", () => {
+    const empty = { depth: { bids: [], asks: [], whole: true }, ...rules({ previous: 71450 }) };
+    const price = (type: OrderType, side: "buy" | "sell") => forecast(typed(type, { side, qty: 1 }, empty)).restPrice;
+    expect([price("best_opposite", "buy"), price("best_opposite", "sell")]).toEqual([71500, 71400]);
+    expect([price("best_same", "buy"), price("best_same", "sell")]).toEqual([71400, 71500]);
+  });
+
+  it("중간가 waits half way, and needs both sides", () => {
+    expect(forecast(typed("midpoint"))).toMatchObject({ kind: "rest", restPrice: 71350, ahead: null });
+    const oneSided = { depth: { bids: [], asks: [level(71400, 68)], whole: true } };
+    expect(forecast(typed("midpoint", {}, oneSided)).reason).toBe("no_opposite_quote");
+    expect(say(typed("midpoint", {}, oneSided))).toBe("양쪽에 호가가 있어야 중간가로 주문할 수 있습니다.");
+  });
+
+  it("조건부지정가 becomes a market order of the closing auction, but not at a limit", () => {
+    expect(say(typed("conditional_limit", { price: 71300 }))).toBe(
+      "바로 체결되지 않고, 71,300원에서 12,650주 뒤에 줄을 섭니다. 15:20까지 남으면 종가 단일가의 시장가가 됩니다.",
+    );
+    expect(forecast(typed("conditional_limit", { price: 91600, qty: 1 }))).toMatchObject({
+      reason: "order_type_not_allowed",
+      field: "type",
+    });
+    expect(say(typed("conditional_limit", { price: 49400, side: "sell" }))).toMatch(/하한가에 팔 수 없습니다/);
+  });
+
+  it("a stop sleeps until its price, or is awake at once", () => {
+    expect(forecast(typed("stop_limit", { price: 71600, stop: 71500 }))).toMatchObject({ kind: "sleep", restQty: 100 });
+    expect(say(typed("stop_limit", { price: 71600, stop: 71500 }))).toBe(
+      "현재가가 71,500원 이상이 되면 71,600원 지정가 주문으로 깨어납니다. 그때까지 호가에 보이지 않습니다.",
+    );
+    expect(forecast(typed("stop_limit", { price: 71600, stop: 71400 }))).toMatchObject({ kind: "fill", fillQty: 100 });
+    const plain = rules({ orderTypes: ["limit", "market", "stop", "stop_limit"], remainder: "cancel" });
+    expect(say(typed("stop", { side: "sell", stop: 71000 }, plain))).toMatch(/71,000원 이하가 되면 시장가 주문으로/);
+    expect(forecast(typed("stop", { side: "sell", stop: 71500 }, plain)).kind).toBe("fill");
+  });
+
+  it("asks for the stop price, and refuses a wrong one where it is", () => {
+    expect(forecast(typed("stop_limit", { price: 71600 }))).toMatchObject({ kind: "open", field: "stop" });
+    const off = forecast(typed("stop_limit", { price: 71600, stop: 71550 }));
+    expect(off).toMatchObject({ reason: "price_tick", field: "stop" });
+    expect(off.fixes.map(({ patch }) => patch)).toEqual([{ stop: 71500 }, { stop: 71600 }]);
+    expect(forecast(typed("stop_limit", { price: 71600, stop: 0 })).reason).toBe("invalid_stop_price");
+  });
+
+  it("an order without a price holds the upper limit, and says so", () => {
+    const means = { cash: 9_000_000, shares: 0, held: 0 };
+    const poor = typed("midpoint", { qty: 100 }, { means });
+    expect(say(poor)).toBe(
+      "가격 없는 주문은 91,600원씩 돈을 묶어 현금이 160,000원 모자랍니다. 최대 98주까지 살 수 있습니다.",
+    );
+    expect(forecast(poor).fixes.map(({ patch }) => patch)).toEqual([{ qty: 98 }]);
+  });
+});
+
+describe("the rules of the day", () => {
+  const near = rules({ vi: { ...ask().rules.vi, vi_dynamic_upper: 71500 } });
+
+  it("a trade that would interrupt does not happen: its order waits in the auction", () => {
+    expect(forecast(ask({ price: 71600, qty: 100 }, near))).toMatchObject({
+      kind: "interrupt",
+      fillQty: 68,
+      restQty: 32,
+    });
+    expect(say(ask({ price: 71600, qty: 100 }, near))).toBe(
+      "68주는 바로 체결될 수 있고, 이 주문이 71,500원에 체결되면 변동성완화장치가 발동해 2분 단일가로 바뀝니다. 남은 수량은 그 단일가에서 기다립니다.",
+    );
+    expect(forecast(ask({ price: 71600, timeInForce: "ioc" }, near))).toMatchObject({ kind: "interrupt", restQty: 0 });
+    expect(forecast(ask({ price: 71600, timeInForce: "fok" }, near)).kind).toBe("none");
+    const low = rules({ vi: { ...ask().rules.vi, vi_static_lower: 71300 } });
+    expect(say(ask({ side: "sell", price: 71300 }, low))).toMatch(/^이 주문이 71,300원에 체결되면 변동성완화장치가/);
+  });
+
+  it("while the market is shut it says when it opens", () => {
+    const shut = { ...rules({ phase: "closed", orderTypes: [] }), opens: { time: "08:30", tomorrow: true } };
+    expect(say(ask({ qty: null }, shut))).toBe("장이 끝났습니다. 내일 08:30부터 주문할 수 있습니다.");
+    expect(forecast(ask({}, shut))).toMatchObject({ kind: "refused", reason: "market_closed" });
+  });
+
+  it("an order has a largest size by the company's value, too", () => {
+    expect(forecast(ask({ qty: 60 }, rules({ maxQtyByValue: 50 })))).toMatchObject({ reason: "qty_limit" });
+    expect(possible(ask({}, rules({ maxQtyByValue: 50, maxOrderQty: 80 }))).qty).toBe(50);
+  });
+
+  it("each tax is floored on its own", () => {
+    const sale = ask({ side: "sell", price: 71300, qty: 1 }, rules({ transactionTaxPpm: 500, ruralTaxPpm: 1500 }));
+    expect(cost(sale, forecast(sale))?.tax).toBe(35 + 106);
+  });
+});
+
+describe("corrections of a type", () => {
+  const mine = order({ limit_price: 71300, qty: 100 });
+  const amend = (draft: Partial<Question["draft"]>, amending = mine, more: Partial<Question> = {}) =>
+    ask({ price: 71300, qty: 100, ...draft }, { amending, ...more });
+
+  it("go to the back and hold what the new type holds", () => {
+    expect(forecast(amend({ type: "market", price: null }))).toMatchObject({ kind: "fill", fillQty: 100 });
+    const away = amend({ type: "best_same", price: null });
+    const told = forecast(away);
+    expect(told).toMatchObject({ kind: "rest", restPrice: 71300, ahead: 12550 });
+    expect(WORDS.ko.say(consequence(away, told) as Sentence)).toBe(
+      "순서가 맨 뒤로 갑니다. 묶인 돈이 7,130,000원에서 9,160,000원으로 바뀝니다.",
+    );
+  });
+
+  it("a lower quantity keeps the place and frees its cash", () => {
+    const less = amend({ qty: 40 });
+    expect(WORDS.en.say(consequence(less, forecast(less)) as Sentence)).toBe(
+      "It keeps its place. The cash it holds changes from ₩7,130,000 to ₩2,852,000.",
+    );
+    const none = amend({ qty: 0 });
+    expect(WORDS.ko.say(consequence(none, forecast(none)) as Sentence)).toBe(
+      "순서를 잃습니다. 묶인 돈이 7,130,000원에서 0원으로 바뀝니다.",
+    );
+    expect(consequence(amend({}), forecast(amend({})))).toBeNull();
+  });
+
+  it("midpoint and stop orders keep their type", () => {
+    const asleep = order({ type: "stop_limit", limit_price: 71600, stop_price: 71500 });
+    const stopped = (draft: Partial<Question["draft"]>) =>
+      forecast(amend({ type: "stop_limit", price: 71600, stop: 71500, ...draft }, asleep));
+    expect(stopped({ stop: 71800 })).toMatchObject({ kind: "sleep" });
+    expect(stopped({ stop: 71400 })).toMatchObject({ kind: "fill" });
+    expect(stopped({})).toMatchObject({ reason: "nothing_to_correct" });
+    expect(stopped({ type: "limit", stop: null })).toMatchObject({ reason: "order_type_not_allowed", field: "type" });
+    expect(forecast(amend({ type: "midpoint", price: null })).reason).toBe("order_type_not_allowed");
+  });
+
+  it("a best order is a limit order by now", () => {
+    const best = order({ type: "best_opposite", limit_price: 71300, qty: 100 });
+    expect(forecast(amend({ qty: 60 }, best)).kind).toBe("keep");
+    expect(forecast(amend({ price: 71200 }, best))).toMatchObject({ kind: "rest", restPrice: 71200 });
+    expect(forecast(amend({ type: "best_opposite", price: null }, best))).toMatchObject({ fillQty: 68 });
   });
 });
 

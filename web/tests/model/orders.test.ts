@@ -139,6 +139,7 @@ describe("own levels", () => {
       order({ order_id: 3, side: "sell", limit_price: 71500 }),
       order({ order_id: 4, symbol: "000660" }),
       order({ order_id: 5, type: "market", limit_price: null }),
+      order({ order_id: 6, type: "stop_limit", limit_price: 71300, stop_price: 71000 }),
     ];
     const place = (order_id: number, ahead_qty: number) => ({
       order_id,

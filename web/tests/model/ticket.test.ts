@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { InstrumentState } from "../../src/api/types";
 import { WORDS } from "../../src/model/messages";
 import type { Unsubscribe } from "../../src/model/store";
 import type { TicketView } from "../../src/model/ticket";
 import { Desk } from "../support/exchange";
-import { fill, order } from "../support/market";
+import { clock, fill, KRX_TYPES, order, SAMSUNG } from "../support/market";
 
 let desk: Desk;
 let view: TicketView;
@@ -117,6 +118,100 @@ describe("typing", () => {
   });
 });
 
+describe("order types", () => {
+  const news = (changes: Partial<InstrumentState>, seq = 50) =>
+    desk.say({ kind: "market", news: { states: [{ ...SAMSUNG, ...changes }], seq, clock: null, at: Date.now() } });
+  const closing: Partial<InstrumentState> = {
+    phase: "closing_auction",
+    phase_until: "2026-11-23T06:30:00Z",
+    indicative_price: 71400,
+    indicative_qty: 500,
+    order_types: ["limit", "market", "stop_limit"],
+    immediate_types: [],
+  };
+  const forbidden = () => view.types.filter(({ allowed }) => !allowed).map(({ name }) => name);
+
+  it("all are offered, each with the prices that it has", () => {
+    expect(view.types.map(({ name }) => name)).toEqual(KRX_TYPES);
+    expect(forbidden()).toEqual([]);
+    const fields = KRX_TYPES.map((type) => {
+      ticket().setType(type);
+      return [type, view.hasPrice, view.hasStop];
+    });
+    expect(fields).toEqual([
+      ["limit", true, false],
+      ["market", false, false],
+      ["conditional_limit", true, false],
+      ["best_opposite", false, false],
+      ["best_same", false, false],
+      ["midpoint", false, false],
+      ["stop_limit", true, true],
+    ]);
+    expect(view.form.price).toBe("71,400"); // kept through types without one
+  });
+
+  it("another phase forbids some at once, and says why", () => {
+    ticket().set({ type: "best_opposite", qty: "10" });
+    expect(view.forecast.kind).toBe("fill");
+    news(closing);
+    expect(forbidden()).toEqual(["conditional_limit", "best_opposite", "best_same", "midpoint"]);
+    expect(view.conditions.map(({ allowed }) => allowed)).toEqual([true, false, false]);
+    expect(says()).toBe("종가 단일가에는 최유리 주문을 받지 않습니다.");
+    expect(view.ready).toBe(false);
+    ticket().fix(view.forecast.fixes[0]?.patch ?? {});
+    expect(says()).toBe("15:30에 한 가격으로 체결됩니다. 예상체결가 71,400원이면 이 주문은 체결될 수 있습니다.");
+    expect(view.ready).toBe(true);
+  });
+
+  it("in a market that is shut nothing is sent, and it says when it opens", () => {
+    desk.clock = {};
+    const evening = clock({ now: "2026-11-23T12:00:00Z", phase: "closed", seq: 60 });
+    desk.say({
+      kind: "market",
+      news: { states: [{ ...SAMSUNG, phase: "closed", order_types: [] }], seq: 60, clock: evening, at: Date.now() },
+    });
+    ticket().set({ qty: "1" });
+    expect(says()).toBe("장이 끝났습니다. 내일 08:30부터 주문할 수 있습니다.");
+    expect(view.ready).toBe(false);
+  });
+
+  it("another type drops a condition that it cannot carry", () => {
+    ticket().set({ timeInForce: "ioc" });
+    ticket().setType("best_opposite");
+    expect(view.form.timeInForce).toBe("ioc");
+    ticket().setType("conditional_limit");
+    expect(view.form.timeInForce).toBe("day");
+  });
+
+  it("a stop has a price of its own, which steps and is sent", async () => {
+    desk.answers.set("POST /v1/orders", () => Response.json({ ...order({ seq: 60 }), fills: [] }, { status: 201 }));
+    ticket().setType("stop_limit");
+    ticket().set({ qty: "10" });
+    expect(says()).toMatch(/^스톱 가격을 입력해 주세요/);
+    ticket().stepStop(1);
+    ticket().stepStop(2);
+    expect(view.form.stop).toBe("71,600");
+    expect(view.forecast.kind).toBe("sleep");
+    ticket().set({ stop: "가" });
+    expect(view.forecast).toMatchObject({ reason: "invalid_stop_price", field: "stop" });
+    ticket().set({ stop: "71,600" });
+    ticket().takePrice(71700);
+    expect(view.form.type).toBe("stop_limit");
+    await ticket().submit();
+    expect(desk.calls.at(-1)?.body).toMatchObject({ type: "stop_limit", limit_price: 71700, stop_price: 71600 });
+  });
+
+  it("a type without a price sends none", async () => {
+    desk.answers.set("POST /v1/orders", () => Response.json({ ...order({ seq: 60 }), fills: [] }, { status: 201 }));
+    ticket().set({ type: "midpoint", qty: "10", timeInForce: "day" });
+    await ticket().submit();
+    const body = desk.calls.at(-1)?.body ?? {};
+    expect(Object.keys(body).sort()).toEqual(["client_order_id", "qty", "side", "symbol", "time_in_force", "type"]);
+    ticket().takePrice(71300);
+    expect(view.form.type).toBe("limit");
+  });
+});
+
 describe("sending", () => {
   const answer = (changes: object) => () =>
     Response.json({ ...order({ seq: 60, qty: 100 }), fills: [], ...changes }, { status: 201 });
@@ -204,6 +299,45 @@ describe("correcting", () => {
     expect(Object.keys(desk.calls.at(-1)?.body ?? {}).sort()).toEqual(["client_order_id", "leaves_qty"]);
     expect(desk.app.orders.get(9)?.leaves_qty).toBe(60);
     expect(view.form.mode).toBe("buy");
+  });
+
+  it("changes type and stop, and says what that does", async () => {
+    const take = (changes: Parameters<typeof order>[0], id: string, prev: string) =>
+      desk.say({
+        kind: "account",
+        events: [{ ch: "account", id, prev, type: "order", ts: null, data: order(changes) }],
+      });
+    const patched = async () => {
+      desk.answers.set("PATCH /v1/orders/9", () => Response.json({ ...mine, seq: 70, fills: [] }));
+      await ticket().submit();
+      return Object.fromEntries(
+        Object.entries(desk.calls.at(-1)?.body ?? {}).filter(([name]) => name !== "client_order_id"),
+      );
+    };
+    ticket().amend(9);
+    expect(view.types.filter(({ allowed }) => !allowed).map(({ name }) => name)).toEqual(["midpoint", "stop_limit"]);
+    ticket().setType("best_same");
+    expect(WORDS.ko.say(view.note ?? { key: "forecast.no_symbol" })).toBe(
+      "순서가 맨 뒤로 갑니다. 묶인 돈이 7,130,000원에서 9,160,000원으로 바뀝니다.",
+    );
+    expect(await patched()).toEqual({ type: "best_same" });
+
+    const asleep = { order_id: 11, type: "stop_limit" as const, limit_price: 71600, stop_price: 71500, seq: 71 };
+    take(asleep, "j-71-0", "j-50-0");
+    ticket().amend(11);
+    expect(view.form).toMatchObject({ type: "stop_limit", price: "71,600", stop: "71,500" });
+    expect(view.types.filter(({ allowed }) => allowed).map(({ name }) => name)).toEqual(["stop_limit"]);
+    ticket().set({ stop: "71,700" });
+    expect(view.forecast.kind).toBe("sleep");
+    desk.answers.set("PATCH /v1/orders/11", () => Response.json({ ...order(asleep), seq: 72, fills: [] }));
+    await ticket().submit();
+    expect(desk.calls.at(-1)?.body).toMatchObject({ stop_price: 71700 });
+    expect(desk.calls.at(-1)?.body).not.toHaveProperty("limit_price");
+
+    take({ order_id: 12, type: "best_opposite", limit_price: 71300, seq: 73 }, "j-73-0", "j-71-0");
+    ticket().amend(12);
+    expect(view.form).toMatchObject({ type: "limit", price: "71,300" });
+    expect(view.forecast.reason).toBe("nothing_to_correct");
   });
 
   it("without an order says to choose one; a done order is let go", () => {

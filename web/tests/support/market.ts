@@ -136,6 +136,7 @@ export function order(changes: Partial<OrderView> = {}): OrderView {
     avg_fill_price: filled > 0 ? "71300" : null,
     status: filled > 0 ? "partially_filled" : "new",
     reject_reason: null,
+    end_reason: null,
     seq: nextSeq++,
     ts: "2026-11-23T01:00:00.000001Z",
     ...changes,

@@ -128,6 +128,7 @@ export const en: Catalogue = {
   "done.all_canceled": (p) => `Canceled ${group(p.count)} ${p.count === 1 ? "order" : "orders"}`,
   "done.corrected": (p) => `Amended the ${p.name} order`,
   "done.expired": (p) => `Ended with the trading day: ${s(p.qty)} ${p.name}`,
+  "done.ended": (p) => `Ended: ${s(p.qty)} ${p.name}`,
   "market.vi": (p) =>
     `${p.name}: a ${p.at === "dynamic" ? "dynamic" : "static"} volatility interruption began a two-minute auction`,
   "market.halted": (p) => `${p.name}: trading is halted. Only cancels are accepted`,

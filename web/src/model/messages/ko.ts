@@ -137,6 +137,7 @@ export const ko = {
   "done.all_canceled": (p: { count: number }) => `주문 ${group(p.count)}건을 취소했습니다`,
   "done.corrected": (p: { name: string }) => `${p.name} 주문을 정정했습니다`,
   "done.expired": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 장 마감으로 종료되었습니다`,
+  "done.ended": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 종료되었습니다`,
   "market.vi": (p: { name: string; at: "dynamic" | "static" }) =>
     `${p.name}: ${p.at === "dynamic" ? "동적" : "정적"} 변동성완화장치가 발동해 2분 단일가로 바뀌었습니다`,
   "market.halted": (p: { name: string }) => `${p.name}: 거래가 정지되었습니다. 취소만 할 수 있습니다`,

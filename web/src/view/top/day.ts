@@ -63,9 +63,9 @@ export function ribbonOf(clock: Clock | null, now: number): Ribbon {
   return { segments, now: part((now - first.from) / length) };
 }
 
-/** `4:38:53`, `02:14`; whole seconds, rounded up, never below zero. */
+/** `4:38:53`, `02:14`; whole seconds, never below zero. */
 export function durationText(ms: number): string {
-  const seconds = Math.max(Math.ceil(ms / 1000), 0);
+  const seconds = Math.max(Math.round(ms / 1000), 0);
   const two = (value: number) => String(value).padStart(2, "0");
   const hours = Math.floor(seconds / 3600);
   const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
