@@ -4,11 +4,12 @@
 //! It is the fast twin of the reference engine in Python (`onseju/matching/reference.py`), which is the specification: the
 //! same commands give the same events, byte for byte, and the same state hash. The modules have the reference's names.
 //!
-//! [`Engine`] is the whole machine.
+//! [`Engine`] is the whole machine, [`Book`] a bare order book that can be used alone.
 
 mod accounts;
 mod auction;
 mod auctioneer;
+mod bare_book;
 mod book;
 mod commands;
 mod correction_desk;
@@ -47,6 +48,7 @@ mod venue_desk;
 mod volatility;
 mod words;
 
+pub use bare_book::{Book, Books, Placed, Prices, Trade};
 pub use commands::{COMMAND_BYTES, CommandKind};
 pub use engine::{ApplyError, Engine};
 pub use events::{EVENT_BYTES, EventKind};

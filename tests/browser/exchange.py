@@ -32,6 +32,15 @@ class Instrument:
         self.upper: int = row["upper_limit"]
         self.lower: int = row["lower_limit"]
 
+    def cost(self, qty: int, price: int) -> int:
+        """What a buy reserves: its amount and the commission on it."""
+        amount = qty * price
+        return amount + amount * int(self.row["commission_ppm"]) // 1_000_000
+
+    def affordable(self, cash: int, price: int) -> int:
+        """The most shares whose reservation the cash covers."""
+        return next(qty for qty in range(cash // price, -1, -1) if self.cost(qty, price) <= cash)
+
     def tick(self, price: int) -> int:
         """The step at a price."""
         return next(band["tick"] for band in reversed(self.row["tick_bands"]) if band["from_price"] <= price)

@@ -91,7 +91,7 @@ def test_from_signing_up_to_a_canceled_order(desks: Desks, market: Market, maker
     press(page, "Tab", "j")
     expect(row).to_have_attribute("aria-current", "true")
     press(page, "w")
-    expect(desk.story).to_contain_text("앞에 있습니다")
+    expect(desk.story).to_contain_text("300주 뒤에 섰습니다")
     press(page, "Escape")
     expect(desk.story).to_be_hidden()
     press(page, "x")

@@ -86,17 +86,17 @@ def test_a_price_beyond_the_days_limits(
 
 def test_more_than_the_cash_buys(desk: TradingPage, listed: Instrument, person: Trader) -> None:
     price = listed.up(-1)
-    most = CASH // price
+    most = listed.affordable(CASH, price)
     qty = most + 5
     desk.fill("buy", qty, price)
-    short = qty * price - CASH
+    short = listed.cost(qty, price) - CASH
     refused(desk, f"현금이 {desk.won(short)} 모자랍니다. 최대 {most}주까지 살 수 있습니다.")
     assert code_of(person, SYMBOL, "buy", qty, price) == "insufficient_cash"
     desk.fixes.filter(has_text=f"{most}주로 바꾸기").click()
     expect(desk.qty).to_have_value(str(most))
     may_send(desk)
     desk.fill("buy", most + 1)  # at the market: the upper limit is reserved
-    expect(desk.sentence).to_contain_text(f"최대 {CASH // listed.upper}주까지 살 수 있습니다.")
+    expect(desk.sentence).to_contain_text(f"최대 {listed.affordable(CASH, listed.upper)}주까지 살 수 있습니다.")
     assert code_of(person, SYMBOL, "buy", most + 1, None) == "insufficient_cash"
     assert person.read("/v1/account")["reserved"] == 0
 
@@ -116,7 +116,7 @@ def test_no_cash_at_all(desks: Desks, market: Market, listed: Instrument) -> Non
     pauper = market.person(cash=0)
     desk = desks.log_in(pauper, symbol=SYMBOL)
     desk.fill("buy", 1, listed.up(-1))
-    refused(desk, f"현금이 {desk.won(listed.up(-1))} 모자랍니다.")
+    refused(desk, f"현금이 {desk.won(listed.cost(1, listed.up(-1)))} 모자랍니다.")
     assert code_of(pauper, SYMBOL, "buy", 1, listed.up(-1)) == "insufficient_cash"
 
 

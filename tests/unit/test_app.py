@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from onseju.app import CannotStartError, Venue, admin_key
+from onseju.contract.commands import Halt, Request
+from onseju.contract.words import Phase, Rule
+from onseju.exchange.clock import FastClock
 from onseju.settings import Settings
 
+DAY_US = 24 * 3600 * 1_000_000
 KEY = "ADMIN0123456789AB.thisisthebootstrapsecret0123456789"
 
 
@@ -99,3 +104,81 @@ def test_a_progress_that_raises_ends_the_start_and_leaves_it_repeatable(tmp_path
     with pytest.raises(EnoughError):
         asyncio.run(begin())
     start(tmp_path)
+
+
+PACK = """
+name = "classroom"
+[rules]
+commission_ppm = 1000
+[[instruments]]
+symbol = "APPLE"
+name = "사과"
+base_price = 1000
+"""
+
+
+def test_a_host_starts_a_venue_under_its_own_rules(tmp_path: Path) -> None:
+    file = tmp_path / "classroom.toml"
+    file.write_text(PACK)
+
+    async def begin() -> None:
+        async with Venue(settings(tmp_path / "data", rules=str(file))).running() as venue:
+            assert [(one.symbol, one.name) for one in venue.market.directory.all()] == [("APPLE", "사과")]
+            assert venue.market.directory.rule(Rule.COMMISSION_PPM) == 1000
+
+    asyncio.run(begin())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name = us\n", r"broken\.toml: .*line 1"),
+        (PACK.replace("1000\n[[", "-1\n[["), r"broken\.toml: rules, commission_ppm: from 0 to 1000000"),
+        (PACK + "tick_table = 7\n", r"broken\.toml: instruments, APPLE: there is no tick table 7"),
+        (None, r"cannot be read: .*broken\.toml \(No such file"),
+    ],
+)
+def test_broken_rules_are_told_with_their_place_and_nothing_is_touched(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "broken.toml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(CannotStartError, match=said):
+        Venue(settings(tmp_path / "data", rules=str(file)))
+    assert not (tmp_path / "data").exists()
+
+
+def test_rules_are_those_that_ship_or_a_toml_file(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"krx, plain, or the path of a TOML file"):
+        settings(tmp_path, rules="kospi")
+
+
+def test_real_time_goes_on_from_a_journal_that_ran_ahead(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Venue(settings(tmp_path, market_hours="fast", clock_speed=3600)).running() as fast:
+            ahead = fast.clock() + 30 * DAY_US
+            assert isinstance(fast.clock, FastClock)
+            fast.clock.leap(ahead)
+            await fast.bus.request([Request(Halt())])
+        with capture_logs() as logs:
+            async with Venue(settings(tmp_path)).running() as real:
+                now = real.gateway.timetable.now()
+                assert ahead <= now < ahead + 60_000_000
+                first = await real.bus.request([Request(Halt())])
+                assert first[0].ts >= ahead
+        assert [line["log_level"] for line in logs if line["event"] == "clock_ahead"] == ["warning"]
+
+    asyncio.run(test())
+
+
+def test_work_on_a_stopped_venue_moves_no_phase(tmp_path: Path) -> None:
+    """Whatever hours the venue has: `onseju account create --data-dir` does not know them."""
+
+    async def test() -> None:
+        async with Venue(settings(tmp_path, market_hours="fast", clock_speed=1)).running() as fast:
+            assert {one.phase for one in fast.watch.all()} == {Phase.PRE_OPEN}
+        async with Venue(settings(tmp_path)).running(schedule=False) as venue:
+            assert {one.phase for one in venue.watch.all()} == {Phase.PRE_OPEN}
+
+    asyncio.run(test())

@@ -197,7 +197,7 @@ export const labels: {
   "ladder.vi_lower": "VI",
   "ladder.vi_upper_how": "a trade from here up starts a volatility interruption",
   "ladder.vi_lower_how": "a trade from here down starts a volatility interruption",
-  "ladder.vi_range": "VI at",
+  "ladder.vi_range": "VI",
   "ladder.indicative": "indicative price",
   "ladder.as_of": (p) => `as of ${p.time}`,
   "ladder.no_price": "no price",

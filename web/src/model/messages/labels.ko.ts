@@ -206,7 +206,7 @@ export const labels = {
   "ladder.vi_lower": "VI",
   "ladder.vi_upper_how": "이 가격부터 오르면 변동성완화장치 발동",
   "ladder.vi_lower_how": "이 가격부터 내리면 변동성완화장치 발동",
-  "ladder.vi_range": "VI 발동가",
+  "ladder.vi_range": "VI",
   "ladder.indicative": "예상체결가",
   "ladder.as_of": (p: { time: string }) => `${p.time} 시세`,
   "ladder.no_price": "가격 없음",
