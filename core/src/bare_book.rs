@@ -361,7 +361,7 @@ fn place_of(instrument: u32, side: Side) -> u32 {
 
 #[inline]
 fn whose(place: u32) -> (u32, Side) {
-    (place / 2, if place % 2 == 0 { Side::Buy } else { Side::Sell })
+    (place / 2, if place.is_multiple_of(2) { Side::Buy } else { Side::Sell })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `rest-1000`, `rest-1000000`).
 
+#![allow(clippy::float_arithmetic, reason = "figures for people")]
+
 mod commands;
 mod workload;
 
