@@ -1,4 +1,5 @@
-//! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `rest-1000`, `rest-1000000`).
+//! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `rest-1000`, `rest-1000000`);
+//! `--bare` and `--engine` measure only the one or the other, in batches.
 
 mod commands;
 mod workload;
@@ -163,15 +164,26 @@ fn apply(engine: &mut Engine, commands: &[u8]) -> usize {
     }
 }
 
+fn has(option: &str) -> bool {
+    std::env::args().any(|argument| argument == option)
+}
+
 fn main() {
+    let (only_engine, only_bare) = (has("--engine"), has("--bare"));
     let asked: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with("--")).collect();
     let names = if asked.is_empty() { ["base", "deep", "multi"].map(String::from).to_vec() } else { asked };
     for name in names {
         let workload = workload::workload(name.leak(), COUNT);
         println!("{} ({} commands after {} that fill the book)", workload.name, COUNT, workload.filling.len());
-        bare(&workload);
-        whole(&workload, false, 1);
-        whole(&workload, false, 256);
-        whole(&workload, true, 256);
+        if !only_engine {
+            bare(&workload);
+        }
+        if !only_bare {
+            whole(&workload, false, 256);
+        }
+        if !only_engine && !only_bare {
+            whole(&workload, false, 1);
+            whole(&workload, true, 256);
+        }
     }
 }
