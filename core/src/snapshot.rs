@@ -256,7 +256,7 @@ impl Engine {
             (fields.i64(), fields.i64(), fields.i64(), fields.i64());
         let balance = Balance { cash, reserved_cash, unsettled_d1, unsettled_d2 };
         let orders = Fifo::default();
-        let account = Account { number, kind, owner, opened_seq, balance, orders, is_noted: false };
+        let account = Account { number, kind, owner, opened_seq, balance, orders, is_noted: false, latest: None };
         let place = self.state.accounts.insert(account);
         if kind == AccountKind::Venue {
             self.state.venue_place = Some(place);
@@ -280,7 +280,7 @@ impl Engine {
             if order.has_own_price() && found.has_limits() && !has_place {
                 return Err(SnapshotError::Damaged);
             }
-            found.book.side_mut(order.side()).add(&mut self.state.orders, place);
+            found.book.side_mut(order.side()).add_anew(&mut self.state.orders, place);
         }
         Ok(())
     }

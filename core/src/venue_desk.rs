@@ -223,6 +223,7 @@ impl Engine {
             balance: Balance::default(),
             orders: Fifo::default(),
             is_noted: false,
+            latest: None,
         });
         if kind == AccountKind::Venue {
             self.state.counters.venue_account = number;
