@@ -1,4 +1,5 @@
-//! The Python module `onseju_core`: the engine behind buffers of fixed records.
+//! The Python module `onseju.matching._core`: the engine behind buffers of fixed records. Its types stand in
+//! `onseju/matching/_core.pyi`.
 
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyKeyError, PyValueError};
@@ -9,8 +10,8 @@ use crate::engine::{ApplyError, Engine};
 use crate::events::EVENT_BYTES;
 use crate::commands::COMMAND_BYTES;
 
-pyo3::create_exception!(onseju_core, UnknownRecord, PyValueError, "A command of an unknown kind or version.");
-pyo3::create_exception!(onseju_core, OutOfSequence, PyValueError, "Commands that do not follow the last one.");
+pyo3::create_exception!(onseju.matching._core, UnknownRecord, PyValueError, "A command of an unknown kind or version.");
+pyo3::create_exception!(onseju.matching._core, OutOfSequence, PyValueError, "Commands that do not follow the last one.");
 
 /// Price, open quantity, number of orders.
 type Level = (i64, i128, u32);
@@ -30,7 +31,7 @@ fn raise(error: ApplyError) -> PyErr {
 }
 
 /// The state machine. Use it from one thread at a time.
-#[pyclass(name = "Engine", module = "onseju_core")]
+#[pyclass(name = "Engine", module = "onseju.matching._core")]
 struct PyEngine {
     engine: Engine,
     commands: Vec<u8>,
@@ -159,12 +160,13 @@ impl PyEngine {
 }
 
 /// The fast twin of Onseju's reference engine.
-#[pymodule]
-fn onseju_core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+#[pymodule(name = "_core")]
+fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
     module.add("UnknownRecord", module.py().get_type::<UnknownRecord>())?;
     module.add("OutOfSequence", module.py().get_type::<OutOfSequence>())?;
     module.add("PanicException", module.py().get_type::<pyo3::panic::PanicException>())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("COMMAND_BYTES", COMMAND_BYTES)?;
     module.add("EVENT_BYTES", EVENT_BYTES)
 }

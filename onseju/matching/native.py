@@ -1,19 +1,26 @@
 """The native engine: the reference's fast twin in Rust (`core/`), behind the same protocol.
 
 The same commands give the same events, byte for byte, and the same state hash. Importing this needs the compiled module
-`onseju_core`.
+`_core`; `engines.py` tells whether it is there.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import onseju_core
-
+from onseju import __version__
 from onseju.contract.records import UnknownRecordError
+from onseju.matching import _core
 from onseju.matching.book import Level
 from onseju.matching.reference import OutOfSequenceError
 from onseju.matching.snapshot import SnapshotError
+
+if _core.__version__ != __version__:
+    raise ImportError(f"it is of version {_core.__version__}, but this is {__version__}")
+
+
+class CoreBrokenError(Exception):
+    """The core has found a fault in itself. Its state cannot be trusted any more."""
 
 
 class PositionView(NamedTuple):
@@ -47,17 +54,19 @@ class NativeEngine:
     __slots__ = ("_core",)
 
     def __init__(self, *, keep_hash: bool = False) -> None:
-        self._core = onseju_core.Engine(keep_hash=keep_hash)
+        self._core = _core.Engine(keep_hash=keep_hash)
 
     def apply(self, commands: bytes) -> bytes:
         """Apply sequenced commands and give their events; see `matching.engine.Engine.apply`. The interpreter lock is
         released meanwhile. Raises as the reference does, before any of the commands takes effect."""
         try:
             return self._core.apply(commands)
-        except onseju_core.UnknownRecord as error:
+        except _core.UnknownRecord as error:
             raise UnknownRecordError(str(error)) from None
-        except onseju_core.OutOfSequence as error:
+        except _core.OutOfSequence as error:
             raise OutOfSequenceError(str(error)) from None
+        except _core.PanicException as error:  # no `Exception`: nothing that waits for one would see it
+            raise CoreBrokenError(str(error)) from None
 
     def apply_into(self, commands: bytes | bytearray | memoryview, events: bytearray | memoryview) -> int:
         """Apply the commands of one buffer and write their events into another; gives how many bytes of events there are.
@@ -67,10 +76,12 @@ class NativeEngine:
         """
         try:
             return self._core.apply_into(commands, events)
-        except onseju_core.UnknownRecord as error:
+        except _core.UnknownRecord as error:
             raise UnknownRecordError(str(error)) from None
-        except onseju_core.OutOfSequence as error:
+        except _core.OutOfSequence as error:
             raise OutOfSequenceError(str(error)) from None
+        except _core.PanicException as error:  # no `Exception`: nothing that waits for one would see it
+            raise CoreBrokenError(str(error)) from None
 
     def take_rest(self) -> bytes:
         """The events of the last `apply_into` that its buffer could not take."""
@@ -93,7 +104,7 @@ class NativeEngine:
         """An engine in the state of a snapshot, whoever took it. Raises `SnapshotError`."""
         engine = cls.__new__(cls)
         try:
-            engine._core = onseju_core.Engine.restore(snapshot, keep_hash=keep_hash)
+            engine._core = _core.Engine.restore(snapshot, keep_hash=keep_hash)
         except ValueError as error:
             raise SnapshotError(str(error)) from None
         return engine

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from onseju_core import PanicException
 
 from onseju.contract.commands import COMMAND_BYTES, Command, decode_command, encode_command, sequence
 from onseju.contract.events import Event, decode_events
@@ -50,7 +49,7 @@ class Twins:
     def _apply(self, engine: Engine, command: bytes) -> bytes:
         try:
             return engine.apply(command)
-        except (Exception, PanicException) as error:
+        except Exception as error:
             name = type(engine).__name__
             raise TwinsDifferError(f"{name} broke at {said(decode_command(command))}: {error!r}") from error
 
