@@ -9,7 +9,7 @@ use crate::reasons::{Checked, Reason};
 use crate::rulebook::{Values, is_rate, rule_with_value};
 use crate::session_desk::is_day;
 use crate::slab::Fifo;
-use crate::ticks::FIRST_DAY_RISE;
+use crate::ticks::{FIRST_DAY_RISE, ceil_to_grid};
 use crate::words::{AccountKind, Board, Phase, Rule, Security};
 
 /// A daily price limit of ten times the base price is the widest.
@@ -190,7 +190,9 @@ impl Engine {
         if base_price < 0 || (listing.limit_ppm != 0 && base_price == 0) {
             return Err(Reason::InvalidPrice);
         }
-        let base = i128::from(base_price);
+        let bands = self.state.rules.tick_tables.get(&u32::from(listing.tick_table));
+        let base = bands.filter(|_| base_price != 0).map_or(0, |bands| ceil_to_grid(bands, base_price));
+        let base = i128::from(base);
         let band = base * i128::from(listing.limit_ppm) / i128::from(PPM);
         let widest = base + band * i128::from(listing.leverage.unsigned_abs());
         if widest <= MAX_AMOUNT.into() { Ok(()) } else { Err(Reason::AmountTooLarge) }
