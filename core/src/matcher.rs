@@ -120,8 +120,8 @@ impl Engine {
             TimeInForce::Fok => Reason::FokKilled,
             TimeInForce::Ioc => Reason::IocRemainder,
             TimeInForce::Day => {
-                let amount = i128::from(order.filled_amount)
-                    + i128::from(order.limit_price) * i128::from(order.leaves_qty);
+                let amount =
+                    i128::from(order.filled_amount) + i128::from(order.limit_price) * i128::from(order.leaves_qty);
                 if order.is_market()
                     && found.rules.market_remainder == MarketRemainder::Cancel
                     && !found.phase.is_auction()

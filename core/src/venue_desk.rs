@@ -287,11 +287,7 @@ impl Engine {
             _ if qty <= 0 || cost_amount < 0 => Err(Reason::InvalidQty),
             (Some(account), Some(place)) => {
                 let total = i128::from(self.state.instruments[place].total_shares) + i128::from(qty);
-                if fits(total) && fits(cost_amount.into()) {
-                    Ok((account, place))
-                } else {
-                    Err(Reason::AmountTooLarge)
-                }
+                if fits(total) && fits(cost_amount.into()) { Ok((account, place)) } else { Err(Reason::AmountTooLarge) }
             }
         };
         let (account, place) = match checked {

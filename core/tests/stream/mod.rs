@@ -6,7 +6,7 @@ const KINDS: [u8; 19] = [1, 2, 3, 4, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38,
 /// Most commands are orders, cancels, corrections, phases and auctions.
 const USUAL: [u8; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 3, 3, 4, 36, 36, 40, 37, 38];
 const WIDE: [i64; 8] = [i64::MIN, -1, 1 << 31, 1 << 53, 1 << 62, (1 << 62) + 1, i64::MAX - 1, i64::MAX];
-const DAY: u32 = 2026_11_23;
+const DAY: u32 = 20_261_123;
 
 /// A command being made.
 struct Bytes([u8; COMMAND_BYTES]);
