@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     engine: Literal["native", "reference"] | None = None
     """The matching engine. Default: the native one, or the reference where its core is not compiled."""
     bots: bool = True
-    seed: int = 1
+    seed: int | None = None
+    """Fixes the bots' draws and the random ends of auctions. Without one those ends can be foretold by nobody."""
     sign_up: Literal["open", "closed"] = "open"
     allow_plain_http: bool = False
     allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]

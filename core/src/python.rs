@@ -6,9 +6,9 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice};
 
+use crate::commands::COMMAND_BYTES;
 use crate::engine::{ApplyError, Engine};
 use crate::events::EVENT_BYTES;
-use crate::commands::COMMAND_BYTES;
 
 pyo3::create_exception!(onseju.matching._core, UnknownRecord, PyValueError, "A command of an unknown kind or version.");
 pyo3::create_exception!(onseju.matching._core, OutOfSequence, PyValueError, "Commands that do not follow the last one.");

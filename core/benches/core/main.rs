@@ -2,7 +2,7 @@
 //! `--bare` and `--engine` measure only the one or the other, in batches; with
 //! `ONSEJU_STREAMS` set to a folder, the commands are written there.
 
-#![allow(clippy::float_arithmetic, reason = "figures for people")]
+#![allow(clippy::float_arithmetic, reason = "measuring is not the machine")]
 
 mod commands;
 mod workload;
@@ -171,8 +171,8 @@ fn apply(engine: &mut Engine, commands: &[u8]) -> usize {
 fn write_stream(workload: &Workload, folder: &str) {
     let stream = commands::stream(workload);
     let at = |ending: &str| format!("{folder}/{}.{ending}", workload.name);
-    let written = std::fs::write(at("bin"), &stream.bytes)
-        .and_then(|()| std::fs::write(at("setup"), stream.setup.to_string()));
+    let written =
+        std::fs::write(at("bin"), &stream.bytes).and_then(|()| std::fs::write(at("setup"), stream.setup.to_string()));
     if let Err(error) = written {
         panic!("{folder}: {error}");
     }
