@@ -11,7 +11,12 @@ use crate::engine::{ApplyError, Engine};
 use crate::events::EVENT_BYTES;
 
 pyo3::create_exception!(onseju.matching._core, UnknownRecord, PyValueError, "A command of an unknown kind or version.");
-pyo3::create_exception!(onseju.matching._core, OutOfSequence, PyValueError, "Commands that do not follow the last one.");
+pyo3::create_exception!(
+    onseju.matching._core,
+    OutOfSequence,
+    PyValueError,
+    "Commands that do not follow the last one."
+);
 
 /// Price, open quantity, number of orders.
 type Level = (i64, i128, u32);
