@@ -248,8 +248,8 @@ async def _hide_others(gateway: Gateway, block: EventBlock, answer: Answer) -> A
 
 
 async def _tell_open_qty(gateway: Gateway, block: EventBlock, problem: Problem) -> None:
-    """Name the order's open quantity where a cancel or correction of a part asked for more. A courtesy: while the read
-    side is behind or busy, the refusal goes out without it."""
+    """Name the order's open quantity where a cancel or correction of a part asked for more, or for no whole lots. A
+    courtesy: while the read side is behind or busy, the refusal goes out without it."""
     rejected = decode_event(block.payload)
     if not isinstance(rejected, RequestRejected) or not rejected.order_id:
         return
@@ -259,5 +259,8 @@ async def _tell_open_qty(gateway: Gateway, block: EventBlock, problem: Problem) 
         order, _ = await gateway.queries.ask(gateway.queries.order, rejected.account, rejected.order_id)
     except (QueriesBusyError, QueriesFailedError):
         return
-    if order is not None:
-        problem.errors.append(FieldError("qty", "more_than_open", most=order.leaves_qty))
+    directory = gateway.market.directory
+    instrument = directory.by_id(rejected.instrument)
+    if order is not None and instrument is not None:
+        code = "more_than_open" if directory.lot_size(instrument) == 1 else "open_lots"
+        problem.errors.append(FieldError("qty", code, most=order.leaves_qty))

@@ -94,6 +94,10 @@ FIELD_SENTENCES: dict[str, Sentence] = {
         "cash, 또는 symbol과 qty 중 한쪽만 보내 주세요.", "Send either cash, or symbol and qty."
     ),
     "more_than_open": Sentence("미체결 수량은 {most}주입니다.", "The order has {most} shares open; ask for no more."),
+    "open_lots": Sentence(
+        "미체결 수량은 {most}주입니다. 매매수량단위의 배수로 입력해 주세요.",
+        "The order has {most} shares open; ask for whole lots, and for no more.",
+    ),
     "no_auction": Sentence("단일가매매 중인 종목이 없습니다.", "No call auction is collecting orders there."),
     "not_halted": Sentence("거래가 정지된 종목이 없습니다.", "Nothing there is halted."),
     "already_halted": Sentence("이미 거래가 정지되어 있습니다.", "Everything there is halted already."),

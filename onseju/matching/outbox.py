@@ -28,6 +28,8 @@ from onseju.matching.quotes import MarketLevel, Quotes
 E = TypeVar("E", bound=Event)
 EMPTY_LEVEL = (0, 0)
 NO_MARKETS = MarketLevel()
+MOST_SHOWN = 2**63 - 1
+"""The largest quantity that a record holds. Market buys that pay as they go reserve nothing, so a level may have more."""
 
 
 class Outbox:
@@ -206,7 +208,8 @@ class Outbox:
             level = _with_markets(price, book_side.levels.get(price, EMPTY_LEVEL), market_after)
             if level != before_level:
                 qty, count = level
-                self.write(LevelChanged, instrument=number, price=price, qty=qty, order_count=count, side=side)
+                shown = min(qty, MOST_SHOWN)
+                self.write(LevelChanged, instrument=number, price=price, qty=shown, order_count=count, side=side)
 
     def _note_unchanged(self, instrument: Instrument, side: Side, price: int) -> None:
         """A level whose limit orders, if nobody noted it, are as they were."""

@@ -10,6 +10,9 @@ from playwright.sync_api import Page
 SOURCE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = """async (tags) => {
+  // What fades in is pale until it is there.
+  const fading = document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity);
+  await Promise.allSettled(fading.map((each) => each.finished));
   const found = await axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']});
   return found.violations.map((each) => ({
     rule: each.id, help: each.help,

@@ -1,4 +1,4 @@
-"""The pictures of `docs/krx-day.md`: `python -m tests.browser.day_pictures [--speed 100] [--output docs/images/day]`.
+"""The pictures of `docs/krx-day.md`: `python -m tests.browser.day_pictures [--speed 60] [--output docs/images/day]`.
 
 Starts an exchange with bots whose day is short, and takes the page in each phase of it, with one volatility interruption.
 """
@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.conftest import Desks, launch
 from tests.browser.exchange import Market
@@ -21,14 +20,12 @@ from tests.serverprocess import ServerProcess
 
 SYMBOL = "005930"
 WAIT_S = 900
-COLOURS = 128
-"""Enough for a page that has few, and a third of the bytes."""
 
 
 def main() -> None:
     """Live one day, and take its pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speed", type=int, default=100, help="seconds of the exchange's time per second")
+    parser.add_argument("--speed", type=int, default=60, help="seconds of the exchange's time per second")
     parser.add_argument("--output", type=Path, default=Path("docs/images/day"))
     chosen = parser.parse_args()
     chosen.output.mkdir(parents=True, exist_ok=True)
@@ -58,7 +55,6 @@ def take_all(desks: Desks, market: Market, output: Path) -> None:
     def take(name: str) -> None:
         path = output / f"{name}.png"
         desk.page.screenshot(path=path)
-        Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
         print(f"{path}  ({path.stat().st_size // 1024} kB)", flush=True)
 
     until(lambda: phase() == "opening_auction")
@@ -69,18 +65,19 @@ def take_all(desks: Desks, market: Market, output: Path) -> None:
     desk.page.wait_for_timeout(1500)
     take("1-opening-auction")
     until(lambda: phase() == "continuous")
-    desk.page.wait_for_timeout(40_000)
+    desk.page.wait_for_timeout(60_000)
     take("2-continuous")
-    whale.send(SYMBOL, "buy", 5_000)
-    until(lambda: phase() == "vi_auction")
-    desk.page.wait_for_timeout(350)
+    # It takes the asks and stays, so far above the last of them that whoever sells to it next sets off the interruption.
+    whale.order(SYMBOL, "buy", 20_000, instrument.up(30, instrument_row(market)["vi_dynamic_upper"]))
+    expect(desk.page.get_by_role("timer")).to_contain_text("VI", timeout=15_000)
+    desk.page.wait_for_timeout(250)
     take("3-volatility-interruption")
     until(lambda: phase() == "closing_auction")
     desk.page.wait_for_timeout(2500)
     take("4-closing-auction")
-    until(lambda: phase() == "closed")
-    desk.page.wait_for_timeout(1500)
-    take("5-closed")
+    until(lambda: phase() == "close_price")
+    desk.page.wait_for_timeout(1000)
+    take("5-at-the-close")
     until(lambda: phase() == "after_hours")
     desk.page.wait_for_timeout(20_000)
     take("6-after-market")

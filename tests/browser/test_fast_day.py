@@ -17,7 +17,10 @@ from tests.serverprocess import ServerProcess
 
 SYMBOL = "005930"
 A_DAY_MS = 120_000
-PLAN = "08:30 시가 단일가, 09:00 접속매매, 15:20 종가 단일가, 15:30 장 종료, 16:00 애프터마켓, 20:00 끝"
+PLAN = (
+    "08:30 시가 단일가, 09:00 접속매매, 15:20 종가 단일가, 15:30 시간외종가 접수, 15:40 시간외종가, 16:00 애프터마켓, "
+    "20:00 끝"
+)
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def test_a_day_from_phase_to_phase(browser: Browser, fast_server: ServerProcess)
     expect(timer.locator(".tag")).to_contain_text("×570")
     expect(timer.locator(".tag")).to_contain_text("시간이 570배로 흐릅니다.")
     expect(ribbon).to_have_attribute("aria-label", re.compile(re.escape(PLAN)))
-    expect(ribbon.locator("i.auction")).to_have_count(2)
+    expect(ribbon.locator("i.auction")).to_have_count(3)
     PICTURES.mkdir(parents=True, exist_ok=True)
     desk.page.screenshot(path=PICTURES / "day-1-continuous.png")
     before = ribbon.locator("b").evaluate("element => parseFloat(element.style.left)")
@@ -53,7 +56,7 @@ def test_a_day_from_phase_to_phase(browser: Browser, fast_server: ServerProcess)
     expect(news).to_have_text("지금부터 종가 단일가입니다.")
 
     expect(timer).to_contain_text("애프터마켓까지", timeout=A_DAY_MS)
-    desk.page.screenshot(path=PICTURES / "day-3-closed.png")
+    desk.page.screenshot(path=PICTURES / "day-3-at-the-close.png")
     expect(timer).to_contain_text("장 종료까지", timeout=A_DAY_MS)
     desk.fill("buy", 1, market.instrument(SYMBOL).up(-3))
     expect(desk.send).not_to_have_attribute("aria-disabled", "true")

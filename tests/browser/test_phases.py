@@ -269,6 +269,31 @@ def test_a_halt_and_a_closed_market_take_nothing_but_cancels(
     expect(desk.toasts).to_contain_text("5주 주문이 취소되었습니다")
 
 
+def test_at_the_close_orders_are_at_its_price_alone(
+    desk: TradingPage, listed: Instrument, maker: Trader, person: Trader, host: Host
+) -> None:
+    """Received first, then traded by time; what was left of the regular session is gone."""
+    close = listed.up(1)
+    person.order(SYMBOL, "buy", 3, close)
+    host.phase("close_price_reception")
+    expect(top(desk)).to_contain_text("시간외종가 접수")
+    expect(desk.head.locator(".exp")).to_contain_text(group(close))
+    expect(desk.rows("blotter.open")).to_have_count(0)
+    maker.order(SYMBOL, "sell", 4, close)
+    desk.fill("buy", 10, listed.up(-1))
+    expect(desk.sentence).to_have_text(f"지금은 종가 {desk.won(close)}으로만 주문할 수 있습니다.")
+    desk.fixes.first.click()
+    expect(desk.sentence).to_contain_text("접수 순서대로 체결됩니다")
+    expect(type_chip(desk, "type_short.market")).to_have_attribute("aria-disabled", "true")
+    desk.send.click()
+    expect(desk.rows("blotter.open")).to_contain_text("0 / 10")
+    looked_at(desk, "at-the-close")
+    host.phase("close_price")
+    expect(desk.rows("blotter.open")).to_contain_text("4 / 10")
+    host.phase("after_hours")
+    expect(desk.rows("blotter.open")).to_have_count(0)
+
+
 def test_phases_are_announced_politely(desk: TradingPage, host: Host) -> None:
     news = desk.page.get_by_role("status", name=desk.words["day.news"])
     host.phase("closing_auction")

@@ -15,7 +15,15 @@ import uvicorn
 
 from onseju.app import Venue
 from onseju.bots.process import BotProcess
-from onseju.contract.events import AuctionUncrossed, DayRolled, Event, PhaseChanged, Trade
+from onseju.contract.events import (
+    AuctionUncrossed,
+    DayRolled,
+    Event,
+    OrderAccepted,
+    OrderRejected,
+    PhaseChanged,
+    Trade,
+)
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import Phase
 from onseju.exchange.applier import Applier
@@ -175,6 +183,28 @@ def test_the_opening_and_the_closing_auction_gave_prices(lived: LivedDay, events
         for auction in auctions:
             assert traded[auction.seq, auction.instrument] == auction.qty
     assert sum(auction.qty > 0 for auctions in uncrossed.values() for auction in auctions) >= 10
+
+
+def test_the_session_at_the_close_traded_at_the_close(events: list[Event]) -> None:
+    """KRX rules 2.1: at no other price; and the bots know it: what they are refused came as the phase changed."""
+    phases: dict[int, Phase] = {}
+    closes: dict[int, int] = {}
+    taken = refused = traded = 0
+    for event in events:
+        if isinstance(event, PhaseChanged):
+            phases[event.instrument] = Phase(event.phase)
+        phase = phases.get(event.instrument, Phase.CONTINUOUS)
+        if isinstance(event, Trade):
+            if phase.off_hours is None:
+                closes[event.instrument] = event.price
+            elif phase is Phase.CLOSE_PRICE:
+                assert event.price == closes[event.instrument]
+                traded += event.qty
+        elif phase.is_at_close:
+            taken += isinstance(event, OrderAccepted)
+            refused += isinstance(event, OrderRejected)
+    assert traded > 0
+    assert refused < taken / 2
 
 
 def test_candles_vwap_and_volume_agree_with_the_trades(lived: LivedDay, events: list[Event]) -> None:

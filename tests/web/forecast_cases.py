@@ -17,7 +17,7 @@ from tests.web.forecast_scene import Scene
 TARGET = Path(__file__).resolve().parents[2] / "web" / "tests" / "forecast" / "cases.json"
 
 SEED = 20261123
-CASES: dict[RulesName, int] = {"krx": 460, "plain": 180}
+CASES: dict[RulesName, int] = {"krx": 560, "plain": 240}
 
 
 @cache

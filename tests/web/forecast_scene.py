@@ -44,6 +44,7 @@ MAX_INPUT = 2**53 - 1
 DEPTH = 100
 
 AUCTIONS = [Phase.OPENING_AUCTION, Phase.CLOSING_AUCTION, Phase.RESUMPTION_AUCTION]
+AT_CLOSE = [Phase.PREVIOUS_CLOSE, Phase.CLOSE_PRICE_RECEPTION, Phase.CLOSE_PRICE]
 SHUT = [Phase.PRE_OPEN, Phase.CLOSED, Phase.HALTED]
 
 KRX_TYPES = [
@@ -75,6 +76,8 @@ CHANGING = (
     "vi_static_upper",
     "order_types",
     "immediate_types",
+    "fixed_price",
+    "lot_size",
     "commission_ppm",
     "transaction_tax_ppm",
     "rural_tax_ppm",
@@ -87,6 +90,7 @@ RULE_CHANGES = [
     *((Rule.TRANSACTION_TAX_PPM, value) for value in (0, 500, 2_000)),
     *((Rule.RURAL_TAX_PPM, value) for value in (0, 1_500)),
     *((Rule.MAX_ORDER_QTY, value) for value in (0, 0, 50)),
+    *((Rule.LOT_SIZE, value) for value in (1, 1, 1, 2)),
     *((Rule.VI_DYNAMIC_PPM, value) for value in (0, 4_000, 30_000)),
     *((Rule.VI_STATIC_PPM, value) for value in (0, 9_000, 100_000)),
 ]
@@ -174,6 +178,7 @@ class Scene:
         side = self.dice.one([Side.BUY, Side.SELL])
         away = self.dice.number(-2, 12) * (-1 if side is Side.BUY else 1)
         price = self._valid(instrument, self._middle(instrument) + away * self._step(instrument))
+        price = instrument.off_hours_close() or price
         self._do(
             NewOrder(
                 account=account,
@@ -193,7 +198,7 @@ class Scene:
         self._do(SetRule(rule=rule, value=value))
 
     def _change_phase(self, instrument: Instrument) -> None:
-        phase = self.dice.one([*AUCTIONS, *AUCTIONS, *SHUT, Phase.AFTER_HOURS])
+        phase = self.dice.one([*AUCTIONS, *AUCTIONS, *SHUT, Phase.AFTER_HOURS, *AT_CLOSE])
         if phase is Phase.HALTED:
             self._do(Halt(instrument=instrument.number))
         else:
@@ -226,8 +231,8 @@ class Scene:
             stop=self._stop(instrument) if order_type in SLEEPERS else 0,
             qty=self._qty(),
         )
-        if order_type is OrderType.LIMIT and not instrument.limits.upper and self.dice.chance(0.04):
-            ask = msgspec.structs.replace(ask, price=MAX_INPUT, qty=MAX_INPUT)
+        if order_type is OrderType.LIMIT and not instrument.limits.upper and self.dice.chance(0.06):
+            ask = msgspec.structs.replace(ask, price=MAX_INPUT, qty=MAX_INPUT - 1)
         question = self._question(instrument, ask, None)
         command = NewOrder(
             account=ME,
@@ -433,6 +438,8 @@ class Scene:
 
     def _price(self, instrument: Instrument) -> int:
         """Mostly a valid one near the market; sometimes off the grid, at or beyond the limits, or absurd."""
+        if instrument.phase.is_at_close and self.dice.chance(0.75):
+            return instrument.off_hours_close() or self._middle(instrument)
         near = self._middle(instrument) + self.dice.number(-12, 12) * self._step(instrument)
         kind = self.dice.number(0, 24)
         if kind == 0:

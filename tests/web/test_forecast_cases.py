@@ -27,6 +27,8 @@ def test_there_are_cases_of_every_kind() -> None:
         "order_type_not_allowed",
         "no_opposite_quote",
         "nothing_to_correct",
+        "invalid_qty",
+        "not_at_close",
     } <= refused.keys()
     assert sum(not each["filled"] and each["leaves"] > 0 for each in done) > 20
     assert sum(bool(each["filled"]) and each["leaves"] > 0 for each in done) > 5

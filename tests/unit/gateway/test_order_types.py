@@ -288,6 +288,54 @@ def test_more_than_is_open_names_what_is(trader: HttpTrader) -> None:
         assert "3 shares" in error["detail"]
 
 
+def test_elws_are_ordered_in_tens(server: ServerProcess, host: httpx.Client) -> None:
+    """KRX rules 2.4: new orders, and the parts of them that are canceled or corrected."""
+    symbol = f"T{next(_numbers)}"
+    body = {"symbol": symbol, "name": symbol, "base_price": BASE, "security": "elw"}
+    assert host.post("/v1/admin/instruments", json=body).status_code == 201
+    (row,) = [row for row in host.get("/v1/symbols").json()["symbols"] if row["symbol"] == symbol]
+    assert row["lot_size"] == 10
+    with closing(SocketTrader(server, symbol)) as trader:
+        assert trader.refused("buy", "limit", 15, limit_price=9_900) == "invalid_qty"
+        order_id = trader.new("buy", "limit", 30, limit_price=9_900)["order_id"]
+        for op, data in (("order.cancel", {"qty": 5}), ("order.correct", {"limit_price": 9_910, "qty": 15})):
+            status, problem = trader.ask(op, {"order_id": order_id, **data})
+            assert (status, problem["code"]) == (422, "invalid_qty")
+            (error,) = problem["errors"]
+            assert (error["field"], error["code"], error["most"]) == ("qty", "open_lots", 30)
+            assert "whole lots" in error["detail"]
+        assert trader.cancel(order_id, qty=10)["leaves_qty"] == 20
+
+
+def test_orders_at_the_close_over_the_api(server: ServerProcess, symbol: str, host: httpx.Client) -> None:
+    """KRX rules 2.1: at the day's close alone, in the order of time, until the session ends."""
+
+    def phase(name: str) -> None:
+        assert host.post("/v1/admin/phase", json={"symbol": symbol, "phase": name}).status_code == 200
+
+    with closing(HttpTrader(server, symbol)) as trader:
+        phase("close_price")
+        assert trader.refused("buy", "limit", 1, limit_price=BASE) == "no_close"
+        phase("continuous")
+        trader.new("sell", "limit", 1, limit_price=9_950)
+        trader.new("buy", "limit", 1, limit_price=9_950)
+        phase("close_price_reception")
+        (row,) = [row for row in host.get("/v1/symbols").json()["symbols"] if row["symbol"] == symbol]
+        assert (row["fixed_price"], row["order_types"], row["immediate_types"]) == (9_950, ["limit"], [])
+        assert trader.refused("buy", "limit", 1, limit_price=BASE) == "not_at_close"
+        assert trader.refused("buy", "market", 1) == "order_type_not_allowed"
+        waits = trader.new("sell", "limit", 3, limit_price=9_950)
+        trader.new("buy", "limit", 2, limit_price=9_950)
+        phase("close_price")
+        taken = trader.new("buy", "limit", 1, limit_price=9_950)
+        assert taken["status"] == "filled"
+        assert trader.show(waits["order_id"], taken["seq"])["status"] == "filled"
+        left = trader.new("buy", "limit", 1, limit_price=9_950)
+        phase("closed")
+        ended = trader.show(left["order_id"], int(host.get("/v1/clock").json()["seq"]))
+        assert (ended["status"], ended["end_reason"]) == ("expired", "market_session_ended")
+
+
 def test_cancel_all_by_symbol_and_side(trader: HttpTrader, server: ServerProcess) -> None:
     bids = [trader.new("buy", "limit", 1, limit_price=price)["order_id"] for price in (9_900, 9_910)]
     ask = trader.new("sell", "limit", 1, limit_price=10_100)["order_id"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from onseju.contract.commands import ListInstrument, SetTickBand
-from onseju.contract.events import PriceLimitsSet, RequestRejected
+from onseju.contract.commands import ListInstrument, NewOrder, SetRule, SetTickBand
+from onseju.contract.events import LevelChanged, PriceLimitsSet, RequestRejected
 from onseju.contract.money import MAX_AMOUNT
 from onseju.contract.reasons import Reason
+from onseju.contract.words import MarketRemainder, OrderType, Rule, Side
 from onseju.rules.ticks import price_limits
 from tests.properties.driver import Driver
 
 HUGE_TICK = MAX_AMOUNT
+LARGEST = 2**63 - 1
 
 
 @pytest.fixture
@@ -34,3 +36,15 @@ def test_without_limits_the_highest_price_may_be_a_base_price(driver: Driver) ->
 
 def test_no_limit_is_above_what_an_amount_may_be() -> None:
     assert price_limits(MAX_AMOUNT - 1, 10_000_000, ((0, 1),)).upper == MAX_AMOUNT
+
+
+def test_a_level_that_is_more_than_a_record_holds_shows_the_most_that_it_can(driver: Driver) -> None:
+    """Market buys that pay as they go reserve nothing, so any number of any size may rest."""
+    driver.do(SetRule(rule=Rule.MARKET_REMAINDER, value=MarketRemainder.FLOAT))
+    driver.do(ListInstrument(symbol=b"X", base_price=100))
+    shown = []
+    for account in (2, 3, 4):
+        driver.account(account, cash=1)
+        order = NewOrder(account=account, instrument=1, qty=MAX_AMOUNT, side=Side.BUY, order_type=OrderType.MARKET)
+        shown += [event.qty for event in driver.do(order) if isinstance(event, LevelChanged)]
+    assert shown == [MAX_AMOUNT, LARGEST, LARGEST]

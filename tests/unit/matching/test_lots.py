@@ -138,3 +138,16 @@ def test_a_fok_that_cash_cuts_is_killed_by_lots() -> None:
     driver.do(buy(20, time_in_force=3))
     assert [(trade.qty, trade.sell_order_id) for trade in driver.trades] == [(20, 1)]
     assert driver.engine.account(SELLER).position(ONE).qty == 10**6 - 20
+
+
+def test_a_fok_counts_whole_lots_of_those_who_pay_as_they_go() -> None:
+    """Two resting buys have cash for 25 each: 40 in lots."""
+    driver = venue("plain", base_price=100, lot_size=10, market_remainder=2, cash=2_500)
+    driver.account(4, cash=2_500)
+    for account in (BUYER, 4):
+        driver.do(buy(40, account=account))
+    driver.do(sell(50, 100, time_in_force=3))
+    assert not driver.trades
+    driver.do(sell(40, 100, time_in_force=3))
+    assert [trade.qty for trade in driver.trades] == [20, 20]
+    driver.check()

@@ -15,7 +15,10 @@ export type Phase =
   | "closed"
   | "halted"
   | "after_hours"
-  | "resumption_auction";
+  | "resumption_auction"
+  | "close_price"
+  | "close_price_reception"
+  | "previous_close";
 
 /** Why an instrument is in its phase though the day's plan does not say so. */
 export type PhaseReason = "vi_dynamic" | "vi_static" | "circuit_breaker" | (string & {});
@@ -48,6 +51,8 @@ export interface InstrumentState {
   base_price: number;
   upper_limit: number | null;
   lower_limit: number | null;
+  /** The one price that orders may name while the phase is at a close (시간외종가), else null. */
+  fixed_price: number | null;
   /** What the present phase takes; none = cancels only. */
   order_types: OrderType[];
   /** Those of them that may be IOC or FOK now. */
@@ -79,6 +84,8 @@ export interface Instrument extends InstrumentState {
   max_order_qty: number;
   /** The same bound by the company's value (KRX ER 14); 0 = none. */
   max_qty_by_value: number;
+  /** Quantities are multiples of it. */
+  lot_size: number;
   /** Trading days from a trade to its cash. */
   settlement_days: number;
   market_remainder: MarketRemainder;

@@ -3,12 +3,23 @@
 
 import type { OrderType, OrderView } from "../api/types";
 import { answer, reasonSentence, refuse } from "./forecast/answers";
-import { affordable, feesOf, hasPrice, isBest, MAX_AMOUNT, reservation, unitCash, type Fees } from "./forecast/money";
+import {
+  affordable,
+  feesOf,
+  hasPrice,
+  isBest,
+  MAX_AMOUNT,
+  reservation,
+  unitCash,
+  wholeLots,
+  type Fees,
+} from "./forecast/money";
 import { outcome, walk } from "./forecast/outcome";
 import type { Forecast, Question, Rules } from "./forecast/question";
 import {
   formRefusal,
   freed,
+  lotRefusal,
   marketRefusal,
   meansRefusal,
   missing,
@@ -36,7 +47,11 @@ function orderForecast(question: Question): Forecast {
   const { draft, rules, depth } = question;
   const terms = newTerms(draft, rules, depth);
   // A price that is wrong is said before the quantity is asked for.
-  const early = formRefusal(draft, false) ?? phaseRefusal(question, terms) ?? marketRefusal(question, terms);
+  const early =
+    formRefusal(draft, false) ??
+    lotRefusal(question) ??
+    phaseRefusal(question, terms) ??
+    marketRefusal(question, terms);
   if (early) return early;
   const lacking = missing(draft);
   if (lacking) return lacking;
@@ -57,7 +72,7 @@ function correctionForecast(question: Question, order: OrderView): Forecast {
   if (terms.type !== order.type && !mayBecome(order, terms)) {
     return refuse("order_type_not_allowed", "type", { key: "refused.amend_type", params: { type: order.type } });
   }
-  const form = formRefusal(draft, true);
+  const form = formRefusal(draft, true) ?? lotRefusal(question);
   if (form) return form;
   const same = isSameQuote(terms, order);
   if (same && draft.qty === order.leaves_qty) {
@@ -111,7 +126,7 @@ export function possible(question: Question): Possible {
   qty = Math.min(qty, mostOfOrder(rules));
   const bound = MAX_AMOUNT / BigInt(Math.max(unit, price ?? 0, 1));
   if (BigInt(qty) > bound) qty = Number(bound);
-  return { qty: Math.max(qty, 0), unit };
+  return { qty: wholeLots(Math.max(qty, 0), rules), unit };
 }
 
 export interface Cost extends Fees {
@@ -141,6 +156,7 @@ export function cost(question: Question, told: Forecast): Cost | null {
 
 /** The nearest price that may be ordered: on the grid and within the day's limits. */
 export function nearestPrice(rules: Rules, price: number): number {
+  if (rules.fixed !== null) return rules.fixed;
   let at = price;
   if (rules.upper !== null) at = Math.min(at, rules.upper);
   if (rules.lower !== null) at = Math.max(at, rules.lower);

@@ -386,7 +386,7 @@ export interface PhaseChange {
 function stateOf(instrument: Instrument): InstrumentState {
   const { symbol, phase, phase_since, phase_until, phase_reason, indicative_price, indicative_qty } = instrument;
   const { vi_count, vi_static_lower, vi_static_upper, vi_dynamic_lower, vi_dynamic_upper } = instrument;
-  const { base_price, upper_limit, lower_limit, order_types, immediate_types } = instrument;
+  const { base_price, upper_limit, lower_limit, fixed_price, order_types, immediate_types } = instrument;
   return {
     symbol,
     phase,
@@ -403,6 +403,7 @@ function stateOf(instrument: Instrument): InstrumentState {
     base_price,
     upper_limit,
     lower_limit,
+    fixed_price,
     order_types,
     immediate_types,
   };
@@ -421,6 +422,7 @@ const NO_STATE = {
   vi_static_upper: 0,
   vi_dynamic_lower: 0,
   vi_dynamic_upper: 0,
+  fixed_price: 0,
   order_types: [],
   immediate_types: [],
 };

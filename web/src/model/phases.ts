@@ -19,9 +19,22 @@ export function isAuction(phase: Phase): boolean {
   return AUCTIONS.has(phase);
 }
 
+/** Phases in which all orders are at one price, a close (시간외종가). */
+const AT_CLOSE: ReadonlySet<Phase> = new Set(["close_price", "close_price_reception", "previous_close"]);
+
+/** Whether all orders are at one price, a close (시간외종가). */
+export function isAtClose(phase: Phase): boolean {
+  return AT_CLOSE.has(phase);
+}
+
+/** Whether orders rest without trading. */
+export function collects(phase: Phase): boolean {
+  return isAuction(phase) || phase === "close_price_reception";
+}
+
 /** Whether an order trades at once. */
 export function isContinuous(phase: Phase): boolean {
-  return phase === "continuous" || phase === "after_hours";
+  return phase === "continuous" || phase === "after_hours" || phase === "close_price" || phase === "previous_close";
 }
 
 /** Whether nothing but cancels is taken. */

@@ -110,6 +110,8 @@ export function rulesOf(instrument: Instrument, state: InstrumentState, previous
     ruralTaxPpm: instrument.rural_tax_ppm,
     maxOrderQty: instrument.max_order_qty,
     maxQtyByValue: instrument.max_qty_by_value,
+    lotSize: instrument.lot_size,
+    fixed: state.fixed_price,
     orderTypes: state.order_types,
     immediateTypes: state.immediate_types,
     remainder: instrument.market_remainder,
@@ -210,7 +212,8 @@ export class Ticket {
   /** Another instrument: its last price, and no quantity that was meant for another. */
   follow(symbol: string): void {
     const { market } = this.#parts;
-    const price = market.last(symbol) ?? market.instrument(symbol)?.base_price ?? null;
+    const instrument = market.instrument(symbol);
+    const price = instrument?.fixed_price ?? market.last(symbol) ?? instrument?.base_price ?? null;
     const mode = this.form.get().mode === "amend" ? "buy" : this.form.get().mode;
     this.set({ mode, orderId: null, qty: "", stop: "", price: price === null ? "" : this.#digits(price) });
   }
@@ -249,19 +252,21 @@ export class Ticket {
     if (instrument === null || rules === null) return null;
     const typed = nearOf(this.#money.parse(text));
     const from = typed ?? this.#parts.market.last(instrument.symbol) ?? instrument.base_price;
-    return typed === null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
+    return typed === null || rules.fixed !== null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
   }
 
   stepQty(steps: number): void {
     const typed = numberOf(parseWhole(this.form.get().qty)) ?? 0;
-    const next = Math.min(Math.max(typed + steps, 0), Number.MAX_SAFE_INTEGER);
+    const lot = this.#instrument()?.lot_size ?? 1;
+    const next = Math.min(Math.max(typed + steps * lot, 0), Number.MAX_SAFE_INTEGER);
     this.set({ qty: next === 0 ? "" : group(next) });
   }
 
   /** 10, 25, 50 or 100 % of what is possible. */
   takePortion(percent: number): void {
     const { maxQty } = this.view.get();
-    const qty = Math.floor((maxQty * percent) / 100);
+    const lot = this.#instrument()?.lot_size ?? 1;
+    const qty = Math.floor((maxQty * percent) / 100 / lot) * lot;
     this.set({ qty: qty > 0 ? group(qty) : "" });
   }
 

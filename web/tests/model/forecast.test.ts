@@ -27,6 +27,8 @@ function ask(draft: Partial<Question["draft"]> = {}, more: Partial<Question> = {
       ruralTaxPpm: 0,
       maxOrderQty: 0,
       maxQtyByValue: 0,
+      lotSize: 1,
+      fixed: null,
       orderTypes: KRX_TYPES,
       immediateTypes: ["limit", "market", "best_opposite", "midpoint"],
       remainder: "float",
@@ -45,6 +47,8 @@ function ask(draft: Partial<Question["draft"]> = {}, more: Partial<Question> = {
 }
 
 const rules = (changes: Partial<Question["rules"]>): Partial<Question> => ({ rules: { ...ask().rules, ...changes } });
+const atClose = (phase: "close_price" | "close_price_reception", fixed: number | null): Partial<Question> =>
+  rules({ phase, fixed, orderTypes: fixed === null ? [] : ["limit"], immediateTypes: [] });
 
 describe("what would happen", () => {
   it("fills at one price, or over several", () => {
@@ -108,6 +112,10 @@ describe("why not, and what instead", () => {
     ["too much money", ask({ qty: 1500 }), "insufficient_cash", [{ qty: 1400 }]],
     ["too many shares", ask({ side: "sell", qty: 300 }), "insufficient_shares", [{ qty: 200 }]],
     ["above the rule's size", ask({ qty: 51 }, rules({ maxOrderQty: 50 })), "qty_limit", [{ qty: 50 }]],
+    ["no whole lots", ask({ qty: 15 }, rules({ lotSize: 10 })), "invalid_qty", [{ qty: 10 }, { qty: 20 }]],
+    ["less than a lot", ask({ qty: 5 }, rules({ lotSize: 10 })), "invalid_qty", [{ qty: 10 }]],
+    ["not at the close", ask({}, atClose("close_price", 71500)), "not_at_close", [{ price: 71500 }]],
+    ["no close", ask({}, atClose("close_price", null)), "no_close", []],
     ["zero", ask({ qty: 0 }), "invalid_qty", []],
     ["price zero", ask({ price: 0 }), "invalid_price", []],
     ["no other types", ask({ type: "stop" }), "order_type_not_allowed", [{ type: "limit", timeInForce: "day" }]],
@@ -335,6 +343,23 @@ describe("the rules of the day", () => {
   it("an order has a largest size by the company's value, too", () => {
     expect(forecast(ask({ qty: 60 }, rules({ maxQtyByValue: 50 })))).toMatchObject({ reason: "qty_limit" });
     expect(possible(ask({}, rules({ maxQtyByValue: 50, maxOrderQty: 80 }))).qty).toBe(50);
+  });
+
+  it("at the close orders are received first, and then trade", () => {
+    expect(say(ask({ price: 71300, side: "sell" }, atClose("close_price_reception", 71300)))).toBe(
+      "지금은 접수만 합니다. 매매가 시작되면 71,300원에 접수 순서대로 체결됩니다.",
+    );
+    expect(say(ask({ price: 71300 }, atClose("close_price_reception", 71300)))).toMatch(/앞에 12,650주가 있습니다/);
+    const trading = ask({ price: 71400, qty: 100 }, atClose("close_price", 71400));
+    expect(forecast(trading)).toMatchObject({ kind: "part", fillQty: 68, restQty: 32 });
+  });
+
+  it("what is possible, and what a refusal offers, are whole lots", () => {
+    const tens = rules({ lotSize: 10 });
+    expect(possible(ask({ side: "sell" }, { ...tens, means: { cash: 0, shares: 25, held: 0 } })).qty).toBe(20);
+    expect(forecast(ask({ qty: 1500 }, tens)).fixes.map(({ patch }) => patch)).toEqual([{ qty: 1400 }]);
+    const few = { ...tens, means: { cash: 0, shares: 25, held: 0 } };
+    expect(forecast(ask({ side: "sell", qty: 30 }, few)).fixes.map(({ patch }) => patch)).toEqual([{ qty: 20 }]);
   });
 
   it("each tax is floored on its own", () => {

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { InstrumentState, Phase } from "../../src/api/types";
 import { WORDS, type Sentence } from "../../src/model/messages";
 import {
+  collects,
   conditionChoices,
+  isAtClose,
   isAuction,
   isContinuous,
   isShut,
@@ -25,7 +27,13 @@ describe("phases", () => {
     const kinds = (phase: Phase) => [isAuction(phase), isContinuous(phase), isShut(phase)];
     const phases: Phase[] = ["opening_auction", "closing_auction", "vi_auction", "resumption_auction"];
     for (const phase of phases) expect(kinds(phase), phase).toEqual([true, false, false]);
-    for (const phase of ["continuous", "after_hours"] as const) expect(kinds(phase)).toEqual([false, true, false]);
+    const trading: Phase[] = ["continuous", "after_hours", "close_price", "previous_close"];
+    for (const phase of trading) expect(kinds(phase)).toEqual([false, true, false]);
+    expect(kinds("close_price_reception")).toEqual([false, false, false]);
+    const resting = [...phases, "close_price_reception"] as Phase[];
+    expect([...phases, ...trading, "close_price_reception" as const].filter(collects)).toEqual(resting);
+    const atClose: Phase[] = ["close_price", "previous_close", "close_price_reception"];
+    expect([...resting, ...trading].filter(isAtClose).sort()).toEqual(atClose.sort());
     for (const phase of ["pre_open", "closed", "halted"] as const) expect(kinds(phase)).toEqual([false, false, true]);
   });
 

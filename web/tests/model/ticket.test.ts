@@ -79,6 +79,17 @@ describe("typing", () => {
     expect(view.form.qty).toBe("");
   });
 
+  it("steps to the close where orders are at it alone", () => {
+    const state = { ...SAMSUNG, phase: "close_price", fixed_price: 71300, order_types: ["limit"], immediate_types: [] };
+    const news = { states: [state as InstrumentState], seq: 50, clock: null, at: Date.now() };
+    desk.say({ kind: "market", news });
+    expect(says()).toBe("지금은 종가 71,300원으로만 주문할 수 있습니다.");
+    ticket().stepPrice(1);
+    expect(view.form.price).toBe("71,300");
+    ticket().stepPrice(1);
+    expect(view.form.price).toBe("71,300");
+  });
+
   it("portions are of what is possible", () => {
     expect(view.maxQty).toBe(140);
     ticket().takePortion(50);

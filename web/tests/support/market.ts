@@ -71,6 +71,8 @@ export const SAMSUNG: Instrument = {
   rural_tax_ppm: 0,
   max_order_qty: 0,
   max_qty_by_value: 0,
+  lot_size: 1,
+  fixed_price: null,
   settlement_days: 2,
   market_remainder: "float",
   all_order_types: KRX_TYPES,

@@ -39,6 +39,9 @@ export function unitCash(side: Side, type: OrderType, price: number | null, rule
   return rules.upper ?? (isBest(type) ? (price ?? 0) : 0);
 }
 
+/** The most shares of a quantity that are whole lots. */
+export const wholeLots = (qty: number, rules: Pick<Rules, "lotSize">): number => qty - (qty % rules.lotSize);
+
 export interface Fees {
   commission: number;
   /** Both taxes; only sells pay them. */

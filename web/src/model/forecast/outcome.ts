@@ -6,7 +6,7 @@
 
 import type { Side } from "../../api/types";
 import type { Sentence } from "../messages";
-import { isAuction } from "../phases";
+import { collects, isAuction } from "../phases";
 import { answer } from "./answers";
 import { affordable, hasPrice, hasStop, reservation, unitCash } from "./money";
 import type { Depth, Forecast, Question, ViBounds } from "./question";
@@ -101,7 +101,17 @@ export function outcome(question: Question, terms: Terms, depth: Depth | null, q
     const awake: Terms = { ...terms, type: terms.type === "stop" ? "market" : "limit", stop: null };
     return outcome(question, awake, depth, qty);
   }
-  return isAuction(rules.phase) ? collected(question, terms, qty) : traded(question, terms, depth, qty);
+  if (isAuction(rules.phase)) return collected(question, terms, qty);
+  if (collects(rules.phase)) return received(terms, depth, qty);
+  return traded(question, terms, depth, qty);
+}
+
+/** Orders at the close are received and wait for the session to begin (시간외종가). */
+function received(terms: Terms, depth: Depth | null, qty: number): Forecast {
+  const price = terms.price ?? 0;
+  const ahead = depth === null ? null : aheadAt(depth, terms.side, price);
+  const params = { price, ahead };
+  return answer("rest", { key: "forecast.received", params }, { restQty: qty, restPrice: price, ahead });
 }
 
 function collected(question: Question, terms: Terms, qty: number): Forecast {

@@ -42,6 +42,10 @@ export interface Rules {
   maxOrderQty: number;
   /** The same by the company's value; 0 = none. */
   maxQtyByValue: number;
+  /** Quantities are multiples of it. */
+  lotSize: number;
+  /** The one price that orders may name while the phase is at a close (시간외종가), else null. */
+  fixed: number | null;
   orderTypes: readonly OrderType[];
   immediateTypes: readonly OrderType[];
   /** What becomes of a market order's shares that find nobody. */

@@ -1,9 +1,9 @@
 /** Why an order would be refused: the exchange's checks, in its order (`onseju/matching/order_checks.py`). */
 
-import { conditionChoices, isAuction, isShut, whyNotCondition, whyNotType } from "../phases";
+import { conditionChoices, isAtClose, isAuction, isShut, whyNotCondition, whyNotType } from "../phases";
 import { isOnGrid, neighbours, tickSize } from "../ticks";
 import { answer, DAY, LIMIT_DAY, priceFix, qtyFix, reasonSentence, refuse, stopFix } from "./answers";
-import { affordable, hasPrice, hasStop, isBest, MAX_AMOUNT, reservation, unitCash } from "./money";
+import { affordable, hasPrice, hasStop, isBest, MAX_AMOUNT, reservation, unitCash, wholeLots } from "./money";
 import type { Draft, Fix, Forecast, Means, Question, Rules } from "./question";
 import { midpointOf, type Terms } from "./terms";
 
@@ -21,6 +21,16 @@ export function formRefusal(draft: Draft, amending: boolean): Forecast | null {
     return refuse("invalid_stop_price", "stop", reasonSentence("invalid_stop_price"));
   }
   return null;
+}
+
+/** Orders, and what corrections leave, are whole lots (KRX rules 2.4); all that is open may stay as it is. */
+export function lotRefusal(question: Question): Forecast | null {
+  const { draft, rules, amending } = question;
+  const { qty } = draft;
+  if (qty === null || qty % rules.lotSize === 0 || qty === amending?.leaves_qty) return null;
+  const lots = wholeLots(qty, rules);
+  const fixes = [lots, lots + rules.lotSize].filter((each) => each > 0 && Number.isSafeInteger(each)).map(qtyFix);
+  return refuse("invalid_qty", "qty", { key: "refused.lot", params: { lot: rules.lotSize } }, fixes);
 }
 
 /** What the draft lacks before anything can be said. */
@@ -47,6 +57,9 @@ export function phaseRefusal(question: Question, terms: Terms): Forecast | null 
   }
   const takes = { phase: rules.phase, order_types: [...rules.orderTypes], immediate_types: [...rules.immediateTypes] };
   const type = terms.isFixed ? "limit" : terms.type;
+  if (isAtClose(rules.phase) && rules.fixed === null && type === "limit") {
+    return refuse("no_close", null, reasonSentence("no_close"));
+  }
   const limitDay: Fix[] = rules.orderTypes.includes("limit") ? [LIMIT_DAY] : [];
   const whyType = whyNotType(takes, type);
   if (whyType) return refuse("order_type_not_allowed", "type", whyType, question.amending ? [] : limitDay);
@@ -83,6 +96,10 @@ function priceRefusal(rules: Rules, price: number, field: "price" | "stop"): For
 /** The market's rules about prices and quotes. */
 export function marketRefusal(question: Question, terms: Terms): Forecast | null {
   const { rules, depth } = question;
+  if (rules.fixed !== null && terms.price !== null && terms.price !== rules.fixed) {
+    const sentence = { key: "refused.not_at_close", params: { price: rules.fixed } } as const;
+    return refuse("not_at_close", "price", sentence, [priceFix(rules.fixed)]);
+  }
   if (hasPrice(terms.type) && terms.price !== null) {
     const refused = priceRefusal(rules, terms.price, "price");
     if (refused) return refused;
@@ -110,7 +127,7 @@ export function marketRefusal(question: Question, terms: Terms): Forecast | null
 export function sizeRefusal(question: Question, terms: Terms, qty: number): Forecast | null {
   const { rules, amending } = question;
   const over = (max: number) =>
-    refuse("qty_limit", "qty", { key: "refused.qty_limit", params: { max } }, [qtyFix(max)]);
+    refuse("qty_limit", "qty", { key: "refused.qty_limit", params: { max } }, [qtyFix(wholeLots(max, rules))]);
   if (rules.maxOrderQty > 0 && qty > rules.maxOrderQty) return over(rules.maxOrderQty);
   const before = BigInt(amending?.filled_amount ?? 0);
   if (before + BigInt(terms.price ?? 0) * BigInt(qty) > MAX_AMOUNT) {
@@ -142,7 +159,8 @@ export function meansRefusal(question: Question, terms: Terms, qty: number): For
     if (qty <= means.shares) return null;
     const held = question.amending ? means.held - question.amending.leaves_qty : means.held;
     const params = { can: means.shares, held: Math.max(held, 0) };
-    const fixes = means.shares > 0 ? [qtyFix(means.shares)] : [];
+    const lots = wholeLots(means.shares, rules);
+    const fixes = lots > 0 ? [qtyFix(lots)] : [];
     return refuse("insufficient_shares", "qty", { key: "refused.insufficient_shares", params }, fixes);
   }
   const unit = unitCash("buy", terms.type, terms.price, rules);
@@ -154,7 +172,7 @@ export function meansRefusal(question: Question, terms: Terms, qty: number): For
   const needed = reservation(unit, qty, rules.commissionPpm);
   if (needed > MAX_AMOUNT) return refuse("amount_too_large", "qty", reasonSentence("amount_too_large"));
   if (needed <= BigInt(Math.max(means.cash, 0))) return null;
-  const max = Math.min(affordable(means.cash, unit, rules.commissionPpm), mostOfOrder(rules));
+  const max = wholeLots(Math.min(affordable(means.cash, unit, rules.commissionPpm), mostOfOrder(rules)), rules);
   const short = Number(needed - BigInt(Math.max(means.cash, 0)));
   const fixes = max > 0 ? [qtyFix(max)] : [];
   const sentence = hasPrice(terms.type)

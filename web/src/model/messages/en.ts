@@ -39,6 +39,9 @@ export const en: Catalogue = {
     `Up to ${s(p.qty)} could fill at once from the levels seen here; the rest depends on deeper ones.`,
   "forecast.rest": (p, { w }) => `Will not fill at once: it queues at ${w(p.price)} behind ${s(p.ahead)}.`,
   "forecast.rest_first": (p, { w }) => `Will not fill at once: it queues first at ${w(p.price)}.`,
+  "forecast.received": (p, { w }) =>
+    `Received now. When trading begins, orders at ${w(p.price)} fill in the order of time` +
+    (p.ahead === null || p.ahead === 0 ? "." : `; ${s(p.ahead)} are ahead.`),
   "forecast.rest_far": (p, { w }) => `Will not fill at once: it waits at ${w(p.price)}.`,
   "forecast.part": (p, { w }) => `${s(p.now)} could fill at once; ${s(p.rest)} would wait at ${w(p.price)}.`,
   "forecast.part_canceled": (p) => `${s(p.now)} could fill at once; ${s(p.canceled)} would be canceled.`,
@@ -82,6 +85,8 @@ export const en: Catalogue = {
   "refused.price_tick": (p, { w }) => `Prices here move in steps of ${w(p.tick)}.`,
   "refused.price_limit_upper": (p, { w }) => `The upper limit today is ${w(p.limit)}.`,
   "refused.price_limit_lower": (p, { w }) => `The lower limit today is ${w(p.limit)}.`,
+  "refused.lot": (p) => `Quantities here are multiples of ${p.lot}.`,
+  "refused.not_at_close": (p, { w }) => `Orders now are at the closing price alone: ${w(p.price)}.`,
   "refused.qty_limit": (p) => `One order may have at most ${s(p.max)}.`,
   "refused.insufficient_cash": (p, { w }) =>
     `${w(p.short)} short.` + (p.max > 0 ? ` You can buy up to ${s(p.max)}.` : ""),

@@ -36,6 +36,9 @@ export const ko = {
     `바로 체결되지 않고, ${w(p.price)}에서 ${s(p.ahead)} 뒤에 줄을 섭니다.`,
   "forecast.rest_first": (p: { price: number }, { w }: Amounts) =>
     `바로 체결되지 않고, ${w(p.price)}에서 맨 앞에 줄을 섭니다.`,
+  "forecast.received": (p: { price: number; ahead: number | null }, { w }: Amounts) =>
+    `지금은 접수만 합니다. 매매가 시작되면 ${w(p.price)}에 접수 순서대로 체결됩니다.` +
+    (p.ahead === null || p.ahead === 0 ? "" : ` 앞에 ${s(p.ahead)}가 있습니다.`),
   "forecast.rest_far": (p: { price: number }, { w }: Amounts) => `바로 체결되지 않고, ${w(p.price)}에서 기다립니다.`,
   "forecast.part": (p: { now: number; rest: number; price: number }, { w }: Amounts) =>
     `${s(p.now)}는 바로 체결될 수 있고, ${s(p.rest)}는 ${w(p.price)}에서 기다립니다.`,
@@ -84,6 +87,9 @@ export const ko = {
     `상한가 ${w(p.limit)}보다 비싸게 주문할 수 없습니다.`,
   "refused.price_limit_lower": (p: { limit: number }, { w }: Amounts) =>
     `하한가 ${w(p.limit)}보다 싸게 주문할 수 없습니다.`,
+  "refused.lot": (p: { lot: number }) => `이 종목은 ${s(p.lot)} 단위로 주문합니다.`,
+  "refused.not_at_close": (p: { price: number }, { w }: Amounts) =>
+    `지금은 종가 ${w(p.price)}으로만 주문할 수 있습니다.`,
   "refused.qty_limit": (p: { max: number }) => `한 번에 ${s(p.max)}까지 주문할 수 있습니다.`,
   "refused.insufficient_cash": (p: { short: number; max: number }, { w }: Amounts) =>
     `현금이 ${w(p.short)} 모자랍니다.` + (p.max > 0 ? ` 최대 ${s(p.max)}까지 살 수 있습니다.` : ""),

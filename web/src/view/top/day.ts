@@ -2,7 +2,7 @@
 
 import type { Clock, Phase } from "../../api/types";
 import { clockTime, millis } from "../../model/numbers";
-import { isAuction, isShut } from "../../model/phases";
+import { collects, isShut } from "../../model/phases";
 
 const DAY_MS = 86_400_000;
 const KST_MS = 9 * 3_600_000;
@@ -29,7 +29,7 @@ export interface Ribbon {
 const part = (value: number) => Math.min(Math.max(value, 0), 1);
 
 function kindOf(phase: Phase): Segment["kind"] {
-  if (isAuction(phase)) return "auction";
+  if (collects(phase)) return "auction";
   return isShut(phase) ? "closed" : "trading";
 }
 
