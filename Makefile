@@ -22,13 +22,14 @@ help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## Install everything into .venv, compile the core, build the page; start nothing
-	@if ! lack=$$($(RUST_OK) 2>&1); then \
+	@if $(MAKE) --silent --question $(CORE); then :; elif ! lack=$$($(RUST_OK) 2>&1); then \
+		rm -f $(CORE); \
 		echo "The native core is not compiled: $$lack. Onseju runs on the reference engine, about a hundred times slower. Install Rust (https://rustup.rs), then: make core"; \
 	else \
-		$(MAKE) --no-print-directory $(CORE) || echo "The native core could not be compiled (see above). Onseju runs on the reference engine, about a hundred times slower; mend it and call 'make core'."; \
+		$(MAKE) --silent $(CORE) || echo "The native core could not be compiled (see above). Onseju runs on the reference engine, about a hundred times slower; mend it and call 'make core'."; \
 	fi
 	@if $(NODE_OK) && command -v npm >/dev/null; then \
-		$(MAKE) --no-print-directory $(PAGE) || echo "The page could not be built (see above). The server runs without it; mend it and call 'make page'."; \
+		$(MAKE) --silent $(PAGE) || echo "The page could not be built (see above). The server runs without it; mend it and call 'make page'."; \
 	elif [ ! -f $(PAGE) ]; then \
 		echo "$(NODE_MISSING), so the web page is not built. The server runs without it. Install them (https://nodejs.org), then: make page"; \
 	fi
@@ -45,16 +46,16 @@ $(READY): requirements-dev.txt pyproject.toml
 
 core: $(READY) ## Compile the native core into onseju/matching
 	@$(RUST_OK) || { echo "Install Rust (https://rustup.rs), then: make core"; exit 1; }
-	@$(MAKE) --no-print-directory $(CORE)
+	@$(MAKE) --silent $(CORE)
 
 $(CORE): $(READY) $(CORE_SOURCES)
 	@echo "Compiling the native core (about half a minute) …"
-	@said=$$(VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --skip-install 2>&1) || { echo "$$said"; exit 1; }
+	@said=$$(VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --skip-install 2>&1) || { echo "$$said"; rm -f $@; exit 1; }
 	@touch $@
 
 page: ## Build the web page into onseju/web
 	@$(NODE_OK) && command -v npm >/dev/null || { echo "$(NODE_MISSING). Install them (https://nodejs.org), then: make page"; exit 1; }
-	@$(MAKE) --no-print-directory $(PAGE)
+	@$(MAKE) --silent $(PAGE)
 
 web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
 	@echo "Installing what the page is built with …"

@@ -12,7 +12,7 @@ from onseju.matching.reference import ReferenceEngine
 EngineName = Literal["native", "reference"]
 ENGINE_NAMES: tuple[EngineName, ...] = ("native", "reference")
 
-NATIVE = "a million commands a second and more"
+NATIVE = "more than a million commands a second"
 REFERENCE = "some fifteen thousand commands a second"
 """How fast the engines are, in round words; docs/benchmarks.md has the figures."""
 

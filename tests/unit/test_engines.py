@@ -89,7 +89,7 @@ def test_the_stub_says_what_the_binary_is() -> None:
 
 @pytest.mark.usefixtures("core")
 def test_the_start_names_the_native_engine(tmp_path: Path) -> None:
-    assert said_at_start(tmp_path) == "native: a million commands a second and more"
+    assert said_at_start(tmp_path) == "native: more than a million commands a second"
 
 
 def test_the_start_names_the_reference_where_it_was_asked_for(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def said_at_start(folder: Path, *options: str) -> str:
 def test_without_the_core_the_exchange_runs_and_says_what_that_costs(bare: Path) -> None:
     assert said_at_start(bare) == (
         "reference, since there is no native one: its core is not compiled. All works, at some fifteen thousand "
-        "commands a second instead of a million commands a second and more. Install Rust 1.88 or newer "
+        "commands a second instead of more than a million commands a second. Install Rust 1.88 or newer "
         "(https://rustup.rs), then install Onseju again."
     )
     status, out, err = run(bare, "replay", "data/journal")
