@@ -13,8 +13,12 @@ from tests.engines import ENGINE_NAMES, EngineName, name_under_test, under_test
 from tests.serverprocess import ServerProcess
 
 # In CI the same examples each time, so that a change is judged by itself; on a developer's machine new ones each time.
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
-hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+# How long it takes to draw an example says something about the machine's other work, not about the code.
+UNTIMED = (hypothesis.HealthCheck.too_slow,)
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=UNTIMED
+)
+hypothesis.settings.register_profile("dev", deadline=None, print_blob=True, suppress_health_check=UNTIMED)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
