@@ -10,14 +10,26 @@ NODE_MISSING := Node 20.19 or newer and npm are not here
 PAGE := onseju/web/index.html
 PAGE_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/tests*' 2>/dev/null)
 
-.PHONY: help setup page run test check check-page format bench soak lock clean
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# Says what lacks for compiling the core, and fails; or says nothing.
+RUST_OK := $(BIN)/python build_backend.py
+CORE := onseju/matching/_core.abi3.so
+CORE_SOURCES := $(shell find core/src -name '*.rs') core/Cargo.toml core/Cargo.lock
+
+.PHONY: help setup core page wheel run test check check-core check-page format bench soak lock clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(READY) ## Install everything into .venv and build the page; start nothing
+setup: $(READY) ## Install everything into .venv, compile the core, build the page; start nothing
+	@if $(MAKE) --silent --question $(CORE); then :; elif ! lack=$$($(RUST_OK) 2>&1); then \
+		rm -f $(CORE); \
+		echo "The native core is not compiled: $$lack. Onseju runs on the reference engine, about a hundred times slower. Install Rust (https://rustup.rs), then: make core"; \
+	else \
+		$(MAKE) --silent $(CORE) || echo "The native core could not be compiled (see above). Onseju runs on the reference engine, about a hundred times slower; mend it and call 'make core'."; \
+	fi
 	@if $(NODE_OK) && command -v npm >/dev/null; then \
-		$(MAKE) --no-print-directory $(PAGE) || echo "The page could not be built (see above). The server runs without it; mend it and call 'make page'."; \
+		$(MAKE) --silent $(PAGE) || echo "The page could not be built (see above). The server runs without it; mend it and call 'make page'."; \
 	elif [ ! -f $(PAGE) ]; then \
 		echo "$(NODE_MISSING), so the web page is not built. The server runs without it. Install them (https://nodejs.org), then: make page"; \
 	fi
@@ -29,12 +41,21 @@ $(READY): requirements-dev.txt pyproject.toml
 	@echo "Setting up .venv (about a minute, once) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@ONSEJU_WITHOUT_CORE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+core: $(READY) ## Compile the native core into onseju/matching
+	@$(RUST_OK) || { echo "Install Rust (https://rustup.rs), then: make core"; exit 1; }
+	@$(MAKE) --silent $(CORE)
+
+$(CORE): $(READY) $(CORE_SOURCES)
+	@echo "Compiling the native core (about half a minute) …"
+	@said=$$(VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --skip-install 2>&1) || { echo "$$said"; rm -f $@; exit 1; }
 	@touch $@
 
 page: ## Build the web page into onseju/web
 	@$(NODE_OK) && command -v npm >/dev/null || { echo "$(NODE_MISSING). Install them (https://nodejs.org), then: make page"; exit 1; }
-	@$(MAKE) --no-print-directory $(PAGE)
+	@$(MAKE) --silent $(PAGE)
 
 web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
 	@echo "Installing what the page is built with …"
@@ -47,18 +68,28 @@ $(PAGE): web/node_modules/.ready $(PAGE_SOURCES)
 	@rm -rf onseju/web && mkdir -p onseju/web && cp -R web/dist/. onseju/web/
 	@touch $@
 
+wheel: $(READY) page ## Build dist/onseju-….whl for this platform: the native core and the page are in it
+	@$(RUST_OK) || { echo "Install Rust (https://rustup.rs), then: make wheel"; exit 1; }
+	@$(BIN)/maturin build --release --locked --out dist
+
 run: setup ## Start the exchange with its bots; stop it with Ctrl-C
 	@$(BIN)/onseju up $(ARGS)
 
 test: setup ## Run every test
 	@if $(NODE_OK) && command -v npm >/dev/null; then cd web && npm test --silent; else echo "$(NODE_MISSING), so the page's own tests are left out."; fi
+	@if $(RUST_OK); then cd core && cargo test --quiet --locked; else echo "The core's own tests are left out."; fi
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup ## Format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@if $(RUST_OK); then $(MAKE) --no-print-directory check-core; else echo "The core is not checked."; fi
 	@if $(NODE_OK) && command -v npm >/dev/null; then $(MAKE) --no-print-directory check-page; else echo "$(NODE_MISSING), so the web page is not checked."; fi
+
+check-core: ## The same for the native core
+	@cd core && cargo fmt --check
+	@cd core && cargo clippy --quiet --locked --all-targets --features python -- -D warnings
 
 check-page: web/node_modules/.ready ## The same for the web page
 	@cd web && npm run --silent check && npm run --silent lint
@@ -66,6 +97,7 @@ check-page: web/node_modules/.ready ## The same for the web page
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@if $(RUST_OK); then cd core && cargo fmt; fi
 	@if [ -f web/node_modules/.ready ]; then cd web && npm run --silent format; fi
 
 bench: setup ## Measure everything that docs/benchmarks.md states (about ten minutes)
@@ -79,4 +111,4 @@ lock: setup ## Pin the requirements anew
 	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --universal --no-annotate --upgrade --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove what was built; keeps the data folder
-	@rm -rf $(VENV) build dist web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist core/target $(CORE) web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -43,8 +43,8 @@ from onseju.kis.simulator import KisSimulator, SimulatorSettings
 from onseju.kis.source import MarketSource
 from onseju.market.market import Market
 from onseju.market.queues import QueuePositions
-from onseju.matching.engine import Engine
-from onseju.matching.reference import ReferenceEngine
+from onseju.matching import engines
+from onseju.matching.engines import EngineMissingError, EngineName
 from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.queries import Queries
 from onseju.push import events, sse, websocket
@@ -77,9 +77,6 @@ OPERATIONS = (
 PAGE = Path(__file__).parent / "web"
 """The built web page."""
 
-ENGINES: dict[str, Callable[[], Engine]] = {"reference": ReferenceEngine}
-"""The engines that `--engine` names."""
-
 CLOCK_TOLERANCE_US = 60 * 1_000_000
 """Clocks of machines differ by less. A journal that is further ahead was written in fast time."""
 
@@ -100,6 +97,10 @@ class Venue:
         """Open everything. Raises `CannotStartError`, or `JournalError` for the journal."""
         self.pack = rule_pack(settings.rules)
         try:
+            self.engine = engines.choose(settings.engine)
+        except EngineMissingError as error:
+            raise CannotStartError(str(error)) from error
+        try:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             key = admin_key(settings)
         except OSError as error:
@@ -114,7 +115,7 @@ class Venue:
         ends = settings.seed if settings.seed is not None else secrets.randbits(64)
         self.clock = FastClock(settings.clock_speed) if settings.market_hours == "fast" else RealClock()
         self.exchange = Exchange(
-            ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue, clock=self.clock
+            engines.make(self.engine.name), self.journal, self.bus, venue=settings.venue, clock=self.clock
         )
         self.plans = (
             None if settings.market_hours == "always" else DayPlans(SESSIONS[settings.sessions], krx_calendar(), ends)
@@ -307,10 +308,10 @@ def _write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def replay_journal(directory: Path, engine: str, out: TextIO) -> int:
+def replay_journal(directory: Path, engine: EngineName, out: TextIO) -> int:
     """Print a journal's events and its state hash (`onseju replay`); the journal's server may be running."""
     journal = SegmentJournal.open_for_reading(directory)
     try:
-        return replay(journal, ENGINES[engine](), out)
+        return replay(journal, engines.make(engine), out)
     finally:
         journal.close()

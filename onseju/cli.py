@@ -19,6 +19,8 @@ from rich.console import Console
 from onseju import __version__
 from onseju.gateway.logs import configure_logs
 from onseju.journal.port import JournalError
+from onseju.matching import engines
+from onseju.matching.engines import EngineMissingError, EngineName
 from onseju.settings import Settings
 
 app = typer.Typer(
@@ -37,7 +39,7 @@ console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 MarketHours = Literal["krx", "always", "fast"]
-EngineName = Literal["reference"]
+ENGINE_HELP = "The matching engine. Default: native, or reference where the native core is not compiled."
 
 
 def main() -> None:
@@ -65,7 +67,7 @@ def up(
         MarketHours | None,
         typer.Option(help="Korea's hours, always open, or a trading day in about a minute. Default always."),
     ] = None,
-    engine: Annotated[EngineName | None, typer.Option(help="The matching engine. Default reference.")] = None,
+    engine: Annotated[EngineName | None, typer.Option(help=ENGINE_HELP)] = None,
     bots: Annotated[bool | None, typer.Option("--bots/--no-bots", help="A market that lives. Default: bots.")] = None,
     seed: Annotated[
         int | None,
@@ -201,12 +203,18 @@ def _account(answer: httpx.Response) -> dict[str, Any]:
 @scenarios_app.command("run")
 def scenarios_run(
     file: Annotated[Path, typer.Argument(help="A JSON file of scenarios.", exists=True, dir_okay=False)],
-    engine: Annotated[Literal["reference", "server"], typer.Option(help="What to play them on.")] = "reference",
+    engine: Annotated[
+        Literal["native", "reference", "server"] | None,
+        typer.Option(help="What to play them on. Default: native, or reference where the native core is not compiled."),
+    ] = None,
 ) -> None:
     """Play scenarios: a line for each, a diff for each that fails, a count; exit 1 if any failed."""
     from onseju.scenarios.runner import main as run
 
-    raise typer.Exit(run(file, engine))
+    try:
+        raise typer.Exit(run(file, engine or engines.choose(None).name))
+    except EngineMissingError as error:
+        _fail(str(error))
 
 
 @app.command()
@@ -214,14 +222,19 @@ def replay(
     journal: Annotated[
         Path, typer.Argument(help="A journal's folder: DATA_DIR/journal.", exists=True, file_okay=False)
     ],
-    engine: Annotated[EngineName, typer.Option(help="The engine to replay on.")] = "reference",
+    engine: Annotated[EngineName | None, typer.Option(help=ENGINE_HELP)] = None,
 ) -> None:
     """Replay a journal: print its events as JSON lines, then the state hash."""
     from onseju.app import replay_journal
 
     try:
-        raise typer.Exit(replay_journal(journal, engine, sys.stdout))
-    except JournalError as error:
+        choice = engines.choose(engine)
+        if choice.lack is not None:
+            errors.print(
+                f"Replayed on the reference engine, slowly: {choice.lack}. {engines.advice()}", highlight=False
+            )
+        raise typer.Exit(replay_journal(journal, choice.name, sys.stdout))
+    except (EngineMissingError, JournalError) as error:
         _fail(str(error))
     except BrokenPipeError:
         sys.stderr.close()  # the reader, such as `head`, has seen enough

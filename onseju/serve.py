@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from onseju.app import CannotStartError, Venue
 from onseju.bots.process import BotProcess
 from onseju.kis.protocol import KisWebSocketProtocol
+from onseju.matching import engines
 from onseju.push.messages import MAX_MESSAGE_BYTES
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.rules.calendar import KST
@@ -198,6 +199,7 @@ async def _demo_user(venue: Venue) -> str | None:
 def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: bool) -> None:
     market = f"{len(venue.market.directory.all())} instruments, rules {venue.pack.name}"
     console.print(f"\n[bold]온세주 Onseju is open[/bold] at [bold]{url}[/bold]  (the API's documentation: {url}/docs)")
+    console.print(f"  engine    {_engine(venue)}")
     console.print(f"  market    {market}, {'bots trade (--no-bots turns them off)' if bots else 'no bots'}")
     console.print(f"  hours     {_hours(venue)}")
     if demo:
@@ -205,6 +207,19 @@ def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: boo
     console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}")
     console.print(f"  data      {venue.settings.data_dir.resolve()}")
     console.print("  stop      Ctrl-C; nothing acknowledged is lost\n")
+
+
+def _engine(venue: Venue) -> str:
+    """The engine that runs; where it is not the native one and nobody asked for another, what that costs and what helps."""
+    name, lack = venue.engine
+    if name == "native":
+        return f"native: {engines.NATIVE}"
+    if lack is None:
+        return f"reference: the rule book in Python, {engines.REFERENCE}"
+    return (
+        f"reference, since there is no native one: {lack}. All works, at {engines.REFERENCE} "
+        f"instead of {engines.NATIVE}. {engines.advice()}"
+    )
 
 
 def _hours(venue: Venue) -> str:

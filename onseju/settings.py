@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     """Whose hours: those of KRX or of Nextrade."""
     clock_speed: float = Field(570.0, ge=1, le=3600)
     """Seconds of the exchange's time in a real second, with `market_hours = "fast"`: 08:30 to 18:00 in a minute."""
-    engine: Literal["reference"] = "reference"
+    engine: Literal["native", "reference"] | None = None
+    """The matching engine. Default: the native one, or the reference where its core is not compiled."""
     bots: bool = True
     seed: int | None = None
     """Fixes the bots' draws and the random ends of auctions. Without one those ends can be foretold by nobody."""

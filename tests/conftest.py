@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.engines import ENGINE_NAMES, EngineName, name_under_test, under_test
 from tests.serverprocess import ServerProcess
 
 # In CI the same examples each time, so that a change is judged by itself; on a developer's machine new ones each time.
@@ -21,8 +22,22 @@ hypothesis.settings.register_profile("dev", deadline=None, print_blob=True, supp
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
+@pytest.fixture(scope="module", params=ENGINE_NAMES)
+def engine(request: pytest.FixtureRequest) -> Iterator[EngineName]:
+    """Each engine in turn, as the one under test."""
+    with under_test(request.param):
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def tested_on() -> EngineName:
+    """The engine under test. A folder whose tests run on both engines says so by this fixture, using `engine`; fixtures
+    that last longer than a test use it, so that they end with their engine."""
+    return name_under_test()
+
+
+@pytest.fixture(scope="module")
+def server(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A real server without bots, shared by a module's tests: they use accounts of their own, but one book."""
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
@@ -39,5 +54,15 @@ def fresh_server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser's tests come last: while Playwright is started, its event loop counts as running in this thread, and
-    no other test could run one of its own."""
+    no other test could run one of its own. A test for the reference alone is no test of the native engine."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+    items[:] = [
+        item for item in items if not (item.get_closest_marker("reference_only") and engine_of(item) == "native")
+    ]
+
+
+def engine_of(item: pytest.Item) -> EngineName | None:
+    """The engine that a test's parameter names."""
+    return (
+        item.callspec.params.get("engine") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    )

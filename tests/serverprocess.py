@@ -13,17 +13,30 @@ from typing import Any, Self
 
 import httpx
 
+from tests.engines import EngineName, name_under_test
+
 START_S = 60
 ADDRESS = re.compile(r"is open at (http://\S+)")
 
 
 class ServerProcess:
-    """`onseju up` on a data folder. `url` is where it listens; the port is kept over restarts."""
+    """`onseju up` on a data folder. `url` is where it listens; the port is kept over restarts.
 
-    def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None, bots: bool = False) -> None:
+    Its engine is the one under test, unless another is named.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        bots: bool = False,
+        engine: EngineName | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.options = options
         self.bots = bots
+        self.engine = engine or name_under_test()
         self.env = {"ONSEJU_ORDER_RATE_PER_S": "100000", "ONSEJU_LOGIN_RATE_PER_MIN": "10000", **(env or {})}
         self.port = 0
         self.url = ""
@@ -35,6 +48,7 @@ class ServerProcess:
         """Start, and return once the port is open. Raises `AssertionError` with the output when it does not open."""
         self.output = []
         command = [sys.executable, "-m", "onseju", "up", "--port", str(self.port), "--data-dir", str(self.data_dir)]
+        command += ["--engine", self.engine]
         command += ["--bots" if self.bots else "--no-bots", *self.options]
         process = subprocess.Popen(
             command,

@@ -16,7 +16,7 @@ from onseju.contract.commands import COMMAND_BYTES, NO_HASH, Command, CommandKin
 from onseju.contract.events import RequestRepeated
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Side
-from onseju.matching import invariants, state_hash
+from onseju.matching import invariants, snapshot, state_hash
 from onseju.matching.accounts import Account
 from onseju.matching.auction import AuctionPricer
 from onseju.matching.auctioneer import Auctioneer
@@ -57,8 +57,8 @@ class OutOfSequenceError(ValueError):
 class ReferenceEngine:
     """The state machine of `matching.engine.Engine`: accounts and books, without clock, randomness, I/O or floats."""
 
-    def __init__(self) -> None:
-        self._state = state = State()
+    def __init__(self, state: State | None = None) -> None:
+        self._state = state = State() if state is None else state
         self._quotes = quotes = Quotes(state)
         pricer = AuctionPricer(state, quotes)
         self._outbox = outbox = Outbox(quotes, pricer)
@@ -139,6 +139,15 @@ class ReferenceEngine:
     def state_hash(self) -> int:
         """The sum modulo 2**128 of a hash of each live record, computed in full."""
         return state_hash.of(self._state)
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes, the same from every engine; see `snapshot.py`."""
+        return snapshot.take(self._state)
+
+    @classmethod
+    def restore(cls, data: bytes) -> ReferenceEngine:
+        """An engine in the state of a snapshot, whoever took it. Raises `SnapshotError`."""
+        return cls(snapshot.restore(data))
 
     # Looking in, for tests and scenarios: nothing here changes anything
 

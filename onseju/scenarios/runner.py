@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from onseju.matching.reference import ReferenceEngine
+from onseju.matching import engines
+from onseju.matching.engines import EngineName
 from onseju.scenarios.compare import differences
 from onseju.scenarios.engine_target import EngineTarget
 from onseju.scenarios.form import Scenario, Unreadable, read_each
@@ -19,8 +20,15 @@ from onseju.scenarios.play import play
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError, Target
 
+
+def _alone(name: EngineName) -> Target:
+    engines.make(name)  # where it is missing that is told now, not scenario by scenario
+    return EngineTarget(lambda: engines.make(name))
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
-    "reference": lambda: EngineTarget(ReferenceEngine),
+    "native": lambda: _alone("native"),
+    "reference": lambda: _alone("reference"),
     "server": ServerTarget,
 }
 """What scenarios can be played on, by the name that `--engine` takes."""
@@ -60,8 +68,8 @@ def run_scenario(scenario: Scenario, target: Target) -> Result:
 
 
 def run_file(path: Path, engine: str = "reference") -> Report:
-    """Play every scenario of a file; what is none fails. Raises `KeyError` for an unknown engine, `OSError` and
-    `msgspec.DecodeError` for a file that is no list of anything."""
+    """Play every scenario of a file; what is none fails. Raises `KeyError` for an unknown engine, `EngineMissingError` for
+    one that cannot run here, `OSError` and `msgspec.DecodeError` for a file that is no list of anything."""
     scenarios = read_each(path)
     with closing(TARGETS[engine]()) as target:
         return Report(
@@ -75,7 +83,10 @@ def run_file(path: Path, engine: str = "reference") -> Report:
 
 
 def main(path: Path, engine: str) -> int:
-    """Run a file and print how it went. Gives the exit code: 0 all passed, 1 some failed, 2 nothing could be run."""
+    """Run a file and print how it went. Gives the exit code: 0 all passed, 1 some failed, 2 nothing could be run.
+
+    Raises `EngineMissingError`.
+    """
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that what was started is ended
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import httpx
 
+from onseju.matching.engines import EngineName
 from onseju.scenarios.target import CannotPlayError
 
 START_S = 60.0
@@ -47,14 +48,14 @@ _ADDRESS = re.compile(r"is open at (http://\S+)")
 class Server:
     """A running server and its host's key. Close it."""
 
-    def __init__(self, rules: Literal["krx", "plain"]) -> None:
+    def __init__(self, rules: Literal["krx", "plain"], engine: EngineName | None = None) -> None:
         self._stack = contextlib.ExitStack()
         self.seq = 0
         """The number of the last command that was answered: what a read waits for."""
         try:
             directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="onseju-scenarios-")))
             self._output = directory / "output.txt"
-            self._process = self._stack.enter_context(_running(directory, self._output, rules))
+            self._process = self._stack.enter_context(_running(directory, self._output, rules, engine))
             url = self._wait_for_address()
             self._http = self._stack.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=ANSWER_S))
             self.host_key = (directory / "data" / "admin.key").read_text("ascii").strip()
@@ -120,10 +121,12 @@ def code_of(answer: httpx.Response) -> str:
 
 
 @contextlib.contextmanager
-def _running(directory: Path, output: Path, rules: str) -> Iterator[subprocess.Popen[bytes]]:
+def _running(directory: Path, output: Path, rules: str, engine: EngineName | None) -> Iterator[subprocess.Popen[bytes]]:
     """`onseju up` while it lasts. Neither a settings file nor the environment's settings reach it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONSEJU_")}
     command = [sys.executable, "-m", "onseju.scenarios.child", "up", "--port", "0"]
+    if engine is not None:
+        environment["ONSEJU_ENGINE"] = engine
     process: subprocess.Popen[bytes] | None = None
     try:
         with output.open("wb") as file, _signals_put_off():

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.words import Rule, Security
+from onseju.matching.engines import EngineName
 from onseju.rules import packs
 from onseju.rules.instruments import tick_table
 from onseju.rules.ticks import PPM
@@ -50,9 +51,13 @@ class Order(msgspec.Struct):
 
 
 class ServerTarget:
-    """Real servers, real sockets. It sees only what any client of the API sees."""
+    """Real servers, real sockets. It sees only what any client of the API sees.
 
-    def __init__(self) -> None:
+    `engine` is what they run; None leaves that to them.
+    """
+
+    def __init__(self, engine: EngineName | None = None) -> None:
+        self._engine = engine
         self._servers: dict[str, Server] = {}
         self._unlimited: dict[str, list[Account]] = {}
         self._in_use: list[Account] = []
@@ -69,7 +74,7 @@ class ServerTarget:
         self._scenario = scenario
         rules: Literal["krx", "plain"] = "krx" if scenario.is_krx else "plain"
         if rules not in self._servers:
-            self._servers[rules] = Server(rules)
+            self._servers[rules] = Server(rules, self._engine)
         self._server = self._servers[rules]
         self._count += 1
         self._symbol = f"S{self._count}"

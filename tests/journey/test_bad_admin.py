@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.engines import EngineName
 from tests.journey.hostile import ALARMS, CALM, SYMBOL, Trader, base_price, order, refused
 from tests.serverprocess import ServerProcess
 
@@ -59,7 +60,7 @@ FIELDS = ["symbol", "board", "phase", "stage", "rule", "value", "trading_day", "
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def exchange(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("bad-admin"), env=CALM).start()
     yield process
     said = [line for line in process.output if any(alarm in line for alarm in ALARMS)]

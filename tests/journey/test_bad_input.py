@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect as connect_websocket
 
+from tests.engines import EngineName
 from tests.journey.hostile import (
     CALM,
     Trader,
@@ -45,7 +46,7 @@ NO_JSON = ["NaN", "Infinity", "01", "+1", "0x10", "1_0", "١", "1e", "-", "", "'
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def exchange(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("bad-input"), env=CALM).start()
     yield process
     assert process.stop() == 0

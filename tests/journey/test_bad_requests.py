@@ -10,12 +10,13 @@ from contextlib import closing
 import httpx
 import pytest
 
+from tests.engines import EngineName
 from tests.journey.hostile import CALM, Trader, base_price, connect, memory_mib, order, raw, refused, unharmed, written
 from tests.serverprocess import ServerProcess
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def exchange(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("bad-requests"), env=CALM).start()
     yield process
     assert process.stop() == 0

@@ -15,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
 
+from tests.engines import EngineName
 from tests.journey.hostile import CALM, SYMBOL, WAIT_S, Trader, base_price, connect, memory_mib, unharmed
 from tests.journey.streams import SseClient, WsClient
 from tests.serverprocess import ServerProcess
@@ -35,7 +36,7 @@ TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def exchange(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     bounds = {"ONSEJU_STREAM_STALL_S": str(STALL_S), "ONSEJU_RING_EVENTS": "5000", "ONSEJU_BUS_CAPACITY": "50000"}
     process = ServerProcess(tmp_path_factory.mktemp("bad-streams"), env=CALM | bounds).start()
     yield process

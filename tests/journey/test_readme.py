@@ -29,6 +29,11 @@ def blocks(readme: str) -> list[str]:
     return BLOCK.findall((ROOT / readme).read_text("utf-8"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tested_on() -> None:
+    """Once, on the engine that `make run` takes."""
+
+
 @pytest.fixture(scope="module")
 def made_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """`make run`, on a free port and an empty data folder: its address and its folder."""

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from onseju.rules.pack_file import parse
+from tests.engines import EngineName
 from tests.journey.rule_packs import EXAMPLES, write_example
 from tests.serverprocess import ServerProcess
 
@@ -52,7 +53,9 @@ def traded(client: httpx.Client, symbol: str) -> Row | None:
 
 
 @pytest.fixture(scope="module", params=sorted(EXAMPLES))
-def venue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def venue(
+    tested_on: EngineName, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     """A server under one of the packs, with bots."""
     folder = tmp_path_factory.mktemp(request.param)
     rules = write_example(request.param, folder)

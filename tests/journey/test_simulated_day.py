@@ -13,7 +13,6 @@ import httpx
 import pytest
 import uvicorn
 
-from onseju import app
 from onseju.app import Venue
 from onseju.bots.process import BotProcess
 from onseju.contract.events import (
@@ -30,8 +29,9 @@ from onseju.contract.words import Phase
 from onseju.exchange.applier import Applier
 from onseju.exchange.recovery import replayed
 from onseju.journal.segments import SegmentJournal
-from onseju.matching.reference import ReferenceEngine
+from onseju.matching import engines
 from onseju.settings import Settings
+from tests.engines import EngineName, make_engine, name_under_test
 
 PATIENCE_S = 240
 SEED = 5
@@ -51,7 +51,7 @@ class LivedDay(NamedTuple):
     """What was left of the day, and what the public was told at its end."""
 
     journal: Path
-    engine: ReferenceEngine
+    engine: Any
     last_seq: int
     trading_day: int
     told: dict[str, dict[str, Any]]
@@ -61,16 +61,17 @@ class LivedDay(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> LivedDay:
+def lived(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> LivedDay:
     return asyncio.run(live(tmp_path_factory.mktemp("day") / "data"))
 
 
 async def live(data_dir: Path) -> LivedDay:
     """Run the exchange and its bots, over real sockets, until the second trading day begins."""
-    engine = ReferenceEngine()
+    engine = make_engine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(app.ENGINES, "reference", lambda: engine)
-        venue = Venue(Settings(data_dir=data_dir, port=0, market_hours="fast", seed=SEED))
+        patch.setattr(engines, "make", lambda _name: engine)
+        engine_name = name_under_test()
+        venue = Venue(Settings(data_dir=data_dir, port=0, market_hours="fast", seed=SEED, engine=engine_name))
     over = asyncio.Event()
     days: list[int] = []
     told: dict[str, dict[str, Any]] = {}
@@ -142,7 +143,7 @@ def events(lived: LivedDay) -> list[Event]:
 
 def test_the_journal_replays_to_the_same_bytes_and_the_same_hash(lived: LivedDay) -> None:
     journal = SegmentJournal.open_for_reading(lived.journal)
-    again = ReferenceEngine()
+    again = make_engine()
     last_seq = 0
     try:
         for _, block, _ in replayed(journal, Applier(again)):  # raises where the event log says otherwise

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import EngineName
 from tests.serverprocess import ServerProcess
 
 
 @pytest.fixture(scope="module")
-def long_journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def long_journal(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose replay takes a while."""
     server = ServerProcess(tmp_path_factory.mktemp("long") / "data").start()
     key = server.account("alice", cash=10**12)

@@ -19,10 +19,10 @@ from onseju.contract.events import (
     decode_events,
 )
 from onseju.contract.words import Phase, Side
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules import packs
 from onseju.rules.instruments import list_commands
 from onseju.rules.packs import RulesName
+from tests.engines import make_engine
 
 DAY = 2026_11_23
 SECOND = 1_000_000
@@ -34,7 +34,7 @@ class Driver:
     """One engine, the bytes that went in and out, and the read side that its events make."""
 
     def __init__(self) -> None:
-        self.engine = ReferenceEngine()
+        self.engine = make_engine()
         self.seq = 0
         self.commands: list[bytes] = []
         self.payloads: list[bytes] = []

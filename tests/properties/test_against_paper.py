@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onseju.contract.words import OrderType, Phase, SelfTradePrevention
-from onseju.matching.reference import ReferenceEngine
+from tests.engines import EngineName, make_engine
 from tests.properties.paper import KRX_TYPES
 from tests.properties.paper_day import PaperDay, Plan
 
@@ -93,7 +93,7 @@ def played(plan: Plan, seed: int, steps: int = STEPS) -> PaperDay:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Counter[str]:
+def seen(tested_on: EngineName) -> Counter[str]:
     return Counter()
 
 
@@ -103,7 +103,7 @@ def test_engine_and_paper_agree_all_day(plan: Plan, seen: Counter[str]) -> None:
     for seed in SEEDS:
         day = played(plan, seed)
         seen.update(day.paper.seen)
-        again = ReferenceEngine()
+        again = make_engine()
         assert again.apply(b"".join(day.driver.commands)) == b"".join(day.driver.payloads)
         assert again.state_hash() == day.driver.engine.state_hash()
 

@@ -9,7 +9,7 @@ import pytest
 from onseju.contract.commands import CancelAll, DepositCash, DepositShares
 from onseju.contract.events import AuctionExtended, AuctionUncrossed, OrderTriggered, PhaseChanged, Trade
 from onseju.contract.words import OrderType, Phase
-from onseju.matching.reference import ReferenceEngine
+from tests.engines import make_engine
 from tests.properties.busy_day import BusyDay
 from tests.properties.driver import Driver
 from tests.properties.streams import ACCOUNTS
@@ -47,7 +47,7 @@ def test_the_state_holds_together_all_day(variant: int, seed: int) -> None:
     assert not state.orders
     assert not driver.levels
     assert all(account.reserved_cash == 0 for account in state.accounts.values())
-    again = ReferenceEngine()
+    again = make_engine()
     assert again.apply(b"".join(driver.commands)) == b"".join(driver.payloads)
     assert again.state_hash() == driver.engine.state_hash()
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from onseju.contract.commands import CancelAll, Command, SetRule
 from onseju.contract.events import OrderEvent, OrderFilled
 from onseju.contract.words import AccountKind, AuctionPricing, MarketRemainder, OrderStatus, Rule, SelfTradePrevention
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules.packs import RulesName
+from tests.engines import make_engine
 from tests.properties.driver import Driver
 from tests.properties.streams import ACCOUNTS, INSTRUMENTS, streams
 
@@ -117,11 +117,11 @@ def test_the_same_commands_give_the_same_bytes_and_hash(
     commands: list[Command] = data.draw(streams(variant[0]))
     for command in commands:
         driver.do(command)
-    at_once = ReferenceEngine()
+    at_once = make_engine()
     assert at_once.apply(b"".join(driver.commands)) == b"".join(driver.payloads)
     assert at_once.state_hash() == driver.engine.state_hash()
     cut = data.draw(st.integers(0, len(driver.commands)))
-    in_two = ReferenceEngine()
+    in_two = make_engine()
     pieces = in_two.apply(b"".join(driver.commands[:cut])) + in_two.apply(b"".join(driver.commands[cut:]))
     assert pieces == b"".join(driver.payloads)
     assert in_two.state_hash() == driver.engine.state_hash()

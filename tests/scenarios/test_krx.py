@@ -1,4 +1,4 @@
-"""Every scenario of the KRX rules, played on the reference engine."""
+"""Every scenario of the KRX rules, played on both engines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from onseju.scenarios.form import Scenario, read
 from onseju.scenarios.runner import TARGETS, run_scenario
+from tests.engines import EngineName
 
 OFFICIAL = read(Path(__file__).with_name("krx.json"))
 BY_RULE = read(Path(__file__).with_name("krx-rules.json"))
@@ -23,6 +24,6 @@ def test_none_is_missing() -> None:
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-def test_scenario(scenario: Scenario) -> None:
-    result = run_scenario(scenario, TARGETS["reference"]())
+def test_scenario(scenario: Scenario, engine: EngineName) -> None:
+    result = run_scenario(scenario, TARGETS[engine]())
     assert result.passed, "\n".join(result.differences)

@@ -8,6 +8,7 @@ import pytest
 
 from onseju.scenarios.form import Scenario, read
 from onseju.scenarios.runner import TARGETS, run_scenario
+from tests.engines import EngineName
 
 SCENARIOS = read(Path(__file__).with_name("more.json"))
 
@@ -18,6 +19,6 @@ def test_none_is_missing() -> None:
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-def test_scenario(scenario: Scenario) -> None:
-    result = run_scenario(scenario, TARGETS["reference"]())
+def test_scenario(scenario: Scenario, engine: EngineName) -> None:
+    result = run_scenario(scenario, TARGETS[engine]())
     assert result.passed, "\n".join(result.differences)

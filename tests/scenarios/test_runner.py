@@ -12,6 +12,7 @@ from msgspec.structs import fields
 from onseju.scenarios.form import Expectation, Market, Scenario, Step
 from onseju.scenarios.runner import TARGETS, main, run_file, run_scenario
 from onseju.scenarios.target import OPS, RULE_VALUES
+from tests.engines import name_under_test
 
 NEW = {"op": "new", "side": "buy", "type": "limit", "price": 100, "qty": 5}
 RESTING = {
@@ -26,7 +27,7 @@ def scenario(**changes: object) -> Scenario:
 
 
 def differences(**changes: object) -> list[str]:
-    return run_scenario(scenario(**changes), TARGETS["reference"]()).differences
+    return run_scenario(scenario(**changes), TARGETS[name_under_test()]()).differences
 
 
 def write(path: Path, *scenarios: object) -> Path:
@@ -36,7 +37,7 @@ def write(path: Path, *scenarios: object) -> Path:
 
 def test_one_line_each_a_diff_and_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = RESTING | {"name": "wrong", "expect": {"book": {"bids": [[100, 6]], "asks": []}}}
-    assert main(write(tmp_path / "some.json", RESTING, wrong), "reference") == 1
+    assert main(write(tmp_path / "some.json", RESTING, wrong), name_under_test()) == 1
     assert capsys.readouterr().out.splitlines() == [
         "pass  rests",
         "FAIL  wrong",
@@ -48,7 +49,7 @@ def test_one_line_each_a_diff_and_a_count(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_exit_code_0_when_all_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(write(tmp_path / "good.json", RESTING), "reference") == 0
+    assert main(write(tmp_path / "good.json", RESTING), name_under_test()) == 0
     assert capsys.readouterr().out.endswith("1 scenarios, 1 passed, 0 failed\n")
 
 
@@ -56,7 +57,7 @@ def test_exit_code_0_when_all_pass(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_file_of_another_form_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
-    assert main(path, "reference") == 2
+    assert main(path, name_under_test()) == 2
     assert str(path) in capsys.readouterr().out
 
 
@@ -74,7 +75,7 @@ def test_what_is_no_scenario_is_told_and_the_others_are_played(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object], told: str
 ) -> None:
     notes = {"source": "a", "rule": "b", "tier": "core", "confidence": "c", "note": "d"}
-    assert main(write(tmp_path / "some.json", RESTING | change, RESTING | notes), "reference") == 1
+    assert main(write(tmp_path / "some.json", RESTING | change, RESTING | notes), name_under_test()) == 1
     assert capsys.readouterr().out.splitlines() == [
         "FAIL  rests",
         f"      is no scenario: {told}",
@@ -82,12 +83,12 @@ def test_what_is_no_scenario_is_told_and_the_others_are_played(
         "2 scenarios, 1 passed, 1 failed",
     ]
     (tmp_path / "bare.json").write_bytes(b"[5]")
-    assert main(tmp_path / "bare.json", "reference") == 1
+    assert main(tmp_path / "bare.json", name_under_test()) == 1
     assert "FAIL  scenario 1" in capsys.readouterr().out
 
 
 def test_missing_file_and_unknown_engine_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(tmp_path / "nothing.json", "reference") == 2
+    assert main(tmp_path / "nothing.json", name_under_test()) == 2
     assert main(write(tmp_path / "good.json", RESTING), "abacus") == 2
     assert "no engine 'abacus'" in capsys.readouterr().out
 
@@ -281,7 +282,7 @@ def test_the_previous_price_is_set_without_a_trace() -> None:
 def test_the_page_about_scenarios_shows_one_that_passes() -> None:
     page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text("utf-8")
     (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    found = run_scenario(msgspec.json.decode(shown, type=Scenario), TARGETS["reference"]())
+    found = run_scenario(msgspec.json.decode(shown, type=Scenario), TARGETS[name_under_test()]())
     assert found.differences == []
     forms = (Scenario, Step, Market, Expectation)
     words = {*RULE_VALUES, *OPS, *(field.name for form in forms for field in fields(form))}

@@ -20,6 +20,7 @@ from onseju.scenarios.runner import run_scenario
 from onseju.scenarios.server import REFUSALS, _signals_put_off
 from onseju.scenarios.server_target import ServerTarget
 from onseju.scenarios.target import CannotPlayError
+from tests.engines import EngineName
 from tests.scenarios import test_krx, test_more, test_price_time
 
 WAIT_S = 30
@@ -27,8 +28,8 @@ NEW = {"op": "new", "side": "buy", "type": "limit", "price": 100, "qty": 5}
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[ServerTarget]:
-    with closing(ServerTarget()) as target:
+def target(tested_on: EngineName) -> Iterator[ServerTarget]:
+    with closing(ServerTarget(tested_on)) as target:
         yield target
 
 

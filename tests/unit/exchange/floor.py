@@ -25,11 +25,11 @@ from onseju.exchange.scheduler import Scheduler
 from onseju.exchange.timetable import Timetable
 from onseju.exchange.watch import PhaseWatch
 from onseju.journal.segments import SegmentJournal
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules.calendar import KST, korean_day, krx_calendar
 from onseju.rules.pack import ListedInstrument
 from onseju.rules.packs import PACKS
 from onseju.rules.sessions import SESSIONS, SessionsName
+from tests.engines import make_engine
 
 BASE = 100_000
 DAY = "2026-11-23"
@@ -72,7 +72,7 @@ class Floor:
         self.bus = InprocBus(10_000)
         self.watch = PhaseWatch()
         self.plans = DayPlans(SESSIONS[hours], krx_calendar(), seed) if hours else None
-        self.engine = ReferenceEngine()
+        self.engine = make_engine()
         self.exchange = Exchange(self.engine, journal, self.bus, venue=1, clock=self.clock)
         self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=seed)
         self.timetable = Timetable(

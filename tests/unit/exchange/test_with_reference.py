@@ -30,10 +30,10 @@ from onseju.exchange.exchange import Exchange
 from onseju.exchange.genesis import begin
 from onseju.exchange.replay import replay
 from onseju.journal.segments import SegmentJournal
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules import instruments, packs
 from tests.contract.bus_contract import run
 from tests.contract.samples import Collector
+from tests.engines import EngineName, make_engine
 
 ACCOUNTS = range(1, 6)
 DAY = 20261123
@@ -75,7 +75,7 @@ def orders(draw: random.Random, count: int, base: int, name: str) -> list[Reques
 
 def session(directory: Path, requests: list[Request]) -> tuple[list[EventBlock], int]:
     journal = SegmentJournal.open(directory, fsync=False, segment_bytes=100_000)
-    engine, bus, listener = ReferenceEngine(), InprocBus(10_000), Collector()
+    engine, bus, listener = make_engine(), InprocBus(10_000), Collector()
     bus.subscribe(listener)
     exchange = Exchange(engine, journal, bus, venue=1)
 
@@ -96,7 +96,7 @@ def session(directory: Path, requests: list[Request]) -> tuple[list[EventBlock],
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[EventBlock], int]:
+def venue(tested_on: EngineName, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[EventBlock], int]:
     """A venue after two sessions: its journal, all blocks, and its state's hash."""
     directory = tmp_path_factory.mktemp("venue")
     draw = random.Random(5)
@@ -138,7 +138,7 @@ def test_every_event_of_an_order_carries_its_clients_id(venue: tuple[Path, list[
 def test_a_replay_has_the_same_state_and_changes_nothing(venue: tuple[Path, list[EventBlock], int]) -> None:
     directory, blocks, state = venue
     out = io.StringIO()
-    assert replay(SegmentJournal.open_for_reading(directory), ReferenceEngine(), out) == 0
+    assert replay(SegmentJournal.open_for_reading(directory), make_engine(), out) == 0
     lines = out.getvalue().splitlines()
     assert json.loads(lines[-1]) == {"last_seq": len(blocks), "state_hash": f"{state:032x}"}
     assert len(lines) == sum(block.event_count for block in blocks) + 1
@@ -151,7 +151,7 @@ def test_a_lost_event_log_comes_back_byte_for_byte(venue: tuple[Path, list[Event
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes(path.read_bytes())
     journal = SegmentJournal.open(tmp_path, fsync=False)
-    Exchange(ReferenceEngine(), journal, InprocBus(10), venue=1).recover()
+    Exchange(make_engine(), journal, InprocBus(10), venue=1).recover()
     assert list(journal.read_events()) == blocks
     journal.verify()
     journal.close()

@@ -1,4 +1,4 @@
-"""Fixtures of the gateway's tests."""
+"""Fixtures of the gateway's tests, which run on both engines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import httpx
 import pytest
 
 from onseju.gateway import keys, users
+from tests.engines import EngineName
 from tests.unit.gateway.hosting import HOSTS
 from tests.unit.gateway.served import ADMIN_KEY, Served, Venue
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tested_on(engine: EngineName) -> EngineName:
+    return engine
 
 
 @pytest.fixture

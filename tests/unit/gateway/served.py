@@ -27,9 +27,9 @@ from onseju.gateway.operations import Operations
 from onseju.gateway.shell import build_app
 from onseju.identity.service import IdentityService
 from onseju.market.market import Market
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules import instruments, packs
 from onseju.settings import Settings
+from tests.engines import make_engine
 
 ADMIN_KEY = "ADMIN0123456789AB.thisisthebootstrapsecret0123456789"
 PASSWORD = "correct horse 말"
@@ -43,7 +43,7 @@ class Bus:
     journal_id = "test"
 
     def __init__(self) -> None:
-        self.engine = ReferenceEngine()
+        self.engine = make_engine()
         self.market = Market(self.journal_id)
         self.blocks: list[EventBlock] = []
         self.busy_after: int | None = None

@@ -237,7 +237,7 @@ def compare_with_engine(live: LiveMarket, draw: st.DataObject) -> None:
     assert isinstance(accepted, OrderAccepted), Reason(accepted.reason)
     open_qty = live.orders[accepted.order_id].leaves_qty
     if found.unit_cash and open_qty == found.qty:
-        assert account.reserved_cash - before == reservation(question, found.unit_cash, found.qty)
+        assert live.engine.account(5).reserved_cash - before == reservation(question, found.unit_cash, found.qty)
 
 
 def cost(amount: int, commission_ppm: int) -> int:

@@ -13,6 +13,7 @@ from onseju.contract.reasons import Reason
 from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, users
 from onseju.gateway.openapi import EXAMPLES, document
 from onseju.gateway.operations import Operation
+from tests.engines import EngineName
 from tests.unit.gateway.served import Served, Venue
 
 STAGES = (orders, accounts, markets, clock, users, keys, admin, admin_market, admin_rules)
@@ -20,7 +21,7 @@ TABLE: list[Operation] = [operation for stage in STAGES for operation in stage.o
 
 
 @pytest.fixture(scope="module")
-def openapi() -> dict[str, Any]:
+def openapi(tested_on: EngineName) -> dict[str, Any]:
     content: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document(TABLE)))
     return content
 

@@ -24,8 +24,8 @@ from onseju.contract.events import OrderAccepted, encode_event
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import MarketRemainder, OrderStatus, OrderType, Phase, Rule, Side, TimeInForce
 from onseju.market.queues import QueuePositions
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules import packs
+from tests.engines import make_engine
 from tests.unit.market.live import LiveMarket
 
 ACCOUNTS = (1, 2, 3)
@@ -33,7 +33,7 @@ ACCOUNTS = (1, 2, 3)
 
 class Market:
     def __init__(self) -> None:
-        self.engine = ReferenceEngine()
+        self.engine = make_engine()
         self.queues = QueuePositions()
         self.seq = 0
         for request in packs.commands("plain", 20261123):

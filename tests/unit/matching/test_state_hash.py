@@ -13,8 +13,10 @@ from onseju.contract.words import Phase, Rule
 from onseju.matching.accounts import Account, Position
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order
+from onseju.matching.snapshot import SnapshotError
 from onseju.matching.state import State
 from onseju.rules.ticks import PriceLimits
+from tests.engines import take_over
 from tests.properties.driver import DAY, Driver
 from tests.unit.matching.venue import BUYER, ONE, buy, sell, venue
 
@@ -65,6 +67,10 @@ def test_every_field_counts(part: str, name: str) -> None:
     before = driver.engine.state_hash()
     record = PARTS[part][1](driver.engine.state)
     setattr(record, name, another(getattr(record, name)))
+    try:
+        take_over(driver.engine)
+    except SnapshotError:
+        return  # the native engine does not begin in a state that contradicts itself
     assert driver.engine.state_hash() != before
 
 
@@ -81,6 +87,7 @@ def test_rules_bands_and_client_ids_count() -> None:
     ):
         driver = busy()
         change(driver.engine.state)
+        take_over(driver.engine)
         hashes.add(driver.engine.state_hash())
     assert len(hashes) == 8
 
@@ -117,6 +124,7 @@ def test_the_turns_of_a_pool_count() -> None:
         pool = driver.engine.state.instruments[0].book.pool
         assert pool is not None
         change(pool)
+        take_over(driver.engine)
         hashes.add(driver.engine.state_hash())
     assert len(hashes) == 4
 

@@ -26,10 +26,10 @@ from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.contract.words import OrderType, Side, TimeInForce
 from onseju.exchange.applier import Applier
 from onseju.matching.engine import SEMANTICS_VERSION
-from onseju.matching.reference import ReferenceEngine
 from onseju.projections import tables
 from onseju.projections.database import writer_engine
 from onseju.rules import instruments, packs
+from tests.engines import make_engine
 
 FIRST_TS = 1_795_391_990_000_000
 """2026-11-22T23:59:50Z: ten seconds before a minute, an hour and a UTC day end; in Korea it is 08:59:50."""
@@ -89,7 +89,7 @@ def _order(draw: random.Random, number: int) -> Request:
 
 def blocks_of(journal_records: Sequence[JournalRecord]) -> list[EventBlock]:
     """The event blocks of these commands."""
-    applier = Applier(ReferenceEngine())
+    applier = Applier(make_engine())
     return [applier.apply(record) for record in journal_records]
 
 

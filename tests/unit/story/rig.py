@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -19,13 +19,13 @@ from onseju.journal.port import Journal
 from onseju.market.market import Market
 from onseju.market.queues import QueuePositions
 from onseju.matching.orders import Order
-from onseju.matching.reference import ReferenceEngine
 from onseju.rules import packs
 from onseju.rules.packs import RulesName
 from onseju.story import landmarks, reading, stories, tale
 from onseju.story.moment import limits_of, moment_of
 from onseju.story.places import Place
 from onseju.story.stories import Asked, Stories, StoryView
+from tests.engines import make_engine
 from tests.properties.driver import DAY, SECOND
 
 ONE = 1
@@ -50,7 +50,7 @@ class Rig:
 
     rules: RulesName = "krx"
     base_price: int = 10_000
-    engine: ReferenceEngine = field(default_factory=ReferenceEngine)
+    engine: Any = field(default_factory=make_engine)
     log: Log = field(default_factory=Log)
     market: Market = field(default_factory=lambda: Market("test"))
     queues: QueuePositions = field(default_factory=QueuePositions)

@@ -1,0 +1,72 @@
+"""A snapshot at any point and the rest of the commands are the whole: on both engines, and across them."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from onseju.contract.commands import encode_command, sequence
+from onseju.matching.native import NativeEngine
+from onseju.matching.reference import ReferenceEngine
+from onseju.matching.snapshot import SnapshotError
+from tests.differential.wild import Wild
+from tests.properties.driver import SECOND
+from tests.properties.test_busy_days import busy
+from tests.properties.test_engine_properties import VARIANTS
+
+COMMANDS = 400
+
+
+@pytest.mark.parametrize("variant", range(len(VARIANTS)))
+def test_a_snapshot_and_the_rest_are_the_whole(variant: int) -> None:
+    random = Random(variant)
+    driver, day = busy(variant, 77 + variant)
+    reference, native = driver.engine, NativeEngine()
+    native.apply(b"".join(driver.commands))
+    base, tick = (98_500, 100) if VARIANTS[variant][0] == "krx" else (100, 1)
+    wild = Wild(random, base, tick)
+    seq = driver.seq
+    for _ in range(COMMANDS):
+        if random.random() < 0.1:
+            snapshot = reference.snapshot()
+            assert native.snapshot() == snapshot
+            hashed = reference.state_hash()
+            if random.random() < 0.5:
+                native = NativeEngine.restore(snapshot, keep_hash=random.random() < 0.5)
+            else:
+                twin = ReferenceEngine.restore(snapshot)
+                assert twin.snapshot() == snapshot
+                twin.check_invariants()
+                # the day looks at this engine's state to make up commands
+                reference = driver.engine = twin
+            assert reference.state_hash() == native.state_hash() == hashed
+            native.check_invariants()
+        state = reference.state
+        is_wild = random.random() < 0.2
+        command = (
+            wild.next_bytes(state.trading_day, state.last_order_id) if is_wild else encode_command(day.next_command())
+        )
+        seq += 1
+        sequenced = sequence(command, seq, seq * SECOND)
+        assert reference.apply(sequenced) == native.apply(sequenced)
+    assert reference.state_hash() == native.state_hash()
+
+
+@pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
+def test_damage_is_noticed(restore: object) -> None:
+    assert callable(restore)
+    driver, _ = busy(0, 1)
+    snapshot = driver.engine.snapshot()
+    restore(snapshot)
+    random = Random(1)
+    for _ in range(300):
+        damaged = bytearray(snapshot)
+        damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
+        with pytest.raises(SnapshotError):
+            restore(bytes(damaged))
+    for end in (0, 8, 39, 40, 100, len(snapshot) - 1):
+        with pytest.raises(SnapshotError):
+            restore(snapshot[:end])
+    with pytest.raises(SnapshotError):
+        restore(snapshot + b"\0")
