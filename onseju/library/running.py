@@ -1,0 +1,340 @@
+"""Runs a flow in batches: progress on a terminal, Ctrl-C heard between batches, results picked from the events by columns."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from onseju.contract.arrays import EVENTS, Records
+from onseju.contract.events import EVENT_BYTES, EventKind
+from onseju.library.flow import Flow
+from onseju.library.machine import Machine
+from onseju.library.tape import Curve, Tape
+
+Ints = npt.NDArray[np.int64]
+
+ANSWERS = np.dtype(
+    [
+        ("seq", "<i8"),
+        ("ts", "<i8"),
+        ("order_id", "<i8"),
+        ("status", "u1"),
+        ("reason", "<u2"),
+        ("leaves_qty", "<i8"),
+        ("filled_qty", "<i8"),
+        ("canceled_qty", "<i8"),
+        ("filled_amount", "<i8"),
+    ]
+)
+"""What each row came to, right after it: its order as it stood then. `status` is a `words.OrderStatus`, 0 where there is no
+order to tell of; `reason` a `reasons.Reason`, 0 = none."""
+
+ORDERS = np.dtype(
+    [
+        ("order_id", "<i8"),
+        ("row", "<i8"),
+        ("status", "u1"),
+        ("reason", "<u2"),
+        ("leaves_qty", "<i8"),
+        ("filled_qty", "<i8"),
+        ("canceled_qty", "<i8"),
+        ("filled_amount", "<i8"),
+    ]
+)
+"""Each new order at the end of the run."""
+
+_STATE = ("leaves_qty", "filled_qty", "canceled_qty", "filled_amount")
+_ORDER, _FILL = EVENTS[EventKind.ORDER_ACCEPTED], EVENTS[EventKind.ORDER_FILLED]
+_SHOW_AFTER = 0.5
+"""Seconds after which a run shows how far it is."""
+
+
+def books_dtype(levels: int) -> np.dtype[np.void]:
+    """A snapshot of one instrument's book after `row`: `levels` prices and open shares a side, best first, 0 = none."""
+    sides = [(f"{side}_{what}", "<i8", (levels,)) for side in ("bid", "ask") for what in ("price", "qty")]
+    return np.dtype([("row", "<i8"), ("seq", "<i8"), ("ts", "<i8"), ("instrument", "<u4"), *sides])
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C between two batches. `run` is what was done until then; the exchange can go on from row `run.rows`."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"interrupted after {run.rows:,} rows")
+        self.run = run
+
+
+class Run:
+    """What a run gave, as arrays.
+
+    `rows` is how many rows were run. `answers`: (rows,) of `ANSWERS`. `orders`: (new orders,) of `ORDERS`. `books`:
+    (points × symbols,) of `books_dtype`. `seconds` of real time.
+    """
+
+    def __init__(self, answers: Records | None, orders: Records | None, books: Records, tape: Tape) -> None:
+        self.rows = 0
+        self.seconds = 0.0
+        self._answers = answers
+        self._orders = orders
+        self._books = books
+        self._taken = 0
+        self._tape = tape
+
+    @property
+    def answers(self) -> Records:
+        """What each row came to, right after it. Raises `ValueError` where it was not kept."""
+        return _kept(self._answers, "answers")[: self.rows]
+
+    @property
+    def orders(self) -> Records:
+        """Each new order at the end of the run. Raises `ValueError` where it was not kept."""
+        found = _kept(self._orders, "orders")
+        return found[found["order_id"] > 0] if len(found) and not found["order_id"][-1] else found
+
+    @property
+    def books(self) -> Records:
+        """The books at the chosen points, by row and then by instrument."""
+        return self._books[: self._taken]
+
+    @property
+    def trades(self) -> Records:
+        """All trades: (n,) of `tape.TRADES`."""
+        return self._tape.trades
+
+    @property
+    def fills(self) -> Records:
+        """The fills of the accounts that the run followed: (n,) of `tape.FILLS`."""
+        return self._tape.fills
+
+    @property
+    def events(self) -> Records:
+        """All events, where they were kept: (n,) of `contract.arrays.EVENT`."""
+        return self._tape.events
+
+    def curve(self, account: str | int) -> Curve:
+        """An account over time; it must be one that the run followed (`accounts`)."""
+        return self._tape.curve(account)
+
+    def __repr__(self) -> str:
+        rate = self.rows / self.seconds if self.seconds else 0
+        return f"Run({self.rows:,} rows, {len(self.trades):,} trades, {self.seconds:.2f} s, {rate:,.0f} rows/s)"
+
+
+class Runner:
+    """One run of a flow on a machine."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        flow: Flow,
+        tape: Tape,
+        *,
+        keep: frozenset[str],
+        points: Ints,
+        instruments: Sequence[int],
+        levels: int,
+    ) -> None:
+        self._machine = machine
+        self._flow = flow
+        self._points = points
+        self._instruments = instruments
+        self._tape = tape
+        new = int(np.count_nonzero(flow.commands["kind"] == 1)) if "orders" in keep else 0
+        answers = np.zeros(len(flow), ANSWERS) if "answers" in keep else None
+        orders = np.zeros(new, ORDERS) if "orders" in keep else None
+        self._first_id = machine.next_order_id
+        self._entered = 0
+        self._latest: Ints = np.zeros(new, np.int64)
+        self.run = Run(answers, orders, np.zeros(len(points) * len(instruments), books_dtype(levels)), tape)
+        self._levels = levels
+
+    def go(self, *, batch: int, progress: bool | None) -> Run:
+        """Run all. Raises `Interrupted`."""
+        began = time.perf_counter()
+        cuts = np.union1d(np.append(np.arange(0, len(self._flow), batch), len(self._flow)), self._points + 1)
+        self._machine.tapes.add(self._tape)
+        try:
+            with _heard() as stop, _shown(len(self._flow), progress) as show:
+                for start, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+                    self._batch(start, end)
+                    self.run.seconds = time.perf_counter() - began
+                    show(end)
+                    if stop:
+                        raise Interrupted(self.run)
+        finally:
+            self._machine.tapes.discard(self._tape)
+        return self.run
+
+    def _batch(self, start: int, end: int) -> None:
+        machine, flow = self._machine, self._flow[start:end]
+        commands = flow.commands.copy()
+        machine.number(commands)
+        ids = machine.place(commands, flow.whole, flow.start)
+        events = machine.many(commands)
+        self._answer(start, commands, ids, events)
+        self.run.rows = end
+        if self._taken_point(end - 1):
+            self._take_books(end - 1)
+
+    # Results from events
+
+    def _answer(self, start: int, commands: Records, ids: Ints, events: Records) -> None:
+        answers, orders = self.run._answers, self.run._orders
+        if (answers is None and orders is None) or not len(commands):
+            return
+        kinds = np.ascontiguousarray(events["kind"])
+        about = np.flatnonzero(kinds <= EventKind.ORDER_FILLED)
+        order_ids = events.view(_ORDER)["order_id"][about]
+        rows = (events["seq"] - commands["seq"][0]).astype(np.int64)
+        if answers is not None:
+            self._write_answers(
+                answers[start : start + len(commands)], commands, ids, events, kinds, about, order_ids, rows
+            )
+        if orders is not None:
+            self._write_orders(orders, start, commands, events, kinds, about, order_ids)
+
+    def _write_answers(
+        self,
+        answers: Records,
+        commands: Records,
+        ids: Ints,
+        events: Records,
+        kinds: npt.NDArray[np.uint8],
+        about: Ints,
+        order_ids: Ints,
+        rows: Ints,
+    ) -> None:
+        answers["seq"], answers["ts"], answers["order_id"] = commands["seq"], commands["ts"], ids
+        last = np.full(len(commands), -1, np.int64)
+        own = ids[rows[about]] == order_ids
+        last[rows[about[own]]] = about[own]  # of several the last one stays
+        refused = np.flatnonzero(kinds == EventKind.REQUEST_REJECTED)
+        last[rows[refused]] = refused
+        found = np.flatnonzero(last >= 0)
+        _write_state(answers, found, events, kinds, last[found])
+
+    def _write_orders(
+        self,
+        orders: Records,
+        start: int,
+        commands: Records,
+        events: Records,
+        kinds: npt.NDArray[np.uint8],
+        about: Ints,
+        order_ids: Ints,
+    ) -> None:
+        new = np.flatnonzero(commands["kind"] == 1)
+        mine = slice(self._entered, self._entered + len(new))
+        orders["order_id"][mine] = np.arange(self._first_id + mine.start, self._first_id + mine.stop)
+        orders["row"][mine] = start + new
+        self._entered = mine.stop
+        place = order_ids - self._first_id
+        inside = place >= 0
+        place, about = place[inside], about[inside]
+        self._latest[place] = about
+        newest = self._latest[place] == about
+        _write_state(orders, place[newest], events, kinds, about[newest])
+
+    # Books
+
+    def _taken_point(self, row: int) -> bool:
+        place = int(np.searchsorted(self._points, row))
+        return place < len(self._points) and int(self._points[place]) == row
+
+    def _take_books(self, row: int) -> None:
+        run = self.run
+        for instrument in self._instruments:
+            taken = run._books[run._taken]
+            taken["row"], taken["seq"], taken["ts"] = row, self._machine.seq, self._machine.now
+            taken["instrument"] = instrument
+            for side, levels in zip(("bid", "ask"), self._machine.engine.book(instrument), strict=True):
+                for place, (price, qty, _) in enumerate(levels[: self._levels]):
+                    taken[f"{side}_price"][place], taken[f"{side}_qty"][place] = price, qty
+            run._taken += 1
+
+
+def _write_state(into: Records, where: Ints, events: Records, kinds: npt.NDArray[np.uint8], rows: Ints) -> None:
+    """Write the state of orders as `rows` of the events tell it to places of `into`. Fills have it in other places."""
+    filled = kinds[rows] == EventKind.ORDER_FILLED
+    about = kinds[rows] <= EventKind.ORDER_FILLED
+    into["reason"][where] = events["reason"][rows]
+    as_bytes = events.view(np.uint8).reshape(-1, EVENT_BYTES)
+    status = np.where(filled, as_bytes[rows, _offset(_FILL, "status")], as_bytes[rows, _offset(_ORDER, "status")])
+    into["status"][where] = np.where(about, status, 0)
+    words = events.view(np.int64).reshape(-1, EVENT_BYTES // 8)
+    for name in _STATE:
+        at = np.where(filled, _offset(_FILL, name) // 8, _offset(_ORDER, name) // 8)
+        into[name][where] = np.where(about, words[rows, at], 0)
+
+
+def _offset(form: np.dtype[np.void], name: str) -> int:
+    fields: Any = form.fields
+    return int(fields[name][1])
+
+
+def _kept(found: Records | None, name: str) -> Records:
+    if found is None:
+        raise ValueError(f"{name} were not kept: run(..., keep=({name!r}, …))")
+    return found
+
+
+@contextmanager
+def _heard() -> Iterator[list[int]]:
+    """Ctrl-C fills the list instead of breaking in at any place; the second one breaks in. Only the main thread hears it."""
+    asked: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield asked
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if asked:
+            before(number, frame)
+        asked.append(number)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:  # after the last look at it
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _shown(total: int, progress: bool | None) -> Iterator[Any]:
+    """Shows how many rows are done, on a terminal or in a notebook, once a run lasts; `progress` says so at once or never."""
+    console = Console(stderr=not _in_notebook())
+    wanted = (console.is_terminal or console.is_jupyter) if progress is None else progress
+    if not wanted:
+        yield lambda done: None
+        return
+    bar = Progress(
+        TextColumn("orders"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    task = bar.add_task("orders", total=total)
+    began = time.monotonic()
+
+    def show(done: int) -> None:
+        if not bar.live.is_started and (progress or time.monotonic() - began > _SHOW_AFTER):
+            bar.start()
+        bar.update(task, completed=done)
+
+    try:
+        yield show
+    finally:
+        bar.stop()
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
