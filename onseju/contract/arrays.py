@@ -30,28 +30,36 @@ COMMAND_HEAD_BYTES = 64
 EVENT_HEAD_BYTES = 32
 
 
-def dtype_of(layout: Layout, *, head: int | None = None) -> np.dtype[np.void]:
-    """The structured dtype of a record, little-endian, as wide as the record; with `head` only the fields of its first
-    so many bytes."""
+def dtype_of(layout: Layout) -> np.dtype[np.void]:
+    """The structured dtype of a record, little-endian. Every byte has a name, so that a copy loses none: those that the
+    record leaves at zero are `unused`, `unused_2`."""
     names: list[str] = []
     formats: list[str] = []
-    offsets: list[int] = []
-    offset = 0
     fields = iter(layout.fields)
+    unused = 0
     for count, code in _TOKEN.findall(layout.packer.format):
         width = int(count or 1)
         if code == "x":
-            offset += width
+            unused += 1
+            names.append("unused" if unused == 1 else f"unused_{unused}")
+            formats.append(f"V{width}")
             continue
         name = next(fields)
         letter = "S" if name in _TEXTS else "V"
-        form = f"{letter}{width}" if code == "s" else _FORMATS[code]
-        if head is None or offset < head:
+        names.append(name)
+        formats.append(f"{letter}{width}" if code == "s" else _FORMATS[code])
+    return np.dtype({"names": names, "formats": formats})
+
+
+def _head_of(layout: Layout, head: int) -> np.dtype[np.void]:
+    """The fields of a record's first `head` bytes; the rest is one field, `body`."""
+    names: list[str] = []
+    formats: list[object] = []
+    for name, (form, offset, *_) in (dtype_of(layout).fields or {}).items():
+        if offset < head:
             names.append(name)
             formats.append(form)
-            offsets.append(offset)
-        offset += width if code == "s" else np.dtype(form).itemsize
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": layout.packer.size})
+    return np.dtype({"names": [*names, "body"], "formats": [*formats, f"V{layout.packer.size - head}"]})
 
 
 COMMANDS: dict[int, np.dtype[np.void]] = {kind: dtype_of(layout) for kind, layout in commands.LAYOUTS.items()}
@@ -60,11 +68,11 @@ COMMANDS: dict[int, np.dtype[np.void]] = {kind: dtype_of(layout) for kind, layou
 EVENTS: dict[int, np.dtype[np.void]] = {kind: dtype_of(layout) for kind, layout in events.LAYOUTS.items()}
 """By `EventKind`: 128 bytes each."""
 
-COMMAND: np.dtype[np.void] = dtype_of(commands.LAYOUTS[CommandKind.NEW_ORDER], head=COMMAND_HEAD_BYTES)
-"""What all commands share: seq, ts, kind, version, flags, account, instrument, actor, client_id, body_hash."""
+COMMAND: np.dtype[np.void] = _head_of(commands.LAYOUTS[CommandKind.NEW_ORDER], COMMAND_HEAD_BYTES)
+"""What all commands share: seq, ts, kind, version, flags, account, instrument, actor, client_id, body_hash; `body` is the rest."""
 
-EVENT: np.dtype[np.void] = dtype_of(events.LAYOUTS[EventKind.TRADE], head=EVENT_HEAD_BYTES)
-"""What all events share: seq, ts, idx, account, instrument, kind, version, reason."""
+EVENT: np.dtype[np.void] = _head_of(events.LAYOUTS[EventKind.TRADE], EVENT_HEAD_BYTES)
+"""What all events share: seq, ts, idx, account, instrument, kind, version, reason; `body` is the rest."""
 
 
 def new_commands(count: int, kind: CommandKind) -> Records:

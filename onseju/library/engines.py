@@ -16,7 +16,7 @@ from onseju.matching.reference import ReferenceEngine
 
 EngineName = Literal["native", "reference"]
 
-BATCHES: dict[EngineName, int] = {"native": 8_192, "reference": 1_024}
+BATCHES: dict[EngineName, int] = {"native": 4_096, "reference": 1_024}
 """Commands a batch: few enough that a batch's events stay in the cache, and that Ctrl-C is heard at once."""
 
 _EVENTS_A_COMMAND = 8

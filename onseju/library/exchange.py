@@ -379,7 +379,7 @@ class Exchange(Venue):
 
     def _whose(self, order: OrderResult | int, account: str | int | None) -> tuple[int, int]:
         if isinstance(order, OrderResult):
-            return order.order_id, order.account
+            return order.order_id, order.account if account is None else self.account_number(account)
         if account is None:
             raise TypeError("with an order's id say whose it is: account=…")
         return order, self.account_number(account)

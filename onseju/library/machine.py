@@ -18,6 +18,7 @@ from onseju.library.flow import Whole
 from onseju.library.tape import Tape
 
 Ints = npt.NDArray[np.int64]
+Kinds = npt.NDArray[np.uint8]
 
 _ID_AT = 32
 """Where the order's id stands in an event about an order."""
@@ -131,11 +132,12 @@ class Machine:
             view["occurrence"][phases] = [self.next_occurrence(int(phase)) for phase in view["phase"][phases]]
         return ids
 
-    def many(self, commands: Records) -> Records:
-        """Apply numbered commands and give their events; the array holds until the next call."""
+    def many(self, commands: Records) -> tuple[Records, Kinds]:
+        """Apply numbered commands and give their events, and the events' kinds; the arrays hold until the next call."""
         events = self._pipe.apply(commands)
-        self._note(commands, events, np.ascontiguousarray(events["kind"]))
-        return events
+        kinds = np.ascontiguousarray(events["kind"])
+        self._note(commands, events, kinds)
+        return events, kinds
 
     def many_bytes(self, commands: Records) -> bytes:
         """The same, with the events in bytes of their own."""
@@ -144,7 +146,7 @@ class Machine:
         self._note(commands, events, np.ascontiguousarray(events["kind"]))
         return payload
 
-    def _note(self, commands: Records, events: Records, kinds: npt.NDArray[np.uint8]) -> None:
+    def _note(self, commands: Records, events: Records, kinds: Kinds) -> None:
         if not len(commands):
             return
         self.seq = int(commands["seq"][-1])
@@ -162,4 +164,4 @@ class Machine:
             newest = events[entered[-1:]].view(EVENTS[EventKind.ORDER_ACCEPTED])
             self.next_order_id = int(newest["order_id"][0]) + 1
         for tape in self.tapes:
-            tape.take(events)
+            tape.take(events, kinds)

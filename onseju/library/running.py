@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from onseju.contract.arrays import EVENTS, Records
+from onseju.contract.commands import CommandKind
 from onseju.contract.events import EVENT_BYTES, EventKind
 from onseju.library.flow import Flow
-from onseju.library.machine import Machine
+from onseju.library.machine import Kinds, Machine
 from onseju.library.tape import Curve, Tape
 
 Ints = npt.NDArray[np.int64]
@@ -149,7 +150,7 @@ class Runner:
         self._points = points
         self._instruments = instruments
         self._tape = tape
-        new = int(np.count_nonzero(flow.commands["kind"] == 1)) if "orders" in keep else 0
+        new = int(np.count_nonzero(flow.commands["kind"] == CommandKind.NEW_ORDER)) if "orders" in keep else 0
         answers = np.zeros(len(flow), ANSWERS) if "answers" in keep else None
         orders = np.zeros(new, ORDERS) if "orders" in keep else None
         self._first_id = machine.next_order_id
@@ -180,70 +181,52 @@ class Runner:
         commands = flow.commands.copy()
         machine.number(commands)
         ids = machine.place(commands, flow.whole, flow.start)
-        events = machine.many(commands)
-        self._answer(start, commands, ids, events)
+        events, kinds = machine.many(commands)
+        self._answer(start, commands, ids, events, kinds)
         self.run.rows = end
         if self._taken_point(end - 1):
             self._take_books(end - 1)
 
     # Results from events
 
-    def _answer(self, start: int, commands: Records, ids: Ints, events: Records) -> None:
+    def _answer(self, start: int, commands: Records, ids: Ints, events: Records, kinds: Kinds) -> None:
         answers, orders = self.run._answers, self.run._orders
-        if (answers is None and orders is None) or not len(commands):
+        if answers is None and orders is None:
             return
-        kinds = np.ascontiguousarray(events["kind"])
         about = np.flatnonzero(kinds <= EventKind.ORDER_FILLED)
-        order_ids = events.view(_ORDER)["order_id"][about]
-        rows = (events["seq"] - commands["seq"][0]).astype(np.int64)
+        told = _Told(_words(events)[about], kinds[about])
         if answers is not None:
-            self._write_answers(
-                answers[start : start + len(commands)], commands, ids, events, kinds, about, order_ids, rows
-            )
+            mine = answers[start : start + len(commands)]
+            mine["seq"], mine["ts"], mine["order_id"] = commands["seq"], commands["ts"], ids
+            self._write_answers(mine, ids, told)
+            refused = events[kinds == EventKind.REQUEST_REJECTED]
+            rows = refused["seq"].astype(np.int64) - int(commands["seq"][0])
+            mine["reason"][rows] = refused["reason"]
         if orders is not None:
-            self._write_orders(orders, start, commands, events, kinds, about, order_ids)
+            self._write_orders(orders, start, commands, told)
 
-    def _write_answers(
-        self,
-        answers: Records,
-        commands: Records,
-        ids: Ints,
-        events: Records,
-        kinds: npt.NDArray[np.uint8],
-        about: Ints,
-        order_ids: Ints,
-        rows: Ints,
-    ) -> None:
-        answers["seq"], answers["ts"], answers["order_id"] = commands["seq"], commands["ts"], ids
-        last = np.full(len(commands), -1, np.int64)
-        own = ids[rows[about]] == order_ids
-        last[rows[about[own]]] = about[own]  # of several the last one stays
-        refused = np.flatnonzero(kinds == EventKind.REQUEST_REJECTED)
-        last[rows[refused]] = refused
+    def _write_answers(self, answers: Records, ids: Ints, told: _Told) -> None:
+        """Each row's own order as the last event of the row tells it."""
+        rows = told.words[:, 0] - int(answers["seq"][0])
+        own = np.flatnonzero(ids[rows] == told.order_ids)
+        last = np.full(len(ids), -1, np.int64)
+        last[rows[own]] = own  # of several the last one stays
         found = np.flatnonzero(last >= 0)
-        _write_state(answers, found, events, kinds, last[found])
+        told.write(answers, found, last[found])
 
-    def _write_orders(
-        self,
-        orders: Records,
-        start: int,
-        commands: Records,
-        events: Records,
-        kinds: npt.NDArray[np.uint8],
-        about: Ints,
-        order_ids: Ints,
-    ) -> None:
-        new = np.flatnonzero(commands["kind"] == 1)
+    def _write_orders(self, orders: Records, start: int, commands: Records, told: _Told) -> None:
+        """The orders that this run entered as the batch's last event about each tells it."""
+        new = np.flatnonzero(commands["kind"] == CommandKind.NEW_ORDER)
         mine = slice(self._entered, self._entered + len(new))
         orders["order_id"][mine] = np.arange(self._first_id + mine.start, self._first_id + mine.stop)
         orders["row"][mine] = start + new
         self._entered = mine.stop
-        place = order_ids - self._first_id
-        inside = place >= 0
-        place, about = place[inside], about[inside]
-        self._latest[place] = about
-        newest = self._latest[place] == about
-        _write_state(orders, place[newest], events, kinds, about[newest])
+        place = told.order_ids - self._first_id
+        inside = np.flatnonzero(place >= 0)
+        place = place[inside]
+        self._latest[place] = inside
+        newest = self._latest[place] == inside
+        told.write(orders, place[newest], inside[newest])
 
     # Books
 
@@ -263,18 +246,30 @@ class Runner:
             run._taken += 1
 
 
-def _write_state(into: Records, where: Ints, events: Records, kinds: npt.NDArray[np.uint8], rows: Ints) -> None:
-    """Write the state of orders as `rows` of the events tell it to places of `into`. Fills have it in other places."""
-    filled = kinds[rows] == EventKind.ORDER_FILLED
-    about = kinds[rows] <= EventKind.ORDER_FILLED
-    into["reason"][where] = events["reason"][rows]
-    as_bytes = events.view(np.uint8).reshape(-1, EVENT_BYTES)
-    status = np.where(filled, as_bytes[rows, _offset(_FILL, "status")], as_bytes[rows, _offset(_ORDER, "status")])
-    into["status"][where] = np.where(about, status, 0)
-    words = events.view(np.int64).reshape(-1, EVENT_BYTES // 8)
-    for name in _STATE:
-        at = np.where(filled, _offset(_FILL, name) // 8, _offset(_ORDER, name) // 8)
-        into[name][where] = np.where(about, words[rows, at], 0)
+class _Told:
+    """The events of a batch that tell of an order: (n, 16) words of 8 bytes. Fills have its state in other places."""
+
+    def __init__(self, words: Ints, kinds: Kinds) -> None:
+        self.words = words
+        self.order_ids: Ints = np.ascontiguousarray(words[:, _offset(_ORDER, "order_id") // 8])
+        self._is_fill = kinds == EventKind.ORDER_FILLED
+
+    def write(self, into: Records, where: Ints, chosen: Ints) -> None:
+        """Write the states that the chosen events tell to places of `into`."""
+        words, is_fill = self.words[chosen], self._is_fill[chosen]
+        for name in _STATE:
+            into[name][where] = np.where(
+                is_fill, words[:, _offset(_FILL, name) // 8], words[:, _offset(_ORDER, name) // 8]
+            )
+        as_bytes = words.view(np.uint8)
+        into["status"][where] = np.where(
+            is_fill, as_bytes[:, _offset(_FILL, "status")], as_bytes[:, _offset(_ORDER, "status")]
+        )
+        into["reason"][where] = words.view(np.uint16)[:, _offset(_ORDER, "reason") // 2]
+
+
+def _words(events: Records) -> Ints:
+    return events.view(np.int64).reshape(-1, EVENT_BYTES // 8)
 
 
 def _offset(form: np.dtype[np.void], name: str) -> int:

@@ -106,12 +106,10 @@ def _to_arrow(name: str, values: npt.NDArray[Any], arrow: Any) -> Any:
 def _from_arrow(name: str, series: Any, arrow: Any) -> Column:
     types, kind = arrow.types, series.type
     missing = np.asarray(series.is_null()) if series.null_count else None
-    if types.is_dictionary(kind) or types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        coded = series.cast(arrow.large_string()).dictionary_encode()
-        if isinstance(coded, arrow.ChunkedArray):
-            coded = coded.combine_chunks()
-        codes = np.asarray(coded.indices.fill_null(0)).astype(np.int64)
-        return Column(name, codes, coded.dictionary.to_pylist() or [""], missing)
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        series = series.cast(arrow.large_string()).dictionary_encode()
+    if types.is_dictionary(series.type):
+        return _from_codes(name, series.chunks if isinstance(series, arrow.ChunkedArray) else [series], missing)
     if types.is_null(kind):
         return Column(name, np.zeros(len(series), np.int64), None, np.ones(len(series), np.bool_))
     if types.is_timestamp(kind):
@@ -122,6 +120,16 @@ def _from_arrow(name: str, series: Any, arrow: Any) -> Column:
         series = series.fill_null(0)
     found = _from_numbers(name, np.asarray(series))
     return found if missing is None else found._replace(missing=_either(found.missing, missing))
+
+
+def _from_codes(name: str, chunks: list[Any], missing: Mask | None) -> Column:
+    """A column of words: each chunk has codes into words of its own."""
+    words: list[str] = []
+    codes = [np.empty(0, np.int64)]
+    for chunk in chunks:
+        codes.append(np.asarray(chunk.indices.fill_null(0)).astype(np.int64) + len(words))
+        words += chunk.dictionary.to_pylist() or [""]
+    return Column(name, np.concatenate(codes), words, missing)
 
 
 def _from_numbers(name: str, values: npt.NDArray[Any]) -> Column:
@@ -138,7 +146,7 @@ def _from_numbers(name: str, values: npt.NDArray[Any]) -> Column:
             missing = np.isnat(values)
             ts = values.astype("datetime64[us]").astype(np.int64)
             return Column(name, ts, None, missing if missing.any() else None)
-    raise TableError(name, None, f"dtype {values.dtype} is neither text nor numbers")
+    raise TableError(name, None, f"{values.dtype} is neither text nor numbers")
 
 
 def _either(one: Mask | None, other: Mask) -> Mask:

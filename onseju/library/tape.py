@@ -113,10 +113,10 @@ class Tape:
         self._is_mine = np.zeros(widest + 2, np.bool_)  # the last place stands for all numbers above
         self._is_mine[list(self._openings)] = True
 
-    def take(self, events: Records) -> None:
-        """Keep what is wanted of some events."""
+    def take(self, events: Records, kinds: npt.NDArray[np.uint8]) -> None:
+        """Keep what is wanted of some events, whose kinds stand in an array of their own too."""
         self._flush()
-        self._take(events)
+        self._take(events, kinds)
 
     def take_bytes(self, payload: bytes) -> None:
         """The same for the events of one call; they are read later."""
@@ -171,23 +171,20 @@ class Tape:
         if self._waiting:
             payload = b"".join(self._waiting)
             self._waiting.clear()
-            self._take(view_events(payload))
+            events = view_events(payload)
+            self._take(events, np.ascontiguousarray(events["kind"]))
 
-    def _take(self, events: Records) -> None:
-        kinds = events["kind"]
+    def _take(self, events: Records, kinds: npt.NDArray[np.uint8]) -> None:
         if self._keeps_events:
             self._parts["events"].append(events.copy())
         if self._keeps_trades or self._openings:
             self._keep("trades", TRADES, events, kinds == EventKind.TRADE, EventKind.TRADE)
         if not self._openings:
             return
-        mine = self._is_mine[np.minimum(events["account"], len(self._is_mine) - 1)]
-        self._keep("fills", FILLS, events, mine & (kinds == EventKind.ORDER_FILLED), EventKind.ORDER_FILLED)
-        self._keep(
-            "balances", _BALANCES, events, mine & (kinds == EventKind.BALANCE_CHANGED), EventKind.BALANCE_CHANGED
-        )
-        changed = mine & (kinds == EventKind.POSITION_CHANGED)
-        self._keep("positions", _POSITIONS, events, changed, EventKind.POSITION_CHANGED)
+        accounts = np.ascontiguousarray(events["account"])
+        mine = self._is_mine[np.minimum(accounts, len(self._is_mine) - 1)]
+        for name, form, kind in _OF_ACCOUNTS:
+            self._keep(name, form, events, mine & (kinds == kind), kind)
 
     def _keep(
         self, name: str, form: np.dtype[np.void], events: Records, chosen: npt.NDArray[np.bool_], kind: EventKind
@@ -216,6 +213,11 @@ class Tape:
         return seq, times[first]
 
 
+_OF_ACCOUNTS = (
+    ("fills", FILLS, EventKind.ORDER_FILLED),
+    ("balances", _BALANCES, EventKind.BALANCE_CHANGED),
+    ("positions", _POSITIONS, EventKind.POSITION_CHANGED),
+)
 _FOLLOWED = (("balances", _BALANCES), ("positions", _POSITIONS))
 
 
