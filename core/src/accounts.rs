@@ -3,8 +3,11 @@
 use crate::hashing::NumberMap;
 use crate::money::{MAX_AMOUNT, mul_div};
 use crate::orders::OWN;
-use crate::slab::Fifo;
+use crate::slab::{Fifo, NONE};
 use crate::words::AccountKind;
+
+/// Numbers up to this are low in any case.
+const LOW_MOST: u32 = 65_536;
 
 /// An account's shares of one instrument. Cost and profit are statistics: they stop at ±`MAX_AMOUNT` and decide nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,13 +85,18 @@ pub(crate) struct Account {
     pub orders: Fifo<OWN>,
     /// Whether the command at work has noted what its balance was before.
     pub is_noted: bool,
+    /// The instrument that it came to last, and the place of its position there: most come to the same again.
+    pub latest: Option<(u32, u32)>,
 }
 
 /// All accounts and their positions.
+///
+/// The places of low numbers are in a vector, for as a rule accounts are numbered one after the other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounts {
     pub list: Vec<Account>,
-    places: NumberMap<u32, u32>,
+    low_places: Vec<u32>,
+    high_places: NumberMap<u32, u32>,
     pub positions: Vec<Position>,
     position_places: NumberMap<u64, u32>,
 }
@@ -97,7 +105,10 @@ impl Accounts {
     /// The place of the account with this number.
     #[inline]
     pub fn find(&self, number: u32) -> Option<u32> {
-        self.places.get(&number).copied()
+        match self.low_places.get(number as usize) {
+            Some(place) => (*place != NONE).then_some(*place),
+            None => self.high_places.get(&number).copied(),
+        }
     }
 
     /// The account at a place.
@@ -115,7 +126,29 @@ impl Accounts {
     /// Open an account.
     pub fn insert(&mut self, account: Account) -> u32 {
         let place = self.list.len() as u32;
-        self.places.insert(account.number, place);
+        let number = account.number;
+        if number <= LOW_MOST.max(place.saturating_mul(4)) {
+            let needed = number as usize + 1;
+            if needed > self.low_places.len() {
+                self.low_places.resize(needed.max(self.low_places.len() * 2), NONE);
+                let (low, places) = (self.low_places.len(), &mut self.low_places);
+                self.high_places.retain(|number, place| {
+                    let is_high = *number as usize >= low;
+                    if !is_high {
+                        places[*number as usize] = *place;
+                    }
+                    is_high
+                });
+            }
+            self.low_places[number as usize] = place;
+        } else {
+            match self.low_places.get_mut(number as usize) {
+                Some(low) => *low = place,
+                None => {
+                    self.high_places.insert(number, place);
+                }
+            }
+        }
         self.list.push(account);
         place
     }
@@ -123,14 +156,29 @@ impl Accounts {
     /// The place of an account's position in an instrument.
     #[inline]
     pub fn find_position(&self, account: u32, instrument: u32) -> Option<u32> {
+        match self.at(account).latest {
+            Some((latest, place)) if latest == instrument => Some(place),
+            _ => self.look_up_position(account, instrument),
+        }
+    }
+
+    fn look_up_position(&self, account: u32, instrument: u32) -> Option<u32> {
         self.position_places.get(&key(account, instrument)).copied()
     }
 
     /// The same, made where there is none; and whether it was made. The position's account is the one at a place.
     #[inline]
     pub fn make_position(&mut self, account: u32, instrument: u32) -> (u32, bool) {
+        match self.at(account).latest {
+            Some((latest, place)) if latest == instrument => (place, false),
+            _ => self.make_other_position(account, instrument),
+        }
+    }
+
+    fn make_other_position(&mut self, account: u32, instrument: u32) -> (u32, bool) {
         let next = self.positions.len() as u32;
         let place = *self.position_places.entry(key(account, instrument)).or_insert(next);
+        self.at_mut(account).latest = Some((instrument, place));
         if place == next {
             let account = self.list[account as usize].number;
             self.positions.push(Position { account, instrument, shares: Shares::default(), is_noted: false });

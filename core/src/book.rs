@@ -38,7 +38,7 @@ impl BookSide {
         }
     }
 
-    /// Rest an order, or put a stop order to sleep.
+    /// Rest an order, or put a stop order to sleep. The level of an order with a price of its own was made.
     #[inline]
     pub fn add(&mut self, orders: &mut Orders, place: u32) {
         let order = &orders[place];
@@ -54,11 +54,18 @@ impl BookSide {
             }
             OrderType::Midpoint => self.midpoints.push(orders.slab_mut(), place),
             _ => {
-                let level = self.limits.make(order.limit_price);
-                orders[place].level = level;
+                let level = order.level;
                 self.limits.push(orders.slab_mut(), level, place, leaves_qty);
             }
         }
+    }
+
+    /// The same, the level being made where that is needed.
+    pub fn add_anew(&mut self, orders: &mut Orders, place: u32) {
+        if orders[place].has_own_price() {
+            orders[place].level = self.limits.make(orders[place].limit_price);
+        }
+        self.add(orders, place);
     }
 
     /// Take out an order; `leaves_qty` is what it still shows.
@@ -116,10 +123,7 @@ impl BookSide {
 
     /// The places of all orders in the book, those that sleep aside.
     pub fn awake<'a>(&'a self, orders: &'a Orders) -> impl Iterator<Item = u32> + 'a {
-        self.markets
-            .iter(orders.slab())
-            .chain(self.midpoints.iter(orders.slab()))
-            .chain(self.limits_in_order(orders))
+        self.markets.iter(orders.slab()).chain(self.midpoints.iter(orders.slab())).chain(self.limits_in_order(orders))
     }
 
     /// The places of the sleeping orders.

@@ -11,8 +11,7 @@ use crate::orders::reservation;
 use crate::reasons::{Checked, Reason};
 use crate::words::OrderType;
 
-const CORRECT_FLAGS: u16 =
-    CORRECT_LIMIT_PRICE | CORRECT_LEAVES_QTY | CORRECT_TYPE | CORRECT_STOP_PRICE | CORRECT_PART;
+const CORRECT_FLAGS: u16 = CORRECT_LIMIT_PRICE | CORRECT_LEAVES_QTY | CORRECT_TYPE | CORRECT_STOP_PRICE | CORRECT_PART;
 
 /// Type and prices.
 type Quote = (OrderType, i64, i64);

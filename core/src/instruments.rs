@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::book::Book;
 use crate::rulebook::{Rules, Values};
-use crate::ticks::{Bands, PriceLimits, ceil_to_grid, first_day_limits, floor_to_grid, is_on_grid, next_down, next_up, price_limits};
+use crate::ticks::{
+    Bands, PriceLimits, ceil_to_grid, first_day_limits, floor_to_grid, is_on_grid, next_down, next_up, price_limits,
+};
 use crate::words::{Phase, Rule, Side};
 
 const BILLION: i128 = 1_000_000_000;

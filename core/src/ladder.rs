@@ -130,6 +130,13 @@ impl Ladder {
         }
     }
 
+    /// The place, where the level there is still that of the price.
+    #[inline]
+    pub fn still_at(&self, place: u32, price: i64) -> Option<u32> {
+        let level = self.levels.get(place as usize)?;
+        (level.is_noted && level.price == price).then_some(place)
+    }
+
     /// Open quantity and number of orders at a price.
     #[inline]
     pub fn shown(&self, price: i64) -> (i64, u32) {

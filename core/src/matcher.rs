@@ -6,7 +6,6 @@ use crate::events::EventKind;
 use crate::money::MAX_AMOUNT;
 use crate::orders::{Order, affordable_qty};
 use crate::reasons::Reason;
-use crate::slab::NONE;
 use crate::words::{Liquidity, MarketRemainder, OrderStatus, Phase, SelfTradePrevention, TimeInForce};
 
 impl Engine {
@@ -50,8 +49,15 @@ impl Engine {
     /// Put an order into the book, at the place of its price and priority stamp.
     #[inline]
     pub(crate) fn rest(&mut self, place: u32, instrument: usize) {
-        self.state.orders[place].level = NONE;
-        self.note(place, instrument);
+        self.hash_without_order(place);
+        self.touch(instrument);
+        let order = &mut self.state.orders[place];
+        if order.has_own_price() {
+            let (side, price) = (order.side(), order.limit_price);
+            let level = self.state.instruments[instrument].book.side_mut(side).limits.make(price);
+            self.state.orders[place].level = level;
+            self.note_level(instrument, side, level);
+        }
         let order = &mut self.state.orders[place];
         let (side, sleeps, account) = (order.side(), order.order_type.sleeps(), order.account);
         if !order.is_listed() {
@@ -114,8 +120,8 @@ impl Engine {
             TimeInForce::Fok => Reason::FokKilled,
             TimeInForce::Ioc => Reason::IocRemainder,
             TimeInForce::Day => {
-                let amount = i128::from(order.filled_amount)
-                    + i128::from(order.limit_price) * i128::from(order.leaves_qty);
+                let amount =
+                    i128::from(order.filled_amount) + i128::from(order.limit_price) * i128::from(order.leaves_qty);
                 if order.is_market()
                     && found.rules.market_remainder == MarketRemainder::Cancel
                     && !found.phase.is_auction()
@@ -149,7 +155,7 @@ impl Engine {
         self.hash_without_order(place);
         let order = &self.state.orders[place];
         if order.has_own_price() {
-            self.note_level(instrument, order.side(), order.limit_price, order.level);
+            self.note_level(instrument, order.side(), order.level);
         } else {
             self.touch(instrument);
         }

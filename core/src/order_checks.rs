@@ -106,10 +106,8 @@ impl Engine {
         if most != 0 && terms.qty > most {
             return Err(Reason::QtyLimit);
         }
-        let amount = match terms.limit_price.checked_mul(terms.qty).and_then(|sum| sum.checked_add(already_filled)) {
-            Some(amount) => amount,
-            None => i64::MAX, // both are positive here
-        };
+        let amount = terms.limit_price.checked_mul(terms.qty).and_then(|sum| sum.checked_add(already_filled));
+        let amount = amount.unwrap_or(i64::MAX); // all are positive here
         if terms.qty > MAX_AMOUNT || amount > MAX_AMOUNT {
             return Err(Reason::AmountTooLarge);
         }

@@ -19,26 +19,17 @@ impl Engine {
         let instrument = self.state.find_instrument(command.instrument());
         let account = self.state.accounts.find(command.account());
         let refused = match self.read_new(command, instrument, account) {
-            Ok((terms, instrument, account)) => {
-                match self.enter_new(command, order_id, terms, instrument, account) {
-                    Ok(()) => return,
-                    Err(reason) => reason,
-                }
-            }
+            Ok((terms, instrument, account)) => match self.enter_new(command, order_id, terms, instrument, account) {
+                Ok(()) => return,
+                Err(reason) => reason,
+            },
             Err(reason) => reason,
         };
         let number = instrument.map_or(0, |_| command.instrument());
         self.out.events.order_rejected(command, order_id, number, refused);
     }
 
-    fn enter_new(
-        &mut self,
-        command: Command,
-        order_id: u64,
-        terms: Terms,
-        instrument: usize,
-        account: u32,
-    ) -> Checked {
+    fn enter_new(&mut self, command: Command, order_id: u64, terms: Terms, instrument: usize, account: u32) -> Checked {
         let terms = self.priced(terms, instrument, None);
         let rules = &self.state.instruments[instrument].rules;
         let rates = rules.rates_number;
@@ -159,11 +150,7 @@ impl Engine {
             return Err(if given { Reason::OrderDone } else { Reason::OrderNotFound });
         }
         let account = self.state.orders[place].account;
-        if self.state.accounts.at(account).number == command.account() {
-            Ok(place)
-        } else {
-            Err(Reason::OrderNotFound)
-        }
+        if self.state.accounts.at(account).number == command.account() { Ok(place) } else { Err(Reason::OrderNotFound) }
     }
 
     /// Take `qty` open shares out of a resting or sleeping order.

@@ -17,6 +17,8 @@ struct LevelNote {
     instrument: u32,
     side: Side,
     price: i64,
+    /// Where the level was; it may be gone, or `NONE`.
+    place: u32,
     order: u32,
     qty: i64,
     order_count: u32,
@@ -66,25 +68,26 @@ impl Engine {
         }
     }
 
-    /// Call before a level is touched where an order waits or comes to wait. `level` is its place, if the order is there.
+    /// Call before a level is touched, by its place.
     #[inline]
-    pub(crate) fn note_level(&mut self, instrument: usize, side: Side, price: i64, level: u32) {
+    pub(crate) fn note_level(&mut self, instrument: usize, side: Side, place: u32) {
         self.touch(instrument);
         let found = &mut self.state.instruments[instrument];
-        let number = found.number;
-        let ladder = &mut found.book.side_mut(side).limits;
-        let level = if level == NONE { ladder.find(price).unwrap_or(NONE) } else { level };
-        let (mut qty, mut order_count) = (0, 0);
-        if level != NONE {
-            let level = ladder.at_mut(level);
-            if level.is_noted {
-                return;
-            }
-            level.is_noted = true;
-            (qty, order_count) = (level.qty, level.queue.count);
+        let level = found.book.side_mut(side).limits.at_mut(place);
+        if level.is_noted {
+            return;
         }
+        level.is_noted = true;
         let order = self.out.levels.len() as u32;
-        self.out.levels.push(LevelNote { instrument: number, side, price, order, qty, order_count });
+        self.out.levels.push(LevelNote {
+            instrument: found.number,
+            side,
+            price: level.price,
+            place,
+            order,
+            qty: level.qty,
+            order_count: level.queue.count,
+        });
     }
 
     /// Call before a position is touched; gives its place.
@@ -175,6 +178,7 @@ impl Engine {
                             instrument: instrument.number,
                             side,
                             price: market.price,
+                            place: NONE,
                             order: self.out.levels.len() as u32,
                             qty,
                             order_count,
@@ -201,12 +205,14 @@ impl Engine {
                 markets = (note.instrument, before.unwrap_or_default(), instrument.market_levels());
             }
             let ladder = &mut instrument.book.side_mut(note.side).limits;
-            let mut now = (0, 0);
-            if let Some(place) = ladder.find(note.price) {
-                let level = ladder.at_mut(place);
-                level.is_noted = false;
-                now = (level.qty, level.queue.count);
-            }
+            let now = match ladder.still_at(note.place, note.price).or_else(|| ladder.find(note.price)) {
+                Some(place) => {
+                    let level = ladder.at_mut(place);
+                    level.is_noted = false;
+                    (level.qty, level.queue.count)
+                }
+                None => (0, 0),
+            };
             let side = note.side.index();
             let was = with_markets(note.price, (note.qty, note.order_count), markets.1[side]);
             let now = with_markets(note.price, now, markets.2[side]);

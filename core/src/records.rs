@@ -170,12 +170,12 @@ impl Engine {
         let account = self.state.accounts.at(place);
         let balance = &account.balance;
         let mut record = Record::new(ACCOUNT);
-        record
-            .u32s([account.number])
-            .put([account.kind as u8])
-            .put(account.owner)
-            .u64(account.opened_seq)
-            .i64s([balance.cash, balance.reserved_cash, balance.unsettled_d1, balance.unsettled_d2]);
+        record.u32s([account.number]).put([account.kind as u8]).put(account.owner).u64(account.opened_seq).i64s([
+            balance.cash,
+            balance.reserved_cash,
+            balance.unsettled_d1,
+            balance.unsettled_d2,
+        ]);
         record
     }
 
@@ -183,9 +183,12 @@ impl Engine {
         let position = &self.state.accounts.positions[place as usize];
         let shares = &position.shares;
         let mut record = Record::new(POSITION);
-        record
-            .u32s([position.account, position.instrument])
-            .i64s([shares.qty, shares.reserved_qty, shares.cost_amount, shares.realized_profit]);
+        record.u32s([position.account, position.instrument]).i64s([
+            shares.qty,
+            shares.reserved_qty,
+            shares.cost_amount,
+            shares.realized_profit,
+        ]);
         record
     }
 

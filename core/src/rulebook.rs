@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use crate::money::{PPM, fits};
 use crate::orders::Rates;
 use crate::ticks::Bands;
-use crate::words::{
-    AuctionPricing, MarketRemainder, OrderType, Phase, Rule, SelfTradePrevention, StopElection,
-};
+use crate::words::{AuctionPricing, MarketRemainder, OrderType, Phase, Rule, SelfTradePrevention, StopElection};
 
 /// What every phase that takes orders takes, until a command says otherwise.
 const SIMPLE_TYPES: i64 =
@@ -137,11 +135,9 @@ pub(crate) fn rule_with_value(number: u32, value: i64, for_one_instrument: bool)
         Rule::AuctionPricing => word.and_then(AuctionPricing::from_u8).is_some(),
         Rule::StopElection => word.and_then(StopElection::from_u8).is_some(),
         Rule::MaxQtyByValue => (0..=1).contains(&value),
-        Rule::CommissionPpm
-        | Rule::TransactionTaxPpm
-        | Rule::RuralTaxPpm
-        | Rule::ViDynamicPpm
-        | Rule::ViStaticPpm => (0..=PPM).contains(&value),
+        Rule::CommissionPpm | Rule::TransactionTaxPpm | Rule::RuralTaxPpm | Rule::ViDynamicPpm | Rule::ViStaticPpm => {
+            (0..=PPM).contains(&value)
+        }
         Rule::MaxOrderQty => fits(value.into()),
         Rule::PreviousPrice | Rule::NewListing => false,
         Rule::ImmediateTypes

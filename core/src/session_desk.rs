@@ -53,8 +53,7 @@ impl Engine {
             return self.refuse(command, Reason::InvalidCommand);
         }
         let meant = self.those(known.as_deref().unwrap_or(&[]), |instrument| {
-            let is_new =
-                if stage != 0 { instrument.breaker_stage < stage } else { instrument.phase != Phase::Halted };
+            let is_new = if stage != 0 { instrument.breaker_stage < stage } else { instrument.phase != Phase::Halted };
             (flags == 0 || flags == u16::from(instrument.listing.board))
                 && is_new
                 && instrument.breaker_stage < LAST_STAGE
@@ -79,8 +78,7 @@ impl Engine {
             Some(phase) if phase != Phase::Halted => phase,
             _ => return self.refuse(command, Reason::InvalidCommand),
         };
-        let due =
-            self.those(known.as_deref().unwrap_or(&[]), |instrument| instrument.phase == Phase::Halted);
+        let due = self.those(known.as_deref().unwrap_or(&[]), |instrument| instrument.phase == Phase::Halted);
         let meant = self.those(&due, |instrument| !is_pending(instrument, phase));
         if meant.is_empty() {
             let reason = if !due.is_empty() {
@@ -278,7 +276,5 @@ fn is_pending(instrument: &Instrument, phase: Phase) -> bool {
 
 /// Whether a number can be a trading day, YYYYMMDD.
 pub(crate) fn is_day(day: u32) -> bool {
-    (1900_01_01..=9999_12_31).contains(&day)
-        && (1..=12).contains(&(day / 100 % 100))
-        && (1..=31).contains(&(day % 100))
+    (19_000_101..=99_991_231).contains(&day) && (1..=12).contains(&(day / 100 % 100)) && (1..=31).contains(&(day % 100))
 }

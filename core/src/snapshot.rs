@@ -200,11 +200,7 @@ impl Engine {
         Ok(self.full_state_hash())
     }
 
-    fn take_up_instrument(
-        &mut self,
-        mut fields: Fields,
-        own_rules: &[(u32, u32, i64)],
-    ) -> Result<(), SnapshotError> {
+    fn take_up_instrument(&mut self, mut fields: Fields, own_rules: &[(u32, u32, i64)]) -> Result<(), SnapshotError> {
         let number = fields.u32();
         let (symbol, base_price, listed_shares) = (fields.take(), fields.i64(), fields.i64());
         let (limit_ppm, vi_dynamic_ppm, vi_static_ppm) = (fields.u32(), fields.u32(), fields.u32());
@@ -229,8 +225,7 @@ impl Engine {
         let rules = state.rules.rules(&own, vi_dynamic_ppm, vi_static_ppm);
         let mut found = Instrument::new(number, listing, bands, base_price, rules);
         found.own_rules = own;
-        if found.base_price != base_price
-            || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
+        if found.base_price != base_price || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
         {
             return Err(SnapshotError::Damaged);
         }
@@ -256,7 +251,7 @@ impl Engine {
             (fields.i64(), fields.i64(), fields.i64(), fields.i64());
         let balance = Balance { cash, reserved_cash, unsettled_d1, unsettled_d2 };
         let orders = Fifo::default();
-        let account = Account { number, kind, owner, opened_seq, balance, orders, is_noted: false };
+        let account = Account { number, kind, owner, opened_seq, balance, orders, is_noted: false, latest: None };
         let place = self.state.accounts.insert(account);
         if kind == AccountKind::Venue {
             self.state.venue_place = Some(place);
@@ -280,7 +275,7 @@ impl Engine {
             if order.has_own_price() && found.has_limits() && !has_place {
                 return Err(SnapshotError::Damaged);
             }
-            found.book.side_mut(order.side()).add(&mut self.state.orders, place);
+            found.book.side_mut(order.side()).add_anew(&mut self.state.orders, place);
         }
         Ok(())
     }

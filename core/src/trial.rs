@@ -69,7 +69,7 @@ impl<'a> Trial<'a> {
             for place in side.awake(originals) {
                 let twin = orders.insert_twin(originals, place);
                 twins.insert(place, twin);
-                instrument.book.side_mut(side.side).add(&mut orders, twin);
+                instrument.book.side_mut(side.side).add_anew(&mut orders, twin);
             }
         }
         instrument.book.pool = original.book.pool.as_ref().map(|pool| {

@@ -9,7 +9,7 @@ use crate::reasons::{Checked, Reason};
 use crate::rulebook::{Values, is_rate, rule_with_value};
 use crate::session_desk::is_day;
 use crate::slab::Fifo;
-use crate::ticks::FIRST_DAY_RISE;
+use crate::ticks::{FIRST_DAY_RISE, ceil_to_grid};
 use crate::words::{AccountKind, Board, Phase, Rule, Security};
 
 /// A daily price limit of ten times the base price is the widest.
@@ -190,7 +190,9 @@ impl Engine {
         if base_price < 0 || (listing.limit_ppm != 0 && base_price == 0) {
             return Err(Reason::InvalidPrice);
         }
-        let base = i128::from(base_price);
+        let bands = self.state.rules.tick_tables.get(&u32::from(listing.tick_table));
+        let base = bands.filter(|_| base_price != 0).map_or(0, |bands| ceil_to_grid(bands, base_price));
+        let base = i128::from(base);
         let band = base * i128::from(listing.limit_ppm) / i128::from(PPM);
         let widest = base + band * i128::from(listing.leverage.unsigned_abs());
         if widest <= MAX_AMOUNT.into() { Ok(()) } else { Err(Reason::AmountTooLarge) }
@@ -223,6 +225,7 @@ impl Engine {
             balance: Balance::default(),
             orders: Fifo::default(),
             is_noted: false,
+            latest: None,
         });
         if kind == AccountKind::Venue {
             self.state.counters.venue_account = number;
@@ -284,11 +287,7 @@ impl Engine {
             _ if qty <= 0 || cost_amount < 0 => Err(Reason::InvalidQty),
             (Some(account), Some(place)) => {
                 let total = i128::from(self.state.instruments[place].total_shares) + i128::from(qty);
-                if fits(total) && fits(cost_amount.into()) {
-                    Ok((account, place))
-                } else {
-                    Err(Reason::AmountTooLarge)
-                }
+                if fits(total) && fits(cost_amount.into()) { Ok((account, place)) } else { Err(Reason::AmountTooLarge) }
             }
         };
         let (account, place) = match checked {
