@@ -20,6 +20,8 @@ _I64 = struct.Struct("<q")
 _REASON = struct.Struct("<H")
 _REASON_AT = 30
 _ID_AT = 32
+_FILLED, _REFUSED = int(EventKind.ORDER_FILLED), int(EventKind.REQUEST_REJECTED)
+_KIND, _CANCEL_KIND = int(CommandKind.NEW_ORDER), int(CommandKind.CANCEL_ORDER)
 
 REASONS = {int(reason): reason for reason in Reason}
 STATUSES = {int(status): status for status in OrderStatus}
@@ -43,7 +45,7 @@ def new_order(
         return _NEW.pack(
             seq,
             ts,
-            CommandKind.NEW_ORDER,
+            _KIND,
             COMMAND_VERSION,
             0,
             account,
@@ -68,7 +70,7 @@ def cancel(seq: int, ts: int, account: int, order_id: int, qty: int) -> bytes:
         return _CANCEL.pack(
             seq,
             ts,
-            CommandKind.CANCEL_ORDER,
+            _CANCEL_KIND,
             COMMAND_VERSION,
             0,
             account,
@@ -106,10 +108,10 @@ def order_result(payload: bytes, order_id: int, account: int) -> OrderResult:
     limit_price = 0
     offset = 0
     for kind in payload[KIND_OFFSET::EVENT_BYTES]:
-        if kind <= EventKind.ORDER_FILLED:
+        if kind <= _FILLED:
             if _I64.unpack_from(payload, offset + _ID_AT)[0] == order_id:
                 reason = _REASON.unpack_from(payload, offset + _REASON_AT)[0]
-                if kind == EventKind.ORDER_FILLED:
+                if kind == _FILLED:
                     fields = _FILL.unpack_from(payload, offset)
                     trade_id, price, qty = fields[9:12]
                     fills.append(Fill(trade_id, price, qty, LIQUIDITIES[fields[20]]))
@@ -119,7 +121,7 @@ def order_result(payload: bytes, order_id: int, account: int) -> OrderResult:
                     fields = _ORDER.unpack_from(payload, offset)
                     limit_price = fields[11]
                     state = (fields[10], *fields[13:17], fields[21])
-        elif kind == EventKind.REQUEST_REJECTED:
+        elif kind == _REFUSED:
             reason = _REASON.unpack_from(payload, offset + _REASON_AT)[0]
         offset += EVENT_BYTES
     seq = _I64.unpack_from(payload)[0]

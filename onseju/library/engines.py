@@ -84,10 +84,10 @@ class Pipe:
         wanted = len(commands) * EVENT_BYTES * _EVENTS_A_COMMAND
         if self._out.nbytes < wanted:
             self._out = np.empty(wanted, np.uint8)
-        try:
-            written = self._into(encoded, self._out)
-        except BufferError:
-            events: bytes = self._engine.last_events()  # type: ignore[attr-defined]  # the native engine's
-            self._out = np.empty(len(events) + len(events) // 4, np.uint8)
-            return view_events(events)
-        return view_events(self._out[:written])
+        count = self._into(encoded, self._out)
+        if count <= self._out.nbytes:
+            return view_events(self._out[:count])
+        rest = np.frombuffer(self._engine.take_rest(), np.uint8)  # type: ignore[attr-defined]  # the native engine's
+        whole = np.concatenate([self._out[: count - rest.nbytes], rest])
+        self._out = np.empty(count + count // 4, np.uint8)
+        return view_events(whole)

@@ -44,7 +44,7 @@ from onseju.library.results import (
 )
 from onseju.library.running import Run, Runner
 from onseju.library.tape import Opening, Tape
-from onseju.library.venue import Venue
+from onseju.library.venue import Venue, word_number
 from onseju.rules.calendar import korean_time
 from onseju.rules.pack import RulePack
 
@@ -164,7 +164,7 @@ class Exchange(Venue):
             leaves_qty=qty or 0,
             part_qty=part_qty or 0,
             stop_price=stop_price or 0,
-            order_type=self._word(OrderType, type) if type is not None else 0,
+            order_type=word_number(OrderType, type) if type is not None else 0,
         )
         encoded = sequence(answers.encoded(command), self._machine.seq + 1, self._next_ts())
         child = self._machine.next_order_id
@@ -178,7 +178,7 @@ class Exchange(Venue):
             CancelAll(
                 account=self.account_number(account),
                 instrument=0 if symbol is None else self.instrument_number(symbol),
-                side=0 if side is None else self._word(Side, side),
+                side=0 if side is None else word_number(Side, side),
             )
         )
 
@@ -199,7 +199,7 @@ class Exchange(Venue):
     def phase(self, phase: str | Phase, symbol: str | int | None = None) -> None:
         """Move an instrument, or all, to a phase. Raises `Refused`: `auction_pending` where an auction must be uncrossed
         before continuous trading."""
-        number = self._word(Phase, phase)
+        number = word_number(Phase, phase)
         occurrence = self._machine.next_occurrence(number)
         self._must(
             f"phase {Phase(number).label}",
@@ -223,14 +223,14 @@ class Exchange(Venue):
 
     def halt(self, symbol: str | int | None = None, *, board: str | Board | None = None, stage: int = 0) -> None:
         """Halt an instrument, a board or all: cancels only. `stage` 1 to 3 is the circuit breaker's. Raises `Refused`."""
-        flags = 0 if board is None else self._word(Board, board)
+        flags = 0 if board is None else word_number(Board, board)
         number = 0 if symbol is None else self.instrument_number(symbol)
         self._must("halt", Halt(instrument=number, flags=flags, stage=stage))
 
     def resume(self, symbol: str | int | None = None, phase: str | Phase = "continuous") -> None:
         """End a halt, into a phase. Raises `Refused`."""
         number = 0 if symbol is None else self.instrument_number(symbol)
-        self._must("resume", Resume(instrument=number, phase=self._word(Phase, phase)))
+        self._must("resume", Resume(instrument=number, phase=word_number(Phase, phase)))
 
     def roll_day(self, trading_day: int) -> None:
         """Begin a trading day (YYYYMMDD, KST) at 08:00: orders expire, the close becomes the base price. Raises
@@ -357,7 +357,7 @@ class Exchange(Venue):
         if order_type is None:
             number = int(OrderType.MARKET if price is None else OrderType.LIMIT)
         else:
-            number = self._word(OrderType, order_type)
+            number = word_number(OrderType, order_type)
         owner = self.account_number(account)
         machine = self._machine
         encoded = answers.new_order(
@@ -370,7 +370,7 @@ class Exchange(Venue):
             stop_price,
             side,
             number,
-            self._word(TimeInForce, time_in_force),
+            word_number(TimeInForce, time_in_force),
         )
         return answers.order_result(machine.one(encoded), machine.next_order_id - 1, owner)
 
@@ -385,7 +385,7 @@ class Exchange(Venue):
         return order, self.account_number(account)
 
     def _side(self, side: str | Side) -> Any:
-        return self.buy if self._word(Side, side) == Side.BUY else self.sell
+        return self.buy if word_number(Side, side) == Side.BUY else self.sell
 
     def _tape(self, accounts: Iterable[str | int], *, trades: bool, events: bool) -> Tape:
         machine = self._machine

@@ -20,6 +20,10 @@ from onseju.library.tape import Tape
 Ints = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.uint8]
 
+# Plain numbers: an enumeration's members are slow to look up, and single calls do it for each event.
+_ACCEPTED, _REJECTED = int(EventKind.ORDER_ACCEPTED), int(EventKind.ORDER_REJECTED)
+_TRADED, _PHASED = int(EventKind.TRADE), int(EventKind.PHASE_CHANGED)
+
 _ID_AT = 32
 """Where the order's id stands in an event about an order."""
 
@@ -70,22 +74,23 @@ class Machine:
         payload = self.engine.apply(command)
         self.seq += 1
         kinds = payload[KIND_AT::EVENT_BYTES]
-        entered = max(kinds.rfind(EventKind.ORDER_ACCEPTED), kinds.rfind(EventKind.ORDER_REJECTED))
+        entered = max(kinds.rfind(_ACCEPTED), kinds.rfind(_REJECTED))
         if entered >= 0:
             self.next_order_id = _I64.unpack_from(payload, entered * EVENT_BYTES + _ID_AT)[0] + 1
-        if EventKind.TRADE in kinds:
+        if _TRADED in kinds:
             last_prices = self.last_prices
             for place, kind in enumerate(kinds):
-                if kind == EventKind.TRADE:
+                if kind == _TRADED:
                     instrument, price = _TRADE.unpack_from(payload, place * EVENT_BYTES)
                     last_prices[instrument] = price
-        if EventKind.PHASE_CHANGED in kinds:
+        if _PHASED in kinds:
             for place, kind in enumerate(kinds):
-                if kind == EventKind.PHASE_CHANGED:
+                if kind == _PHASED:
                     instrument, phase = _PHASE.unpack_from(payload, place * EVENT_BYTES)
                     self.phases[instrument] = Phase(phase)
-        for tape in self.tapes:
-            tape.take_bytes(payload)
+        if len(self.tapes):
+            for tape in self.tapes:
+                tape.take_bytes(payload)
         return payload
 
     def next_occurrence(self, phase: int) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -42,8 +42,6 @@ from onseju.rules.instruments import tick_table as security_table
 from onseju.rules.interruptions import interruption_rates
 from onseju.rules.pack import RulePack
 from onseju.rules.packs import PACKS, rules_name
-
-W = TypeVar("W", bound=Word)
 
 VENUE_ACCOUNT = 1
 """The number of the venue's own account, which commissions and taxes go to."""
@@ -181,8 +179,8 @@ class Venue:
         KOSPI 200). Under other rules there are no limits, and any whole price is one, unless said. `limit_ppm` is in
         millionths of the base price. Raises `Refused`.
         """
-        kind = Security(self._word(Security, security))
-        market = Board(self._word(Board, board or ("kospi" if self._is_krx else "other")))
+        kind = Security(word_number(Security, security))
+        market = Board(word_number(Board, board or ("kospi" if self._is_krx else "other")))
         rates = interruption_rates(market, kind, in_index=in_index) if interruptions else None
         if limit_ppm is None:
             limit_ppm = board_limit(market) if self._is_krx else 0
@@ -213,11 +211,11 @@ class Venue:
     def set_rule(self, rule: str | Rule, value: int | str, symbol: str | int | None = None) -> None:
         """Set a rule of `words.Rule` for the venue, or for one instrument: rates in millionths, words as words. Raises
         `Refused`."""
-        found = Rule(self._word(Rule, rule))
+        found = Rule(word_number(Rule, rule))
         if isinstance(value, str):
             if found not in _VALUE_WORDS:
                 raise ValueError(f"{found.label} is a number")
-            value = self._word(_VALUE_WORDS[found], value)
+            value = word_number(_VALUE_WORDS[found], value)
         number = 0 if symbol is None else self.instrument_number(symbol)
         self._must(f"set {found.label}", SetRule(rule=found, value=value, instrument=number))
 
@@ -285,14 +283,15 @@ class Venue:
         self._machine.now += 1
         return self._machine.now
 
-    @staticmethod
-    def _word(words: type[W], given: str | int) -> int:
-        """A word's number. Raises `ValueError` for one that is not known."""
-        try:
-            return int(words.parse(given) if isinstance(given, str) else words(given))
-        except (KeyError, ValueError):
-            known = ", ".join(word.label for word in words)
-            raise ValueError(f"there is no {words.__name__} {given!r}; there are {known}") from None
+
+@cache
+def word_number(words: type[Word], given: str | int) -> int:
+    """A word's number. Raises `ValueError` for one that is not known."""
+    try:
+        return int(words.parse(given) if isinstance(given, str) else words(given))
+    except (KeyError, ValueError):
+        known = ", ".join(word.label for word in words)
+        raise ValueError(f"there is no {words.__name__} {given!r}; there are {known}") from None
 
 
 def _owner(number: int) -> bytes:

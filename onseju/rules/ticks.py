@@ -98,9 +98,7 @@ def price_limits(base: int, limit_ppm: int, bands: Bands, leverage: int = 1) -> 
     if limit_ppm == 0 or base <= 0:
         return NO_LIMITS
     band = _cut_band(base, limit_ppm, bands) * abs(leverage)
-    return PriceLimits(
-        upper=floor_to_grid(bands, min(base + band, MAX_AMOUNT)), lower=ceil_to_grid(bands, base - band)
-    )
+    return PriceLimits(upper=floor_to_grid(bands, min(base + band, MAX_AMOUNT)), lower=ceil_to_grid(bands, base - band))
 
 
 def first_day_limits(base: int, bands: Bands) -> PriceLimits:
