@@ -3,7 +3,7 @@
 use crate::commands::Command;
 use crate::engine::Engine;
 use crate::events::EventKind;
-use crate::order_checks::{Circumstances, Terms};
+use crate::order_checks::{Circumstances, Terms, check_lots};
 use crate::orders::Order;
 use crate::reasons::{Checked, Reason};
 use crate::slab::NONE;
@@ -103,7 +103,8 @@ impl Engine {
         };
         let order = &self.state.orders[place];
         let (qty, leaves_qty, number) = (command.i64(72), order.leaves_qty, order.instrument);
-        if !(0..=leaves_qty).contains(&qty) {
+        let found = &self.state.instruments[number as usize - 1];
+        if !(0..=leaves_qty).contains(&qty) || check_lots(qty, found, leaves_qty).is_err() {
             return self.out.events.request_rejected(command, Reason::InvalidQty, number);
         }
         let qty = if qty == 0 { leaves_qty } else { qty };

@@ -21,7 +21,7 @@ pub(crate) const FIRST_USE: u8 = 9;
 pub(crate) const QUOTA: u8 = 10;
 
 /// How wide a record of each tag is, its tag included.
-pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 128, 8, 17, 21, 46, 42];
+pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 129, 8, 17, 21, 46, 42];
 
 /// A record's canonical bytes, built up field by field.
 pub(crate) struct Record {
@@ -102,7 +102,9 @@ pub(crate) fn instrument_record(instrument: &Instrument) -> Record {
         .put([listing.board, listing.security])
         .put(listing.leverage.to_le_bytes())
         .i64s([instrument.limits.upper, instrument.limits.lower, instrument.last_price])
-        .i64s([instrument.close_price, instrument.auction_price])
+        .i64s([instrument.close_price])
+        .put([instrument.has_traded.into()])
+        .i64s([instrument.auction_price])
         .put([instrument.phase as u8])
         .i64s([instrument.indicated.0, instrument.indicated.1])
         .put([instrument.awaits_uncross.into(), instrument.is_extended.into()])

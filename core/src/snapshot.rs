@@ -222,7 +222,7 @@ impl Engine {
         if number as usize != place + 1 {
             return Err(SnapshotError::Damaged);
         }
-        let rules = state.rules.rules(&own, vi_dynamic_ppm, vi_static_ppm);
+        let rules = state.rules.rules(&own, &listing);
         let mut found = Instrument::new(number, listing, bands, base_price, rules);
         found.own_rules = own;
         if found.base_price != base_price || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
@@ -231,6 +231,7 @@ impl Engine {
         }
         found.last_price = fields.i64();
         found.close_price = fields.i64();
+        found.has_traded = fields.u8() != 0;
         found.auction_price = fields.i64();
         found.phase = known(Phase::from_u8(fields.u8()))?;
         found.indicated = (fields.i64(), fields.i64());

@@ -69,8 +69,7 @@ impl Engine {
     pub(crate) fn refresh_rules(&mut self, place: usize) {
         let state = &mut self.state;
         let found = &mut state.instruments[place];
-        let (dynamic_ppm, static_ppm) = (found.listing.vi_dynamic_ppm, found.listing.vi_static_ppm);
-        found.rules = state.rules.rules(&found.own_rules, dynamic_ppm, static_ppm);
+        found.rules = state.rules.rules(&found.own_rules, &found.listing);
         found.rules.rates_number = state.orders.number_of_rates(found.rules.rates);
     }
 
@@ -158,7 +157,7 @@ impl Engine {
         let state = &mut self.state;
         let number = state.instruments.len() as u32 + 1;
         let bands = state.rules.tick_tables.get(&u32::from(listing.tick_table)).cloned().unwrap_or_default();
-        let rules = state.rules.rules(&Values::new(), listing.vi_dynamic_ppm, listing.vi_static_ppm);
+        let rules = state.rules.rules(&Values::new(), &listing);
         let place = state.instruments.len();
         state.instruments.push(Instrument::new(number, listing, bands, base_price, rules));
         self.refresh_rules(place);

@@ -19,7 +19,7 @@ def fits(amount: int) -> bool:
 
 KRW = "KRW"
 
-SYMBOLS = {KRW: "₩", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+SIGNS = {KRW: "₩", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 """Currencies that people write by a sign of their own; the others by their code."""
 
 
@@ -44,7 +44,7 @@ class Denomination(msgspec.Struct, frozen=True):
             return text
         if self.currency == KRW and language == "ko":
             return f"{text}원"
-        sign = SYMBOLS.get(self.currency)
+        sign = SIGNS.get(self.currency)
         return f"{text} {self.currency}" if sign is None else f"{sign}{text}"
 
     def digits(self, value: int | str) -> str:

@@ -30,6 +30,8 @@ class Reason(IntEnum):
     SELF_TRADE = 22
     NO_OPPOSITE_QUOTE = 23
     AUCTION_PENDING = 24
+    NO_CLOSE = 25
+    NOT_AT_CLOSE = 26
     # money and shares
     INSUFFICIENT_CASH = 32
     INSUFFICIENT_SHARES = 33
@@ -109,7 +111,8 @@ R = Reason
 SENTENCES: dict[Reason, Sentence] = {
     R.NONE: Sentence("", ""),
     R.INVALID_QTY: Sentence(
-        "수량은 1주 이상의 정수로 입력해 주세요.", "The quantity must be a whole number of at least 1."
+        "수량은 매매수량단위로 입력해 주세요. 보통 1주, ELW는 10주입니다.",
+        "The quantity must be a whole number of lots: of 1 share as a rule, of 10 for ELWs.",
     ),
     R.INVALID_PRICE: Sentence(
         "가격은 1 이상의 정수로 입력해 주세요.", "The price must be a whole number of at least 1."
@@ -147,6 +150,14 @@ SENTENCES: dict[Reason, Sentence] = {
     R.AUCTION_PENDING: Sentence(
         "단일가매매에서 체결될 주문이 남아 있습니다. 먼저 체결해 주세요.",
         "Orders that the auction collected still cross. Uncross it first.",
+    ),
+    R.NO_CLOSE: Sentence(
+        "체결로 정해진 종가가 없어 시간외종가로 거래할 수 없는 종목입니다.",
+        "No trade has fixed a closing price, so there is none to trade at.",
+    ),
+    R.NOT_AT_CLOSE: Sentence(
+        "시간외종가 시간에는 종가로만 주문할 수 있습니다.",
+        "In this session all orders are at the closing price.",
     ),
     R.INSUFFICIENT_CASH: Sentence("주문에 필요한 현금이 모자랍니다.", "There is not enough free cash for this order."),
     R.INSUFFICIENT_SHARES: Sentence("팔 수 있는 수량이 모자랍니다.", "There are not enough free shares to sell."),
@@ -193,7 +204,7 @@ SENTENCES: dict[Reason, Sentence] = {
     R.CORRECTED_TO_ZERO: Sentence("수량을 0으로 정정하여 취소되었습니다.", "The order was corrected to nothing open."),
     R.MARKET_SESSION_ENDED: Sentence(
         "그 시간대의 거래가 끝나 주문이 종료되었습니다.",
-        "The order ended with its session: orders move neither into nor out of the after-hours market.",
+        "The order ended with its session: orders move neither into nor out of off-hours trading.",
     ),
     R.MIDPOINT_VOID: Sentence(
         "종가 단일가매매에는 중간가 주문이 참여하지 않아 취소되었습니다.",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from onseju.contract.money import SYMBOLS
+from onseju.contract.money import SIGNS
 
 PAGE = Path(__file__).resolve().parents[2] / "web" / "src" / "model" / "money.ts"
 
 
 def test_the_signs_are_the_same() -> None:
-    found = re.search(r"export const SYMBOLS[^{]*\{([^}]*)\}", PAGE.read_text("utf-8"))
+    found = re.search(r"export const SIGNS[^{]*\{([^}]*)\}", PAGE.read_text("utf-8"))
     assert found is not None
-    assert dict(re.findall(r'(\w+): "(.)"', found[1])) == SYMBOLS
+    assert dict(re.findall(r'(\w+): "(.)"', found[1])) == SIGNS

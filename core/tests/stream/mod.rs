@@ -205,7 +205,7 @@ fn next(choices: &mut Choices, last_id: &mut i64) -> [u8; COMMAND_BYTES] {
             command.put(108, &[choices.byte() % 4, 1, 1, choices.byte()]);
         }
         36 => {
-            command.u32(64, DAY + u32::from(choices.byte() % 8 / 7)).put(68, &[choices.byte() % 11]);
+            command.u32(64, DAY + u32::from(choices.byte() % 8 / 7)).put(68, &[choices.byte() % 13]);
             command.put(70, &[choices.byte(), choices.byte()]);
         }
         37 => {

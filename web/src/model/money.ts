@@ -5,7 +5,7 @@ import { group, MAX_INPUT, MINUS, parseWhole, shortened, type Language, type Typ
 export const KRW = "KRW";
 
 /** Currencies that people write by a sign of their own; the others by their code (`onseju/contract/money.py`). */
-export const SYMBOLS: Readonly<Record<string, string>> = { KRW: "₩", USD: "$", EUR: "€", GBP: "£", JPY: "¥" };
+export const SIGNS: Readonly<Record<string, string>> = { KRW: "₩", USD: "$", EUR: "€", GBP: "£", JPY: "¥" };
 
 const SEPARATORS_AND_UNITS = /[\s,_]|원|주|[₩$€£¥]/gu;
 
@@ -105,7 +105,7 @@ export class Money {
   #signed(sign: string, digits: string, language: Language): string {
     if (this.currency === null) return sign + digits;
     if (this.currency === KRW && language === "ko") return `${sign}${digits}원`;
-    const symbol = SYMBOLS[this.currency];
+    const symbol = SIGNS[this.currency];
     return symbol === undefined ? `${sign}${digits} ${this.currency}` : sign + symbol + digits;
   }
 }
