@@ -53,6 +53,14 @@ def test_the_code_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
         assert line in out, out
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_the_readmes_code_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 1
+    exec(compile(blocks[0], name, "exec"), {})  # the page's own code
+    assert "Fill(trade_id=1, price=70000, qty=4" in capsys.readouterr().out
+
+
 def test_the_guide_names_every_column() -> None:
     assert tuple(re.findall(r"^\| `([a-z_]+)` \|", GUIDE, re.MULTILINE)) == COLUMNS
 
