@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from onseju.contract.arrays import EVENTS, Records
-from onseju.contract.commands import CommandKind
+from onseju.contract.commands import COMMAND_BYTES, CommandKind
 from onseju.contract.events import EVENT_BYTES, EventKind
 from onseju.library.flow import Flow
 from onseju.library.machine import Kinds, Machine
@@ -57,6 +57,9 @@ ORDERS = np.dtype(
 
 _STATE = ("leaves_qty", "filled_qty", "canceled_qty", "filled_amount")
 _ORDER, _FILL = EVENTS[EventKind.ORDER_ACCEPTED], EVENTS[EventKind.ORDER_FILLED]
+_OPAQUE = np.dtype(f"V{COMMAND_BYTES}")
+"""A command as one piece: copied at once, not field by field."""
+
 _SHOW_AFTER = 0.5
 """Seconds after which a run shows how far it is."""
 
@@ -178,7 +181,7 @@ class Runner:
 
     def _batch(self, start: int, end: int) -> None:
         machine, flow = self._machine, self._flow[start:end]
-        commands = flow.commands.copy()
+        commands = flow.commands.view(_OPAQUE).copy().view(flow.commands.dtype)
         machine.number(commands)
         ids = machine.place(commands, flow.whole, flow.start)
         events, kinds = machine.many(commands)

@@ -95,7 +95,6 @@ class Venue:
         for venue in (self, other):
             venue._family = object()
             venue._families = {*other._families, venue._family}
-        self._families.discard(other._family)
 
     # Time
 
