@@ -11,7 +11,7 @@ import importlib
 
 from bench import report
 
-BENCHMARKS = ("http_orders", "projections", "frames")
+BENCHMARKS = ("http_orders", "projections", "frames", "library")
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "kis": {"contract", "market", "gateway"},
     "bots": set(),
     "market_data": {"contract"},
+    "library": {"contract", "matching", "rules"},
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }

@@ -41,7 +41,9 @@ def run(server: ServerProcess, name: str, *options: str, **env: str) -> str:
 
 
 def test_all_examples_are_run_here() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"first_fill.py", "market_watch.py", "simple_bot.py"}
+    here = {"first_fill.py", "market_watch.py", "simple_bot.py"}
+    with_the_guide = {"backtest_krx_day.py", "backtest_nasdaq.py"}  # tests/unit/library/test_guide.py
+    assert {path.name for path in EXAMPLES.glob("*.py")} == here | with_the_guide
     for path in EXAMPLES.glob("*.py"):
         assert f"python examples/{path.name}" in path.read_text("utf-8"), "its docstring says how to run it"
 
