@@ -1,0 +1,1 @@
+"""Order books side by side: `python -m bench.books`; see docs/benchmarks.md."""
