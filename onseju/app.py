@@ -111,17 +111,16 @@ class Venue:
         self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
         self.bus = InprocBus(capacity=settings.bus_capacity)
         self.exchange_task: asyncio.Task[None] | None = None
+        ends = settings.seed if settings.seed is not None else secrets.randbits(64)
         self.clock = FastClock(settings.clock_speed) if settings.market_hours == "fast" else RealClock()
         self.exchange = Exchange(
             ENGINES[settings.engine](), self.journal, self.bus, venue=settings.venue, clock=self.clock
         )
         self.plans = (
-            None
-            if settings.market_hours == "always"
-            else DayPlans(SESSIONS[settings.sessions], krx_calendar(), settings.seed)
+            None if settings.market_hours == "always" else DayPlans(SESSIONS[settings.sessions], krx_calendar(), ends)
         )
         self.watch = PhaseWatch()
-        self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=settings.seed)
+        self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=ends)
         self.market = Market(self.journal.journal_id)
         self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
         self.projector = Projector(
@@ -205,7 +204,7 @@ class Venue:
             except StoppedError:
                 raise CannotStartError(f"The exchange has stopped: {self.exchange.stopped}") from self.exchange.stopped
             if schedule:
-                tasks.append(asyncio.create_task(self.scheduler.run(), name="scheduler"))
+                tasks.append(asyncio.create_task(self._schedule(), name="scheduler"))
             try:
                 self.projector.catch_up(lambda done, all_: tell("catching up the tables", done, all_))
             except ProjectionError as error:
@@ -240,6 +239,15 @@ class Venue:
     async def demo_user(self, name: str, password: str) -> None:
         """A user to log in with, made where it is missing."""
         await ensure_account(self.gateway, name, password=password)
+
+    async def _schedule(self) -> None:
+        """A market whose phases nobody ends must not go on: a scheduler that fails stops the exchange."""
+        try:
+            await self.scheduler.run()
+        except Exception as error:
+            log.critical("scheduler_failed", error=str(error), exc_info=error)
+            self.exchange.stopped = error
+            self.bus.stop(error)
 
     def _start_clock(self) -> None:
         """The exchange's time does not go back behind the journal's end."""

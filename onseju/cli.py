@@ -68,7 +68,8 @@ def up(
     engine: Annotated[EngineName | None, typer.Option(help="The matching engine. Default reference.")] = None,
     bots: Annotated[bool | None, typer.Option("--bots/--no-bots", help="A market that lives. Default: bots.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Fixes the bots' draws and the random ends of auctions. Default 1.")
+        int | None,
+        typer.Option(help="Fixes the bots' draws, and the auctions' random ends, which are secret without it."),
     ] = None,
     allow_plain_http: Annotated[
         bool | None, typer.Option("--allow-plain-http", help="Let browsers log in over plain http from other machines.")

@@ -27,6 +27,8 @@ from onseju.settings import Settings
 
 DEMO_NAME = "demo"
 DEMO_PASSWORD = "onseju-demo"  # noqa: S105  # printed at the start: it guards play money on this machine alone
+BOT_SEED = 1
+"""The bots' draws where no seed is set: the demo is the same for everybody."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FILES_WANTED = 65_536
 """Open files to ask the system for: each stream holds one."""
@@ -162,7 +164,8 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
     server = signals.server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
     await server.tried.wait()
-    bots = BotProcess(url, venue.settings.seed, venue.bot_keys) if venue.settings.bots and server.started else None
+    seed = BOT_SEED if venue.settings.seed is None else venue.settings.seed
+    bots = BotProcess(url, seed, venue.bot_keys) if venue.settings.bots and server.started else None
     exchange = venue.exchange_task
     if exchange is None:
         raise CannotStartError("The exchange is not running.")

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     """Seconds of the exchange's time in a real second, with `market_hours = "fast"`: 08:30 to 18:00 in a minute."""
     engine: Literal["reference"] = "reference"
     bots: bool = True
-    seed: int = 1
+    seed: int | None = None
+    """Fixes the bots' draws and the random ends of auctions. Without one those ends can be foretold by nobody."""
     sign_up: Literal["open", "closed"] = "open"
     allow_plain_http: bool = False
     allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]

@@ -127,7 +127,7 @@ impl Engine {
             && follows_krx
             && found.is_at_limit(side, price);
         if divides_in_turns {
-            return quotas(orders, &places).into_iter().map(|quota| turn(quota, true)).collect();
+            return quotas(orders, &places, found.rules.lot).into_iter().map(|quota| turn(quota, true)).collect();
         }
         let whole = |place: u32| Quota { place, priority: orders[place].priority, qty: orders[place].leaves_qty };
         places.into_iter().map(|place| turn(whole(place), false)).collect()

@@ -361,7 +361,7 @@ fn place_of(instrument: u32, side: Side) -> u32 {
 
 #[inline]
 fn whose(place: u32) -> (u32, Side) {
-    (place / 2, if place % 2 == 0 { Side::Buy } else { Side::Sell })
+    (place / 2, if place & 1 == 0 { Side::Buy } else { Side::Sell })
 }
 
 #[cfg(test)]
@@ -381,7 +381,8 @@ mod tests {
             let better = id(Side::Sell, 70_000, 5);
             let second = id(Side::Sell, 70_100, 5);
             let mut makers = Vec::new();
-            let placed = book.limit(Side::Buy, 70_200, 12, |trade| makers.push((Some(trade.maker), trade.price, trade.qty)));
+            let placed =
+                book.limit(Side::Buy, 70_200, 12, |trade| makers.push((Some(trade.maker), trade.price, trade.qty)));
             assert_eq!(placed.map(|placed| placed.leaves_qty), Some(0));
             assert_eq!(makers, [(better, 70_000, 5), (first, 70_100, 5), (second, 70_100, 2)]);
             assert_eq!(book.best(Side::Sell), Some((70_100, 3)));

@@ -123,10 +123,7 @@ impl BookSide {
 
     /// The places of all orders in the book, those that sleep aside.
     pub fn awake<'a>(&'a self, orders: &'a Orders) -> impl Iterator<Item = u32> + 'a {
-        self.markets
-            .iter(orders.slab())
-            .chain(self.midpoints.iter(orders.slab()))
-            .chain(self.limits_in_order(orders))
+        self.markets.iter(orders.slab()).chain(self.midpoints.iter(orders.slab())).chain(self.limits_in_order(orders))
     }
 
     /// The places of the sleeping orders.

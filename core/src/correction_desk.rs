@@ -6,13 +6,12 @@ use crate::commands::{
 use crate::engine::Engine;
 use crate::events::EventKind;
 use crate::money::MAX_AMOUNT;
-use crate::order_checks::{Circumstances, Terms, check_phase};
+use crate::order_checks::{Circumstances, Terms, check_lots, check_phase};
 use crate::orders::reservation;
 use crate::reasons::{Checked, Reason};
 use crate::words::OrderType;
 
-const CORRECT_FLAGS: u16 =
-    CORRECT_LIMIT_PRICE | CORRECT_LEAVES_QTY | CORRECT_TYPE | CORRECT_STOP_PRICE | CORRECT_PART;
+const CORRECT_FLAGS: u16 = CORRECT_LIMIT_PRICE | CORRECT_LEAVES_QTY | CORRECT_TYPE | CORRECT_STOP_PRICE | CORRECT_PART;
 
 /// Type and prices.
 type Quote = (OrderType, i64, i64);
@@ -127,7 +126,11 @@ impl Engine {
         let is_part = command.flags() & CORRECT_PART != 0;
         let only_less = (0..=order.leaves_qty).contains(&terms.qty) && quote(terms) == self.order_quote(place);
         let to_zero = command.flags() & CORRECT_LEAVES_QTY != 0 && terms.qty == 0;
-        if (!is_part && only_less) || to_zero {
+        if !is_part && only_less {
+            check_lots(terms.qty, found, order.leaves_qty)?;
+            return check_phase(terms, found);
+        }
+        if to_zero {
             return check_phase(terms, found);
         }
         let more = i128::from(terms.qty) - i128::from(order.leaves_qty);
@@ -148,6 +151,7 @@ impl Engine {
             account: order.account,
             commission_ppm,
             adds_order: is_part && terms.qty < order.leaves_qty,
+            open_qty: order.leaves_qty,
             already_filled: if is_part { 0 } else { order.filled_amount },
             freed_cash,
             freed_qty: order.leaves_qty - stays,

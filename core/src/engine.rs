@@ -64,25 +64,33 @@ impl Engine {
     /// answer is events; an error means that none of the commands took effect.
     pub fn apply(&mut self, commands: &[u8]) -> Result<&[u8], ApplyError> {
         self.out.events.bytes.clear();
-        let (commands, rest) = commands.as_chunks::<COMMAND_BYTES>();
-        if !rest.is_empty() {
-            return Err(ApplyError::Cut);
-        }
-        let last_seq = self.state.counters.last_seq;
-        let mut follows = true;
-        for (seq, bytes) in (last_seq.wrapping_add(1)..).zip(commands) {
-            let command = Command::read(bytes).map_err(|(kind, version)| ApplyError::Unknown { kind, version })?;
-            follows &= command.seq() == seq;
-        }
-        if !follows {
-            return Err(ApplyError::OutOfSequence { last_seq });
-        }
-        for bytes in commands {
+        for bytes in self.checked(commands)? {
             if let Ok(command) = Command::read(bytes) {
                 self.apply_one(command);
             }
         }
         Ok(&self.out.events.bytes)
+    }
+
+    /// Whether `apply` would take these commands.
+    pub fn check_commands(&self, commands: &[u8]) -> Result<(), ApplyError> {
+        self.checked(commands).map(|_| ())
+    }
+
+    fn checked<'a>(&self, commands: &'a [u8]) -> Result<&'a [[u8; COMMAND_BYTES]], ApplyError> {
+        let (commands, rest) = commands.as_chunks::<COMMAND_BYTES>();
+        if !rest.is_empty() {
+            return Err(ApplyError::Cut);
+        }
+        let last_seq = self.state.counters.last_seq;
+        let mut seq = last_seq;
+        let mut follows = true;
+        for bytes in commands {
+            let command = Command::read(bytes).map_err(|(kind, version)| ApplyError::Unknown { kind, version })?;
+            seq = seq.wrapping_add(1);
+            follows &= command.seq() == seq;
+        }
+        if follows { Ok(commands) } else { Err(ApplyError::OutOfSequence { last_seq }) }
     }
 
     #[inline]
@@ -141,11 +149,6 @@ impl Engine {
         let reason = if is_same { Reason::None } else { Reason::ClientOrderIdReused };
         self.out.events.request_repeated(command, reason, first.seq);
         false
-    }
-
-    /// The events of the last call again.
-    pub fn last_events(&self) -> &[u8] {
-        &self.out.events.bytes
     }
 
     /// The number of the last command applied.

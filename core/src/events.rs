@@ -294,4 +294,3 @@ impl Events {
             .put(40, through_seq.to_le_bytes());
     }
 }
-

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::book::Book;
 use crate::rulebook::{Rules, Values};
-use crate::ticks::{Bands, PriceLimits, ceil_to_grid, first_day_limits, floor_to_grid, is_on_grid, next_down, next_up, price_limits};
+use crate::ticks::{
+    Bands, PriceLimits, ceil_to_grid, first_day_limits, floor_to_grid, is_on_grid, next_down, next_up, price_limits,
+};
 use crate::words::{Phase, Rule, Side};
 
 const BILLION: i128 = 1_000_000_000;
@@ -35,6 +37,8 @@ pub(crate) struct Instrument {
     pub last_price: i64,
     /// What the day closes at; 0 before.
     pub close_price: i64,
+    /// Whether it traded in today's regular session.
+    pub has_traded: bool,
     /// The last price that a call auction fixed, before the first of the day the base price.
     pub auction_price: i64,
     pub phase: Phase,
@@ -70,6 +74,7 @@ impl Instrument {
             limits: PriceLimits::default(),
             last_price: 0,
             close_price: 0,
+            has_traded: false,
             auction_price: 0,
             phase: Phase::Continuous,
             indicated: (0, 0),
@@ -128,6 +133,7 @@ impl Instrument {
         self.rules.is_new = false;
         self.set_base(close);
         self.close_price = 0;
+        self.has_traded = false;
         self.phases_done.clear();
         self.is_extended = false;
         self.interruptions = 0;
@@ -202,6 +208,17 @@ impl Instrument {
             return ask;
         }
         bid.max(self.base_price)
+    }
+
+    /// The one price of a phase at a close (시간외종가, KRX ER 51), raised to the grid: yesterday's close before the regular
+    /// session, today's after it; 0 where there was no trade to fix it, and in all other phases.
+    pub fn off_hours_close(&self) -> i64 {
+        match self.phase {
+            Phase::PreviousClose if self.rules.is_new => 0,
+            Phase::PreviousClose => self.base_price,
+            phase if phase.is_at_close() && self.has_traded => ceil_to_grid(&self.bands, self.close_price),
+            _ => 0,
+        }
     }
 
     /// The most shares that one order may have, by the company's value at the base price in won (KRX ER 14(1)3); 0 where

@@ -4,7 +4,7 @@ use crate::counterparty::Match;
 use crate::engine::Engine;
 use crate::events::EventKind;
 use crate::money::MAX_AMOUNT;
-use crate::orders::{Order, affordable_qty};
+use crate::orders::{Order, affordable_qty, whole_lots};
 use crate::reasons::Reason;
 use crate::words::{Liquidity, MarketRemainder, OrderStatus, Phase, SelfTradePrevention, TimeInForce};
 
@@ -120,8 +120,8 @@ impl Engine {
             TimeInForce::Fok => Reason::FokKilled,
             TimeInForce::Ioc => Reason::IocRemainder,
             TimeInForce::Day => {
-                let amount = i128::from(order.filled_amount)
-                    + i128::from(order.limit_price) * i128::from(order.leaves_qty);
+                let amount =
+                    i128::from(order.filled_amount) + i128::from(order.limit_price) * i128::from(order.leaves_qty);
                 if order.is_market()
                     && found.rules.market_remainder == MarketRemainder::Cancel
                     && !found.phase.is_auction()
@@ -276,8 +276,8 @@ impl Engine {
 
     /// How many of its open shares an order can trade at a price.
     ///
-    /// All, as a rule. But a buy without a reservation pays from the cash that is free, and no order's filled amount grows
-    /// beyond `MAX_AMOUNT`.
+    /// All, as a rule. But a buy without a reservation pays from the cash that is free, in whole lots, and no order's filled
+    /// amount grows beyond `MAX_AMOUNT`.
     #[inline]
     pub(crate) fn most(&self, place: u32, price: i64) -> i64 {
         let order = &self.state.orders[place];
@@ -285,7 +285,9 @@ impl Engine {
         if order.pays_as_it_goes(self.upper_limit(order.instrument)) {
             let cash = self.state.accounts.at(order.account).balance.available();
             let (ppm, paid) = (self.state.orders.commission_ppm(place), self.state.orders.commission(place));
-            return room.min(affordable_qty(cash, price, order.filled_amount, ppm, paid));
+            let can_pay = affordable_qty(cash, price, order.filled_amount, ppm, paid);
+            let lot = self.state.instruments[order.instrument as usize - 1].rules.lot;
+            return room.min(whole_lots(can_pay, lot));
         }
         room
     }
@@ -351,9 +353,12 @@ impl Engine {
     fn settle_trade(&mut self, buy: u32, sell: u32, instrument: usize, price: i64, qty: i64, taker_side: u8) -> u64 {
         self.settle(buy, sell, price, qty);
         let found = &mut self.state.instruments[instrument];
-        found.last_price = price;
-        if found.phase != Phase::AfterHours {
+        if !found.phase.is_at_close() {
+            found.last_price = price;
+        }
+        if found.phase.off_hours().is_none() {
             found.close_price = price;
+            found.has_traded = true;
         }
         let number = found.number;
         let trade_id = self.state.next_trade_id();

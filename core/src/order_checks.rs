@@ -32,6 +32,8 @@ pub(crate) struct Circumstances {
     pub commission_ppm: u32,
     /// Whether the account would have one open order more.
     pub adds_order: bool,
+    /// What is open of it now.
+    pub open_qty: i64,
     /// The amount that it has traded before.
     pub already_filled: i64,
     /// What the order that is corrected has reserved for the shares in question: cash, and shares.
@@ -45,6 +47,7 @@ impl Engine {
     pub(crate) fn check(&self, terms: &Terms, instrument: usize, around: &Circumstances) -> Checked {
         let found = &self.state.instruments[instrument];
         check_form(terms)?;
+        check_lots(terms.qty, found, around.open_qty)?;
         check_phase(terms, found)?;
         self.check_market(terms, found, around.already_filled)?;
         if around.adds_order {
@@ -75,6 +78,9 @@ impl Engine {
 
     /// The market's rules: grid, limits, sizes, and quotes where the type needs them.
     fn check_market(&self, terms: &Terms, instrument: &Instrument, already_filled: i64) -> Checked {
+        if instrument.phase.is_at_close() && terms.limit_price != instrument.off_hours_close() {
+            return Err(Reason::NotAtClose);
+        }
         let on_market = |price: i64| {
             if !instrument.is_on_grid(price) {
                 Err(Reason::PriceTick)
@@ -106,10 +112,8 @@ impl Engine {
         if most != 0 && terms.qty > most {
             return Err(Reason::QtyLimit);
         }
-        let amount = match terms.limit_price.checked_mul(terms.qty).and_then(|sum| sum.checked_add(already_filled)) {
-            Some(amount) => amount,
-            None => i64::MAX, // both are positive here
-        };
+        let amount = terms.limit_price.checked_mul(terms.qty).and_then(|sum| sum.checked_add(already_filled));
+        let amount = amount.unwrap_or(i64::MAX); // all are positive here
         if terms.qty > MAX_AMOUNT || amount > MAX_AMOUNT {
             return Err(Reason::AmountTooLarge);
         }
@@ -166,10 +170,24 @@ pub(crate) fn check_phase(terms: &Terms, instrument: &Instrument) -> Checked {
         return Err(if instrument.phase == Phase::Halted { Reason::Halted } else { Reason::MarketClosed });
     };
     let bit = if terms.is_fixed { OrderType::Limit.bit() } else { terms.order_type.bit() };
-    let immediate = terms.time_in_force == TimeInForce::Day
-        || (instrument.phase == Phase::Continuous && instrument.rules.immediate_types & bit != 0);
     // On the first day of a listing there is no price yet that an order without a limit could go by (KRX rules 1.3).
     let at_market = OrderType::Market.bit() | OrderType::Stop.bit();
     let is_blind = instrument.rules.is_new && instrument.close_price == 0 && at_market & bit != 0;
-    if types & bit == 0 || is_blind || !immediate { Err(Reason::OrderTypeNotAllowed) } else { Ok(()) }
+    if types & bit == 0 || is_blind {
+        return Err(Reason::OrderTypeNotAllowed);
+    }
+    if instrument.phase.is_at_close() && instrument.off_hours_close() == 0 {
+        return Err(Reason::NoClose);
+    }
+    let immediate = terms.time_in_force == TimeInForce::Day
+        || (instrument.phase == Phase::Continuous && instrument.rules.immediate_types & bit != 0);
+    if immediate { Ok(()) } else { Err(Reason::OrderTypeNotAllowed) }
+}
+
+/// Orders, and the parts that are canceled or corrected, are whole lots (KRX rules 2.4). All that is open of an order may be
+/// taken together, though a smaller lot of earlier left it odd.
+#[inline]
+pub(crate) fn check_lots(qty: i64, instrument: &Instrument, open_qty: i64) -> Checked {
+    let lot = instrument.rules.lot;
+    if lot != 1 && qty % lot != 0 && qty != open_qty { Err(Reason::InvalidQty) } else { Ok(()) }
 }

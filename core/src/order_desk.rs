@@ -3,7 +3,7 @@
 use crate::commands::Command;
 use crate::engine::Engine;
 use crate::events::EventKind;
-use crate::order_checks::{Circumstances, Terms};
+use crate::order_checks::{Circumstances, Terms, check_lots};
 use crate::orders::Order;
 use crate::reasons::{Checked, Reason};
 use crate::slab::NONE;
@@ -19,26 +19,17 @@ impl Engine {
         let instrument = self.state.find_instrument(command.instrument());
         let account = self.state.accounts.find(command.account());
         let refused = match self.read_new(command, instrument, account) {
-            Ok((terms, instrument, account)) => {
-                match self.enter_new(command, order_id, terms, instrument, account) {
-                    Ok(()) => return,
-                    Err(reason) => reason,
-                }
-            }
+            Ok((terms, instrument, account)) => match self.enter_new(command, order_id, terms, instrument, account) {
+                Ok(()) => return,
+                Err(reason) => reason,
+            },
             Err(reason) => reason,
         };
         let number = instrument.map_or(0, |_| command.instrument());
         self.out.events.order_rejected(command, order_id, number, refused);
     }
 
-    fn enter_new(
-        &mut self,
-        command: Command,
-        order_id: u64,
-        terms: Terms,
-        instrument: usize,
-        account: u32,
-    ) -> Checked {
+    fn enter_new(&mut self, command: Command, order_id: u64, terms: Terms, instrument: usize, account: u32) -> Checked {
         let terms = self.priced(terms, instrument, None);
         let rules = &self.state.instruments[instrument].rules;
         let rates = rules.rates_number;
@@ -112,7 +103,8 @@ impl Engine {
         };
         let order = &self.state.orders[place];
         let (qty, leaves_qty, number) = (command.i64(72), order.leaves_qty, order.instrument);
-        if !(0..=leaves_qty).contains(&qty) {
+        let found = &self.state.instruments[number as usize - 1];
+        if !(0..=leaves_qty).contains(&qty) || check_lots(qty, found, leaves_qty).is_err() {
             return self.out.events.request_rejected(command, Reason::InvalidQty, number);
         }
         let qty = if qty == 0 { leaves_qty } else { qty };
@@ -159,11 +151,7 @@ impl Engine {
             return Err(if given { Reason::OrderDone } else { Reason::OrderNotFound });
         }
         let account = self.state.orders[place].account;
-        if self.state.accounts.at(account).number == command.account() {
-            Ok(place)
-        } else {
-            Err(Reason::OrderNotFound)
-        }
+        if self.state.accounts.at(account).number == command.account() { Ok(place) } else { Err(Reason::OrderNotFound) }
     }
 
     /// Take `qty` open shares out of a resting or sleeping order.

@@ -381,6 +381,12 @@ pub(crate) fn wide_reservation(unit: i64, qty: i64, commission_ppm: u32) -> i128
     if commission_ppm == 0 { amount } else { amount + amount * i128::from(commission_ppm) / i128::from(PPM) }
 }
 
+/// The most shares of a quantity that are whole lots.
+#[inline]
+pub(crate) fn whole_lots(qty: i64, lot: i64) -> i64 {
+    if lot == 1 { qty } else { qty - qty % lot }
+}
+
 /// How many shares this cash can reserve at `unit` each, the commission on them included.
 pub(crate) fn coverable_qty(cash: i64, unit: i64, commission_ppm: u32) -> i64 {
     if cash <= 0 {

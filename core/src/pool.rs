@@ -3,8 +3,8 @@
 use crate::orders::Orders;
 use crate::words::Side;
 
-/// Shares that each order gets in the first pass: a hundred lots of one.
-const FIRST_PASS_QTY: i64 = 100;
+/// Lots that each order gets in the first pass.
+const FIRST_PASS_LOTS: i64 = 100;
 
 /// What an order may take before the next one's turn. It is void once the order left its place.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,15 @@ impl Quota {
     }
 }
 
-/// The turns of a pool, from its orders in order of record.
+/// The turns of a pool, from its orders in order of record; `lot` in shares.
 ///
-/// The largest goes first, equal ones in order of record. First each gets up to 100 shares, then half of what it still
-/// lacks (half a share counts as one), then the rest.
-pub(crate) fn quotas(orders: &Orders, places: &[u32]) -> Vec<Quota> {
+/// The largest goes first, equal ones in order of record. First each gets up to 100 lots, then half of what it still
+/// lacks (half a lot counts as one), then the rest.
+pub(crate) fn quotas(orders: &Orders, places: &[u32], lot: i64) -> Vec<Quota> {
     let mut lacks: Vec<(u32, i64)> = places.iter().map(|place| (*place, orders[*place].leaves_qty)).collect();
     lacks.sort_by_key(|(_, qty)| -qty);
-    let passes: [fn(i64) -> i64; 3] = [|qty| qty.min(FIRST_PASS_QTY), |qty| qty / 2 + qty % 2, |qty| qty];
+    let passes: [&dyn Fn(i64) -> i64; 3] =
+        [&|qty| qty.min(FIRST_PASS_LOTS.saturating_mul(lot)), &|qty| (qty / lot + 1) / 2 * lot, &|qty| qty];
     let mut turns = Vec::new();
     for part in passes {
         for (place, lack) in &mut lacks {

@@ -1,13 +1,13 @@
 //! The Python module `onseju_core`: the engine behind buffers of fixed records.
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyBufferError, PyKeyError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice};
 
+use crate::commands::COMMAND_BYTES;
 use crate::engine::{ApplyError, Engine};
 use crate::events::EVENT_BYTES;
-use crate::commands::COMMAND_BYTES;
 
 pyo3::create_exception!(onseju_core, UnknownRecord, PyValueError, "A command of an unknown kind or version.");
 pyo3::create_exception!(onseju_core, OutOfSequence, PyValueError, "Commands that do not follow the last one.");
@@ -17,6 +17,9 @@ type Level = (i64, i128, u32);
 /// Cash, reserved cash, unsettled D+1 and D+2, number of open orders, and by instrument: quantity, reserved quantity, cost
 /// and profit.
 type AccountView = (i64, i64, i64, i64, u32, Vec<(u32, i64, i64, i64, i64)>);
+
+/// So many commands are applied before their events are copied out: they are in the cache still.
+const PIECE: usize = 512 * COMMAND_BYTES;
 
 fn raise(error: ApplyError) -> PyErr {
     match error {
@@ -31,6 +34,7 @@ fn raise(error: ApplyError) -> PyErr {
 struct PyEngine {
     engine: Engine,
     commands: Vec<u8>,
+    rest: Vec<u8>,
 }
 
 #[pymethods]
@@ -40,7 +44,7 @@ impl PyEngine {
     fn new(keep_hash: bool) -> Self {
         let mut engine = Engine::new();
         engine.keep_hash(keep_hash);
-        Self { engine, commands: Vec::new() }
+        Self { engine, commands: Vec::new(), rest: Vec::new() }
     }
 
     /// Apply commands and give their events. The interpreter lock is released meanwhile.
@@ -50,27 +54,35 @@ impl PyEngine {
         Ok(PyBytes::new(py, events))
     }
 
-    /// Apply the commands of one buffer and write their events into another; gives the number of bytes written.
+    /// Apply the commands of one buffer and write their events into another; gives how many bytes of events there are.
     ///
-    /// Both are contiguous buffers of bytes. Raises `BufferError` where the events do not fit: `last_events` gives them
-    /// then, for the commands have taken effect. The engine's own buffers are used again and again.
+    /// Both are contiguous buffers of bytes. Where the events do not fit, `take_rest` gives what is left of them. The
+    /// engine's own buffers are small, and used again and again.
     fn apply_into(&mut self, py: Python<'_>, commands: PyBuffer<u8>, events: &Bound<'_, PyAny>) -> PyResult<usize> {
         let out = PyMemoryView::from(events)?;
+        let room = out.len()?;
+        self.rest.clear();
         self.commands.resize(commands.item_count(), 0);
         commands.copy_to_slice(py, &mut self.commands)?;
-        let (engine, commands) = (&mut self.engine, &self.commands);
-        let given = py.detach(|| engine.apply(commands)).map_err(raise)?;
-        if given.len() > out.len()? {
-            return Err(PyBufferError::new_err(format!("{} bytes of events do not fit", given.len())));
+        let (engine, commands, rest) = (&mut self.engine, &self.commands, &mut self.rest);
+        py.detach(|| engine.check_commands(commands)).map_err(raise)?;
+        let mut written = 0;
+        for piece in commands.chunks(PIECE) {
+            let given = py.detach(|| engine.apply(piece)).map_err(raise)?;
+            if !rest.is_empty() || given.len() > room - written {
+                rest.extend_from_slice(given);
+                continue;
+            }
+            let part = out.get_item(PySlice::new(py, written as isize, (written + given.len()) as isize, 1))?;
+            PyBuffer::<u8>::get(&part)?.copy_from_slice(py, given)?;
+            written += given.len();
         }
-        let part = out.get_item(PySlice::new(py, 0, given.len() as isize, 1))?;
-        PyBuffer::<u8>::get(&part)?.copy_from_slice(py, given)?;
-        Ok(given.len())
+        Ok(written + rest.len())
     }
 
-    /// The events of the last call again.
-    fn last_events<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.engine.last_events())
+    /// The events of the last `apply_into` that did not fit.
+    fn take_rest<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &std::mem::take(&mut self.rest))
     }
 
     /// The number of the last command applied.
@@ -137,7 +149,7 @@ impl PyEngine {
         let restored = py.detach(|| Engine::restore(snapshot));
         let mut engine = restored.map_err(|error| PyValueError::new_err(error.to_string()))?;
         engine.keep_hash(keep_hash);
-        Ok(Self { engine, commands: Vec::new() })
+        Ok(Self { engine, commands: Vec::new(), rest: Vec::new() })
     }
 
     /// Raise `AssertionError`, with words, where the state contradicts itself.

@@ -22,6 +22,8 @@ pub enum Reason {
     SelfTrade = 22,
     NoOppositeQuote = 23,
     AuctionPending = 24,
+    NoClose = 25,
+    NotAtClose = 26,
     InsufficientCash = 32,
     InsufficientShares = 33,
     TooManyOpenOrders = 34,

@@ -21,7 +21,7 @@ pub(crate) const FIRST_USE: u8 = 9;
 pub(crate) const QUOTA: u8 = 10;
 
 /// How wide a record of each tag is, its tag included.
-pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 128, 8, 17, 21, 46, 42];
+pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 129, 8, 17, 21, 46, 42];
 
 /// A record's canonical bytes, built up field by field.
 pub(crate) struct Record {
@@ -102,7 +102,9 @@ pub(crate) fn instrument_record(instrument: &Instrument) -> Record {
         .put([listing.board, listing.security])
         .put(listing.leverage.to_le_bytes())
         .i64s([instrument.limits.upper, instrument.limits.lower, instrument.last_price])
-        .i64s([instrument.close_price, instrument.auction_price])
+        .i64s([instrument.close_price])
+        .put([instrument.has_traded.into()])
+        .i64s([instrument.auction_price])
         .put([instrument.phase as u8])
         .i64s([instrument.indicated.0, instrument.indicated.1])
         .put([instrument.awaits_uncross.into(), instrument.is_extended.into()])
@@ -170,12 +172,12 @@ impl Engine {
         let account = self.state.accounts.at(place);
         let balance = &account.balance;
         let mut record = Record::new(ACCOUNT);
-        record
-            .u32s([account.number])
-            .put([account.kind as u8])
-            .put(account.owner)
-            .u64(account.opened_seq)
-            .i64s([balance.cash, balance.reserved_cash, balance.unsettled_d1, balance.unsettled_d2]);
+        record.u32s([account.number]).put([account.kind as u8]).put(account.owner).u64(account.opened_seq).i64s([
+            balance.cash,
+            balance.reserved_cash,
+            balance.unsettled_d1,
+            balance.unsettled_d2,
+        ]);
         record
     }
 
@@ -183,9 +185,12 @@ impl Engine {
         let position = &self.state.accounts.positions[place as usize];
         let shares = &position.shares;
         let mut record = Record::new(POSITION);
-        record
-            .u32s([position.account, position.instrument])
-            .i64s([shares.qty, shares.reserved_qty, shares.cost_amount, shares.realized_profit]);
+        record.u32s([position.account, position.instrument]).i64s([
+            shares.qty,
+            shares.reserved_qty,
+            shares.cost_amount,
+            shares.realized_profit,
+        ]);
         record
     }
 

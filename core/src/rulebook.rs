@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::money::{PPM, fits};
+use crate::instruments::Listing;
+use crate::money::{MAX_AMOUNT, PPM, fits};
 use crate::orders::Rates;
 use crate::ticks::Bands;
 use crate::words::{
-    AuctionPricing, MarketRemainder, OrderType, Phase, Rule, SelfTradePrevention, StopElection,
+    AuctionPricing, MarketRemainder, OrderType, Phase, Rule, Security, SelfTradePrevention, StopElection,
 };
 
 /// What every phase that takes orders takes, until a command says otherwise.
 const SIMPLE_TYPES: i64 =
     OrderType::Limit.bit() | OrderType::Market.bit() | OrderType::Stop.bit() | OrderType::StopLimit.bit();
 const ALL_TYPES: i64 = 0b1_1111_1110;
+
+/// One more than the highest number of a phase.
+const PHASES: usize = 13;
 
 /// Values by a rule's number.
 pub(crate) type Values = BTreeMap<u32, i64>;
@@ -44,11 +48,13 @@ pub(crate) struct Rules {
     pub max_qty_by_value: bool,
     pub immediate_types: i64,
     /// By the phase's number: the types that it takes, as a mask.
-    types: [i64; 10],
+    types: [i64; PHASES],
     pub vi_dynamic_ppm: u32,
     pub vi_static_ppm: u32,
     /// Whether this is the first day of its listing.
     pub is_new: bool,
+    /// The shares that it is traded in multiples of (KRX rules 2.4): its own, else that of ELWs, else the venue's.
+    pub lot: i64,
 }
 
 impl Rules {
@@ -67,17 +73,18 @@ impl Rules {
 }
 
 impl RuleBook {
-    /// What holds for an instrument with these values of its own, that was listed with these interruption rates.
-    pub fn rules(&self, own: &Values, listed_dynamic_ppm: u32, listed_static_ppm: u32) -> Rules {
+    /// What holds for an instrument with these values of its own, that was listed as this.
+    pub fn rules(&self, own: &Values, listing: &Listing) -> Rules {
         let value = |rule: Rule, default: i64| {
             let key = u32::from(rule as u8);
             own.get(&key).or_else(|| self.values.get(&key)).copied().unwrap_or(default)
         };
         let word = |rule: Rule, default: u8| value(rule, default.into()) as u8;
-        let mut types = [-1; 10];
+        let mut types = [-1; PHASES];
         for (phase, types) in types.iter_mut().enumerate() {
             if let Some(rule) = Phase::from_u8(phase as u8).and_then(Phase::types) {
-                *types = value(rule, SIMPLE_TYPES);
+                let default = if rule == Rule::TypesClosePrice { OrderType::Limit.bit() } else { SIMPLE_TYPES };
+                *types = value(rule, default);
             }
         }
         Rules {
@@ -98,10 +105,17 @@ impl RuleBook {
             max_qty_by_value: value(Rule::MaxQtyByValue, 0) != 0,
             immediate_types: value(Rule::ImmediateTypes, SIMPLE_TYPES),
             types,
-            vi_dynamic_ppm: value(Rule::ViDynamicPpm, listed_dynamic_ppm.into()) as u32,
-            vi_static_ppm: value(Rule::ViStaticPpm, listed_static_ppm.into()) as u32,
+            vi_dynamic_ppm: value(Rule::ViDynamicPpm, listing.vi_dynamic_ppm.into()) as u32,
+            vi_static_ppm: value(Rule::ViStaticPpm, listing.vi_static_ppm.into()) as u32,
+            lot: self.lot_size(own, listing.security),
             is_new: own.get(&u32::from(Rule::NewListing as u8)) == Some(&1),
         }
+    }
+
+    fn lot_size(&self, own: &Values, security: u8) -> i64 {
+        let value = |values: &Values, rule: Rule| values.get(&u32::from(rule as u8)).copied().filter(|lot| *lot != 0);
+        let of_elws = || value(&self.values, Rule::ElwLotSize).filter(|_| security == Security::Elw as u8);
+        value(own, Rule::LotSize).or_else(of_elws).or_else(|| value(&self.values, Rule::LotSize)).unwrap_or(1)
     }
 
     /// A rule that only the venue has.
@@ -137,12 +151,13 @@ pub(crate) fn rule_with_value(number: u32, value: i64, for_one_instrument: bool)
         Rule::AuctionPricing => word.and_then(AuctionPricing::from_u8).is_some(),
         Rule::StopElection => word.and_then(StopElection::from_u8).is_some(),
         Rule::MaxQtyByValue => (0..=1).contains(&value),
-        Rule::CommissionPpm
-        | Rule::TransactionTaxPpm
-        | Rule::RuralTaxPpm
-        | Rule::ViDynamicPpm
-        | Rule::ViStaticPpm => (0..=PPM).contains(&value),
+        Rule::CommissionPpm | Rule::TransactionTaxPpm | Rule::RuralTaxPpm | Rule::ViDynamicPpm | Rule::ViStaticPpm => {
+            (0..=PPM).contains(&value)
+        }
         Rule::MaxOrderQty => fits(value.into()),
+        Rule::LotSize => 0 < value && value <= MAX_AMOUNT,
+        Rule::ElwLotSize => !for_one_instrument && fits(value.into()),
+        Rule::TypesClosePrice => value == 0 || value == OrderType::Limit.bit(),
         Rule::PreviousPrice | Rule::NewListing => false,
         Rule::ImmediateTypes
         | Rule::TypesOpeningAuction

@@ -4,7 +4,7 @@ use crate::commands::Command;
 use crate::engine::Engine;
 use crate::events::EventKind;
 use crate::instruments::Instrument;
-use crate::orders::coverable_qty;
+use crate::orders::{coverable_qty, whole_lots};
 use crate::reasons::Reason;
 use crate::words::{Board, OrderStatus, OrderType, Phase, Side};
 
@@ -16,8 +16,8 @@ impl Engine {
 
     /// Move an instrument, or all that are not halted, to a phase; each (trading day, phase, occurrence) takes effect once.
     ///
-    /// It matches nothing that an auction collected: into continuous trading only those move whose auction has been
-    /// uncrossed, or left nothing that crosses.
+    /// It matches nothing that an auction collected: into continuous trading, and into a session at the close, only
+    /// those move whose auction has been uncrossed, or left nothing that crosses.
     pub(crate) fn change_phase(&mut self, command: Command) {
         let Some(known) = self.meant(command) else { return self.refuse(command, Reason::UnknownSymbol) };
         let (day, occurrence) = (command.u32(64), command.u16(70));
@@ -53,8 +53,7 @@ impl Engine {
             return self.refuse(command, Reason::InvalidCommand);
         }
         let meant = self.those(known.as_deref().unwrap_or(&[]), |instrument| {
-            let is_new =
-                if stage != 0 { instrument.breaker_stage < stage } else { instrument.phase != Phase::Halted };
+            let is_new = if stage != 0 { instrument.breaker_stage < stage } else { instrument.phase != Phase::Halted };
             (flags == 0 || flags == u16::from(instrument.listing.board))
                 && is_new
                 && instrument.breaker_stage < LAST_STAGE
@@ -79,8 +78,7 @@ impl Engine {
             Some(phase) if phase != Phase::Halted => phase,
             _ => return self.refuse(command, Reason::InvalidCommand),
         };
-        let due =
-            self.those(known.as_deref().unwrap_or(&[]), |instrument| instrument.phase == Phase::Halted);
+        let due = self.those(known.as_deref().unwrap_or(&[]), |instrument| instrument.phase == Phase::Halted);
         let meant = self.those(&due, |instrument| !is_pending(instrument, phase));
         if meant.is_empty() {
             let reason = if !due.is_empty() {
@@ -117,8 +115,10 @@ impl Engine {
     fn move_to(&mut self, instrument: usize, phase: Phase, occurrence: u16, reason: Reason) {
         self.touch(instrument);
         let found = &mut self.state.instruments[instrument];
-        if phase != found.phase && (phase == Phase::AfterHours || found.phase == Phase::AfterHours) {
-            found.close_price = found.closing_price();
+        if phase.off_hours() != found.phase.off_hours() {
+            if phase != Phase::PreviousClose && found.phase != Phase::PreviousClose {
+                found.close_price = found.closing_price();
+            }
             self.expire_all(instrument, Reason::MarketSessionEnded);
         }
         let found = &mut self.state.instruments[instrument];
@@ -127,7 +127,7 @@ impl Engine {
             found.indicated = (0, 0);
         }
         found.is_extended = false;
-        found.awaits_uncross = phase.is_auction() || (found.awaits_uncross && !phase.is_continuous());
+        found.awaits_uncross = phase.is_auction() || (found.awaits_uncross && !phase.ends_auctions());
         self.out.events.phase_changed(found, self.state.counters.trading_day, occurrence, reason);
         if phase == Phase::ClosingAuction {
             self.prepare_closing(instrument);
@@ -142,7 +142,7 @@ impl Engine {
     /// The closing auction begins: midpoint orders are void, conditional limit orders (조건부) become market orders.
     ///
     /// These are received now, the better limit price first, then by time (KRX ER 15). A converted buy reserves the upper
-    /// limit; where the cash is short, the part that it covers is converted and the rest canceled.
+    /// limit; where the cash is short, the whole lots that it covers are converted and the rest canceled.
     fn prepare_closing(&mut self, instrument: usize) {
         for side in Side::BOTH {
             let orders = &self.state.orders;
@@ -169,7 +169,8 @@ impl Engine {
         if order.is_buy() && upper != 0 {
             let orders = &self.state.orders;
             let cash = self.state.accounts.at(order.account).balance.available() + orders.reserved(place, upper);
-            qty = qty.min(coverable_qty(cash, upper, orders.commission_ppm(place)));
+            let covered = coverable_qty(cash, upper, orders.commission_ppm(place));
+            qty = qty.min(whole_lots(covered, self.state.instruments[instrument].rules.lot));
         }
         if qty == 0 {
             return self.end_resting(place, instrument, Reason::CashRanOut);
@@ -271,14 +272,12 @@ impl Engine {
     }
 }
 
-/// Whether continuous trading would begin with orders that an auction collected and that cross.
+/// Whether orders that an auction collected and that cross would begin continuous trading, or be lost to it.
 fn is_pending(instrument: &Instrument, phase: Phase) -> bool {
-    phase.is_continuous() && instrument.awaits_uncross && instrument.find_auction_price().1 > 0
+    phase.ends_auctions() && instrument.awaits_uncross && instrument.find_auction_price().1 > 0
 }
 
 /// Whether a number can be a trading day, YYYYMMDD.
 pub(crate) fn is_day(day: u32) -> bool {
-    (1900_01_01..=9999_12_31).contains(&day)
-        && (1..=12).contains(&(day / 100 % 100))
-        && (1..=31).contains(&(day % 100))
+    (19_000_101..=99_991_231).contains(&day) && (1..=12).contains(&(day / 100 % 100)) && (1..=31).contains(&(day % 100))
 }

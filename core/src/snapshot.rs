@@ -200,11 +200,7 @@ impl Engine {
         Ok(self.full_state_hash())
     }
 
-    fn take_up_instrument(
-        &mut self,
-        mut fields: Fields,
-        own_rules: &[(u32, u32, i64)],
-    ) -> Result<(), SnapshotError> {
+    fn take_up_instrument(&mut self, mut fields: Fields, own_rules: &[(u32, u32, i64)]) -> Result<(), SnapshotError> {
         let number = fields.u32();
         let (symbol, base_price, listed_shares) = (fields.take(), fields.i64(), fields.i64());
         let (limit_ppm, vi_dynamic_ppm, vi_static_ppm) = (fields.u32(), fields.u32(), fields.u32());
@@ -226,16 +222,16 @@ impl Engine {
         if number as usize != place + 1 {
             return Err(SnapshotError::Damaged);
         }
-        let rules = state.rules.rules(&own, vi_dynamic_ppm, vi_static_ppm);
+        let rules = state.rules.rules(&own, &listing);
         let mut found = Instrument::new(number, listing, bands, base_price, rules);
         found.own_rules = own;
-        if found.base_price != base_price
-            || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
+        if found.base_price != base_price || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
         {
             return Err(SnapshotError::Damaged);
         }
         found.last_price = fields.i64();
         found.close_price = fields.i64();
+        found.has_traded = fields.u8() != 0;
         found.auction_price = fields.i64();
         found.phase = known(Phase::from_u8(fields.u8()))?;
         found.indicated = (fields.i64(), fields.i64());

@@ -141,7 +141,10 @@ impl Engine {
 
     pub(crate) fn hash_rule(&mut self, instrument: u32, rule: u32, was: Option<i64>, is: i64) {
         if self.hash.is_on {
-            self.change(was.map_or(0, |value| rule_record(instrument, rule, value).hash()), rule_record(instrument, rule, is).hash());
+            self.change(
+                was.map_or(0, |value| rule_record(instrument, rule, value).hash()),
+                rule_record(instrument, rule, is).hash(),
+            );
         }
     }
 
@@ -163,10 +166,12 @@ impl Engine {
         if self.hash.is_on {
             let instrument = &self.state.instruments[place];
             let done = instrument.phases_done.iter();
-            let was = done.fold(0_u128, |sum, done| sum.wrapping_add(phase_done_record(instrument.number, *done).hash()));
+            let was =
+                done.fold(0_u128, |sum, done| sum.wrapping_add(phase_done_record(instrument.number, *done).hash()));
             let rule = u32::from(Rule::NewListing as u8);
             let new_listing = instrument.own_rules.get(&rule);
-            let was = was.wrapping_add(new_listing.map_or(0, |value| rule_record(instrument.number, rule, *value).hash()));
+            let was =
+                was.wrapping_add(new_listing.map_or(0, |value| rule_record(instrument.number, rule, *value).hash()));
             self.change(was, 0);
         }
     }
@@ -186,7 +191,8 @@ impl Engine {
         let mut sum = 0_u128;
         let [today, yesterday] = &self.state.repeats.days;
         for (key, first_use) in today {
-            let moves = first_use_record(1, key, first_use).hash().wrapping_sub(first_use_record(0, key, first_use).hash());
+            let moves =
+                first_use_record(1, key, first_use).hash().wrapping_sub(first_use_record(0, key, first_use).hash());
             sum = sum.wrapping_add(moves);
         }
         for (key, first_use) in yesterday {

@@ -1,6 +1,6 @@
 //! Prices on the grid: tick sizes by price band, and the daily price limits (`onseju/rules/ticks.py`).
 
-use crate::money::PPM;
+use crate::money::{MAX_AMOUNT, PPM};
 
 /// A tick table: `(from_price, tick)` pairs, ascending, the first from 0.
 pub(crate) type Bands = Vec<(i64, i64)>;
@@ -102,7 +102,7 @@ pub(crate) fn first_day_limits(base: i64, bands: &[(i64, i64)]) -> PriceLimits {
 fn limits_around(base: i64, rise: i128, fall: i128, bands: &[(i64, i64)]) -> PriceLimits {
     let base = i128::from(base);
     PriceLimits {
-        upper: floor_to_grid(bands, narrow(base + rise)),
+        upper: floor_to_grid(bands, narrow((base + rise).min(MAX_AMOUNT.into()))),
         lower: ceil_wide(bands, base - fall),
     }
 }

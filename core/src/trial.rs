@@ -5,7 +5,7 @@ use crate::hashing::NumberMap;
 use crate::instruments::Instrument;
 use crate::matcher::room;
 use crate::money::part;
-use crate::orders::{Orders, affordable_qty};
+use crate::orders::{Orders, affordable_qty, whole_lots};
 use crate::pool::{Pool, Quota};
 use crate::words::SelfTradePrevention;
 
@@ -163,6 +163,7 @@ impl<'a> Trial<'a> {
         let spent = self.spent.get(&order.account).copied().unwrap_or(0);
         let free = self.engine.state.accounts.at(order.account).balance.available() - spent;
         let (ppm, paid) = (self.orders.commission_ppm(place), self.orders.commission(place));
-        room.min(affordable_qty(free, price, order.filled_amount, ppm, paid))
+        let can_pay = affordable_qty(free, price, order.filled_amount, ppm, paid);
+        room.min(whole_lots(can_pay, self.instrument.rules.lot))
     }
 }

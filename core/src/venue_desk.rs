@@ -9,7 +9,7 @@ use crate::reasons::{Checked, Reason};
 use crate::rulebook::{Values, is_rate, rule_with_value};
 use crate::session_desk::is_day;
 use crate::slab::Fifo;
-use crate::ticks::FIRST_DAY_RISE;
+use crate::ticks::{FIRST_DAY_RISE, ceil_to_grid};
 use crate::words::{AccountKind, Board, Phase, Rule, Security};
 
 /// A daily price limit of ten times the base price is the widest.
@@ -69,8 +69,7 @@ impl Engine {
     pub(crate) fn refresh_rules(&mut self, place: usize) {
         let state = &mut self.state;
         let found = &mut state.instruments[place];
-        let (dynamic_ppm, static_ppm) = (found.listing.vi_dynamic_ppm, found.listing.vi_static_ppm);
-        found.rules = state.rules.rules(&found.own_rules, dynamic_ppm, static_ppm);
+        found.rules = state.rules.rules(&found.own_rules, &found.listing);
         found.rules.rates_number = state.orders.number_of_rates(found.rules.rates);
     }
 
@@ -158,7 +157,7 @@ impl Engine {
         let state = &mut self.state;
         let number = state.instruments.len() as u32 + 1;
         let bands = state.rules.tick_tables.get(&u32::from(listing.tick_table)).cloned().unwrap_or_default();
-        let rules = state.rules.rules(&Values::new(), listing.vi_dynamic_ppm, listing.vi_static_ppm);
+        let rules = state.rules.rules(&Values::new(), &listing);
         let place = state.instruments.len();
         state.instruments.push(Instrument::new(number, listing, bands, base_price, rules));
         self.refresh_rules(place);
@@ -190,7 +189,9 @@ impl Engine {
         if base_price < 0 || (listing.limit_ppm != 0 && base_price == 0) {
             return Err(Reason::InvalidPrice);
         }
-        let base = i128::from(base_price);
+        let bands = self.state.rules.tick_tables.get(&u32::from(listing.tick_table));
+        let base = bands.filter(|_| base_price != 0).map_or(0, |bands| ceil_to_grid(bands, base_price));
+        let base = i128::from(base);
         let band = base * i128::from(listing.limit_ppm) / i128::from(PPM);
         let widest = base + band * i128::from(listing.leverage.unsigned_abs());
         if widest <= MAX_AMOUNT.into() { Ok(()) } else { Err(Reason::AmountTooLarge) }
@@ -285,11 +286,7 @@ impl Engine {
             _ if qty <= 0 || cost_amount < 0 => Err(Reason::InvalidQty),
             (Some(account), Some(place)) => {
                 let total = i128::from(self.state.instruments[place].total_shares) + i128::from(qty);
-                if fits(total) && fits(cost_amount.into()) {
-                    Ok((account, place))
-                } else {
-                    Err(Reason::AmountTooLarge)
-                }
+                if fits(total) && fits(cost_amount.into()) { Ok((account, place)) } else { Err(Reason::AmountTooLarge) }
             }
         };
         let (account, place) = match checked {

@@ -63,6 +63,9 @@ words! {
         Halted = 7,
         AfterHours = 8,
         ResumptionAuction = 9,
+        ClosePrice = 10,
+        ClosePriceReception = 11,
+        PreviousClose = 12,
     }
 }
 words! {
@@ -96,12 +99,15 @@ words! {
         PreviousPrice = 14,
         ImmediateTypes = 15,
         NewListing = 16,
+        LotSize = 17,
+        ElwLotSize = 18,
         TypesOpeningAuction = 34,
         TypesContinuous = 35,
         TypesClosingAuction = 36,
         TypesViAuction = 37,
         TypesAfterHours = 40,
         TypesResumptionAuction = 41,
+        TypesClosePrice = 42,
     }
 }
 words! {
@@ -205,7 +211,30 @@ impl Phase {
     /// Whether an incoming order trades at once.
     #[inline]
     pub(crate) const fn is_continuous(self) -> bool {
-        matches!(self, Phase::Continuous | Phase::AfterHours)
+        matches!(self, Phase::Continuous | Phase::AfterHours | Phase::ClosePrice | Phase::PreviousClose)
+    }
+
+    /// Whether all orders are at one price, a close (시간외종가, KRX ER 51).
+    #[inline]
+    pub(crate) const fn is_at_close(self) -> bool {
+        matches!(self, Phase::ClosePrice | Phase::ClosePriceReception | Phase::PreviousClose)
+    }
+
+    /// Whether it begins only when what an auction collected has been matched: it trades, or lets the orders expire.
+    pub(crate) const fn ends_auctions(self) -> bool {
+        self.is_continuous() || self.is_at_close()
+    }
+
+    /// The off-hours session that the phase belongs to, by its trading phase; none for the regular day. Orders move neither
+    /// into such a session nor out of it.
+    #[inline]
+    pub(crate) const fn off_hours(self) -> Option<Phase> {
+        match self {
+            Phase::AfterHours => Some(Phase::AfterHours),
+            Phase::ClosePrice | Phase::ClosePriceReception => Some(Phase::ClosePrice),
+            Phase::PreviousClose => Some(Phase::PreviousClose),
+            _ => None,
+        }
     }
 
     /// The rule that says which order types the phase takes; none for a phase that takes none.
@@ -217,6 +246,7 @@ impl Phase {
             Phase::ViAuction => Some(Rule::TypesViAuction),
             Phase::AfterHours => Some(Rule::TypesAfterHours),
             Phase::ResumptionAuction => Some(Rule::TypesResumptionAuction),
+            Phase::ClosePrice | Phase::ClosePriceReception | Phase::PreviousClose => Some(Rule::TypesClosePrice),
             Phase::PreOpen | Phase::Closed | Phase::Halted => None,
         }
     }

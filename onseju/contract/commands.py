@@ -78,7 +78,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A command to be sequenced (its seq and ts are 0), and the text that travels beside it: a client order id or a name."""
+    """A command to be sequenced (its seq and ts are 0), and the text that travels beside it: a client order id, a
+    name, or an opening venue's currency."""
 
     command: Command
     text: str = ""

@@ -30,6 +30,8 @@ class Reason(IntEnum):
     SELF_TRADE = 22
     NO_OPPOSITE_QUOTE = 23
     AUCTION_PENDING = 24
+    NO_CLOSE = 25
+    NOT_AT_CLOSE = 26
     # money and shares
     INSUFFICIENT_CASH = 32
     INSUFFICIENT_SHARES = 33
@@ -109,7 +111,8 @@ R = Reason
 SENTENCES: dict[Reason, Sentence] = {
     R.NONE: Sentence("", ""),
     R.INVALID_QTY: Sentence(
-        "수량은 1주 이상의 정수로 입력해 주세요.", "The quantity must be a whole number of at least 1."
+        "수량은 매매수량단위(보통 1주, ELW는 10주)의 배수로 입력해 주세요.",
+        "The quantity must be a positive multiple of the lot: 1 share as a rule, 10 for ELWs.",
     ),
     R.INVALID_PRICE: Sentence(
         "가격은 1 이상의 정수로 입력해 주세요.", "The price must be a whole number of at least 1."
@@ -147,6 +150,14 @@ SENTENCES: dict[Reason, Sentence] = {
     R.AUCTION_PENDING: Sentence(
         "단일가매매에서 체결될 주문이 남아 있습니다. 먼저 체결해 주세요.",
         "Orders that the auction collected still cross. Uncross it first.",
+    ),
+    R.NO_CLOSE: Sentence(
+        "체결로 정해진 종가가 없어 시간외종가로 거래할 수 없는 종목입니다.",
+        "No trade has fixed a closing price, so there is none to trade at.",
+    ),
+    R.NOT_AT_CLOSE: Sentence(
+        "시간외종가 시간에는 종가로만 주문할 수 있습니다.",
+        "In this session all orders are at the closing price.",
     ),
     R.INSUFFICIENT_CASH: Sentence("주문에 필요한 현금이 모자랍니다.", "There is not enough free cash for this order."),
     R.INSUFFICIENT_SHARES: Sentence("팔 수 있는 수량이 모자랍니다.", "There are not enough free shares to sell."),

@@ -77,6 +77,9 @@ class Phase(Word):
     HALTED = 7
     AFTER_HOURS = 8
     RESUMPTION_AUCTION = 9  # after a halt or a circuit breaker
+    CLOSE_PRICE = 10  # 장후 시간외종가: trading at today's close alone
+    CLOSE_PRICE_RECEPTION = 11  # its orders are collected
+    PREVIOUS_CLOSE = 12  # 장전 시간외종가: trading at yesterday's close alone
 
     @property
     def is_auction(self) -> bool:
@@ -86,10 +89,33 @@ class Phase(Word):
     @property
     def is_continuous(self) -> bool:
         """Whether an incoming order trades at once."""
-        return self in (Phase.CONTINUOUS, Phase.AFTER_HOURS)
+        return self in (Phase.CONTINUOUS, Phase.AFTER_HOURS, Phase.CLOSE_PRICE, Phase.PREVIOUS_CLOSE)
+
+    @property
+    def is_at_close(self) -> bool:
+        """Whether all orders are at one price, a close (시간외종가, KRX ER 51)."""
+        return self in (Phase.CLOSE_PRICE, Phase.CLOSE_PRICE_RECEPTION, Phase.PREVIOUS_CLOSE)
+
+    @property
+    def ends_auctions(self) -> bool:
+        """Whether it begins only when what an auction collected has been matched: it trades, or lets the orders expire."""
+        return self.is_continuous or self.is_at_close
+
+    @property
+    def off_hours(self) -> Phase | None:
+        """The off-hours session that the phase belongs to, by its trading phase; None for the regular day. Orders move
+        neither into such a session nor out of it."""
+        return _OFF_HOURS.get(self)
 
 
 AUCTIONS = frozenset({Phase.OPENING_AUCTION, Phase.CLOSING_AUCTION, Phase.VI_AUCTION, Phase.RESUMPTION_AUCTION})
+
+_OFF_HOURS = {
+    Phase.AFTER_HOURS: Phase.AFTER_HOURS,
+    Phase.CLOSE_PRICE: Phase.CLOSE_PRICE,
+    Phase.CLOSE_PRICE_RECEPTION: Phase.CLOSE_PRICE,
+    Phase.PREVIOUS_CLOSE: Phase.PREVIOUS_CLOSE,
+}
 
 
 class Board(Word):
@@ -134,12 +160,15 @@ class Rule(Word):
     PREVIOUS_PRICE = 14  # of one instrument, before its first trade of the day: where it is not the base price
     IMMEDIATE_TYPES = 15  # the types that may be IOC or FOK
     NEW_LISTING = 16  # 1 = one instrument's first day: limits of 60 and 400 % (KRX BR 20); ends with the day
+    LOT_SIZE = 17  # shares: orders, and parts of them, are multiples of it
+    ELW_LOT_SIZE = 18  # the venue's for ELWs; 0 = that of all
     TYPES_OPENING_AUCTION = 34
     TYPES_CONTINUOUS = 35
     TYPES_CLOSING_AUCTION = 36
     TYPES_VI_AUCTION = 37
     TYPES_AFTER_HOURS = 40
     TYPES_RESUMPTION_AUCTION = 41
+    TYPES_CLOSE_PRICE = 42  # all three phases at a close: limit orders, or none
 
     @classmethod
     def types_in(cls, phase: Phase) -> Rule | None:
@@ -154,6 +183,9 @@ _TYPES_IN = {
     Phase.VI_AUCTION: Rule.TYPES_VI_AUCTION,
     Phase.AFTER_HOURS: Rule.TYPES_AFTER_HOURS,
     Phase.RESUMPTION_AUCTION: Rule.TYPES_RESUMPTION_AUCTION,
+    Phase.CLOSE_PRICE: Rule.TYPES_CLOSE_PRICE,
+    Phase.CLOSE_PRICE_RECEPTION: Rule.TYPES_CLOSE_PRICE,
+    Phase.PREVIOUS_CLOSE: Rule.TYPES_CLOSE_PRICE,
 }
 
 

@@ -27,13 +27,16 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """The exchange's time. `trading_day` is the Korean day, like 2026-11-23; null before the venue is open.
 
     `speed` is how many seconds of it pass in a real one. `next_phase_at` is nominal: an auction's end is random.
-    `day` is empty where the market is always open.
+    `day` is empty where the market is always open. `price_scale` digits of every price and amount stand behind the decimal
+    point when people read it, in `currency` (ISO 4217; null where the rules name none).
     """
 
     now: str
     trading_day: str | None
     phase: str
     seq: int
+    price_scale: int
+    currency: str | None
     market_hours: str
     speed: float
     next_phase: str | None
@@ -64,6 +67,8 @@ def clock_view(gateway: Gateway) -> Clock:
         trading_day=_day(market.trading_day),
         phase=market.phase.label,
         seq=market.seq,
+        price_scale=market.directory.denomination.scale,
+        currency=market.directory.denomination.currency,
         market_hours=timetable.market_hours,
         speed=timetable.speed,
         next_phase=following.phase.label if following else None,

@@ -72,9 +72,12 @@ class InstrumentView(StateView, frozen=True, kw_only=True):
 
 
 class Symbols(msgspec.Struct, frozen=True):
-    """All instruments, in the order of listing."""
+    """All instruments, in the order of listing. `price_scale` digits of every price and amount stand behind the decimal point
+    when people read it, in `currency` (ISO 4217; null where the rules name none)."""
 
     symbols: list[InstrumentView]
+    price_scale: int
+    currency: str | None
     seq: int
 
 
@@ -91,7 +94,8 @@ async def list_symbols(request: Request) -> Response:
     """Instruments in the order of listing."""
     market = _market(request)
     views = [instrument_view(instrument, market) for instrument in market.directory.all()]
-    return json_response(Symbols(views, market.seq), seq=market.seq)
+    shown = market.directory.denomination
+    return json_response(Symbols(views, shown.scale, shown.currency, market.seq), seq=market.seq)
 
 
 @operations.add(

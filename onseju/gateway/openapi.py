@@ -21,8 +21,8 @@ REF = "#/components/schemas/{name}"
 SAFE = frozenset({"GET", WEBSOCKET})
 
 DESCRIPTION = """\
-온세주 Onseju is a stock exchange that anyone can run. All amounts are integers in the venue's smallest unit (won), all
-quantities whole shares, all times UTC.
+온세주 Onseju is a stock exchange that anyone can run. All amounts are integers in the venue's smallest unit (won, or
+cents where `price_scale` of `GET /v1/symbols` is 2), all quantities whole shares, all times UTC.
 
 - **Bots** send `Authorization: Bearer KEY.SECRET`. **The web page** has a session cookie and sends `X-CSRF-Token` with
   every write.

@@ -21,7 +21,10 @@ MAX_ERRORS = 20
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_INPUT, description="Whole shares.")]
 OpenQuantity = Annotated[int, msgspec.Meta(ge=0, le=MAX_INPUT, description="Whole shares; 0 cancels the order.")]
-Price = Annotated[int, msgspec.Meta(ge=1, le=MAX_INPUT, description="In the venue's smallest unit (won).")]
+Price = Annotated[
+    int,
+    msgspec.Meta(ge=1, le=MAX_INPUT, description="In the venue's smallest unit: won, or cents where price_scale is 2."),
+]
 ClientOrderId = Annotated[
     str,
     msgspec.Meta(

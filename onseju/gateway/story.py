@@ -67,7 +67,7 @@ async def story(request: Request) -> Response:
         ts=snapshot.ts,
         moment=moment_of(gateway.market, instrument, snapshot.place, phase_until),
         limits=limits_of(gateway.market.directory, instrument),
-        price_scale=gateway.market.directory.price_scale,
+        denomination=gateway.market.directory.denomination,
     )
     try:
         told = await gateway.stories.tell(asked, language_of(request))

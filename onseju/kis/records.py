@@ -1,4 +1,5 @@
-"""KIS's real-time records, decoded. Attributes and their order are those of `layouts`; prices are won, quantities shares.
+"""KIS's real-time records, decoded. Attributes and their order are those of `layouts`; prices are won (the simulator's: the
+venue's smallest unit), quantities shares.
 
 An attribute that ends in `_x100` counts hundredths. A tail that the sender's layout did not have yet is None.
 """

@@ -22,6 +22,7 @@ from onseju.contract.events import (
     Trade,
     VenueOpened,
 )
+from onseju.contract.money import WON, Denomination
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Board, OrderType, Phase, Rule, Security, type_mask
 from onseju.rules.defaults import DEFAULTS
@@ -110,7 +111,7 @@ class Directory:
 
     def __init__(self) -> None:
         self.trading_day = 0
-        self.price_scale = 0
+        self.denomination = WON
         self._phase: Phase | None = Phase.CONTINUOUS
         """The venue's phase; None = to be found anew."""
         self._by_id: dict[int, Instrument] = {}
@@ -204,7 +205,7 @@ class Directory:
         return self._rules.get((instrument, rule), self._rules.get((0, rule), listed))
 
     def apply(self, event: Event, texts: dict[int, str]) -> None:
-        """Take in one event; `texts` are its block's annotations (a new instrument's name)."""
+        """Take in one event; `texts` are its block's annotations (a new instrument's name, the currency)."""
         if isinstance(event, Trade):
             self._trade(event)
         elif isinstance(event, InstrumentListed):
@@ -225,7 +226,7 @@ class Directory:
         elif isinstance(event, DayRolled):
             self._roll_day(event)
         elif isinstance(event, VenueOpened):
-            self.price_scale = event.price_scale
+            self.denomination = Denomination.of(event.price_scale, texts.get(0, ""))
             self.trading_day = event.trading_day
 
     def _list(self, event: InstrumentListed, texts: dict[int, str]) -> None:

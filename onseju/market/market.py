@@ -25,6 +25,7 @@ from onseju.market.feeds import BookFeed, FeedReader, TradeFeed, Waker
 from onseju.market.state_feed import StateFeed
 from onseju.market.trades import Tape, TradeView
 
+_ANNOTATED = (EventKind.INSTRUMENT_LISTED, EventKind.VENUE_OPENED)
 _KINDS = frozenset(
     {
         EventKind.TRADE,
@@ -208,7 +209,7 @@ class Market:
                 self._symbols[event.instrument].depth.set(event.side, event.price, event.qty, event.order_count)
                 changed[event.instrument] = event.idx
                 continue
-            self.directory.apply(event, block.annotations if event.kind == EventKind.INSTRUMENT_LISTED else {})
+            self.directory.apply(event, block.annotations if event.kind in _ANNOTATED else {})
             self._note_state(event)
             if isinstance(event, Trade):
                 symbol = self._symbols[event.instrument]

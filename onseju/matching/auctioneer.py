@@ -129,7 +129,10 @@ class Auctioneer:
             ranked = [(first, 0, o.priority, o) for o in book_side.markets.in_order()] + ranked
         eligible = [order for key, _, _, order in ranked if key <= book_side.sign * price]
         if self._divides_in_turns(instrument, side, price):
-            return [Turn(quota.order, quota.qty, quota) for quota in quotas(eligible)]
+            return [
+                Turn(quota.order, quota.qty, quota)
+                for quota in quotas(eligible, self._state.rules.lot_size(instrument))
+            ]
         return [Turn(order, order.leaves_qty) for order in eligible]
 
     def _divides_in_turns(self, instrument: Instrument, side: Side, price: int) -> bool:

@@ -128,7 +128,8 @@ class CorrectionDesk:
     def _why_not(self, command: CorrectOrder, order: Order, instrument: Instrument, terms: Terms) -> Reason:
         is_part = bool(command.flags & CORRECT_PART)
         if not is_part and 0 <= terms.qty <= order.leaves_qty and _quote(terms) == _order_quote(order):
-            return self._checks.why_not_phase(terms, instrument)
+            odd = self._checks.why_not_lots(terms.qty, instrument, order.leaves_qty)
+            return odd or self._checks.why_not_phase(terms, instrument)
         if command.flags & CORRECT_LEAVES_QTY and terms.qty == 0:
             return self._checks.why_not_phase(terms, instrument)
         if terms.qty > order.leaves_qty and order.qty + terms.qty - order.leaves_qty > MAX_AMOUNT:
@@ -144,6 +145,7 @@ class CorrectionDesk:
             self._state.accounts[order.account],
             order.commission_ppm,
             adds_order=is_part and terms.qty < order.leaves_qty,
+            open_qty=order.leaves_qty,
             already_filled=0 if is_part else order.filled_amount,
             freed=Freed(freed_cash, order.leaves_qty - stays),
         )

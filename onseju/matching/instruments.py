@@ -43,6 +43,8 @@ class Instrument:
     close_price: int = 0
     """What the day closes at: the last trade of the regular session, or where there was none and the session is over, the
     price that its quotes tell (기세); 0 before."""
+    has_traded: bool = False
+    """Whether it traded in today's regular session."""
     auction_price: int = 0
     """The last price that a call auction fixed, before the first of the day the base price: what a static volatility
     interruption is measured from."""
@@ -83,6 +85,7 @@ class Instrument:
         self.rules.pop(Rule.NEW_LISTING, None)
         self.set_base(close)
         self.close_price = 0
+        self.has_traded = False
         self.phases_done.clear()
         self.is_extended = False
         self.interruptions = 0
@@ -137,6 +140,15 @@ class Instrument:
         if 0 < ask < self.base_price:
             return ask
         return bid if bid > self.base_price else self.base_price
+
+    def off_hours_close(self) -> int:
+        """The one price of a phase at a close (시간외종가, KRX ER 51), raised to the grid: yesterday's close before the
+        regular session, today's after it; 0 where there was no trade to fix it, and in all other phases."""
+        if self.phase is Phase.PREVIOUS_CLOSE:
+            return 0 if self.is_new else self.base_price
+        if not self.phase.is_at_close or not self.has_traded:
+            return 0
+        return ceil_to_grid(self.bands, self.close_price)
 
     def max_qty_by_value(self) -> int:
         """The most shares that one order may have, by the company's value at the base price in won (KRX ER 14(1)3); 0

@@ -17,7 +17,7 @@ from onseju.contract.words import (
 from onseju.matching.counterparty import Counterparties, Match
 from onseju.matching.instruments import Instrument
 from onseju.matching.ledger import Ledger
-from onseju.matching.orders import Order, affordable_qty
+from onseju.matching.orders import Order, affordable_qty, whole_lots
 from onseju.matching.outbox import Outbox
 from onseju.matching.state import State
 from onseju.matching.trial import can_fill_whole
@@ -201,13 +201,15 @@ class Matcher:
     def most(self, order: Order, price: int) -> int:
         """How many of its open shares an order can trade at a price.
 
-        All, as a rule. But a buy without a reservation pays from the cash that is free, and no order's filled amount
-        grows beyond `MAX_AMOUNT`.
+        All, as a rule. But a buy without a reservation pays from the cash that is free, in whole lots, and no order's
+        filled amount grows beyond `MAX_AMOUNT`.
         """
         room = min(order.leaves_qty, (MAX_AMOUNT - order.filled_amount) // price)
         if order.pays_as_it_goes:
             cash = self._state.accounts[order.account].available_cash
-            return min(room, affordable_qty(cash, price, order.filled_amount, order.commission_ppm, order.commission))
+            can_pay = affordable_qty(cash, price, order.filled_amount, order.commission_ppm, order.commission)
+            lot = self._state.rules.lot_size(self._state.instruments[order.instrument - 1])
+            return min(room, whole_lots(can_pay, lot))
         return room
 
     def why_short(self, order: Order, price: int) -> Reason:
@@ -245,9 +247,11 @@ class Matcher:
     def _settle(self, buy: Order, sell: Order, instrument: Instrument, price: int, qty: int, taker_side: int) -> int:
         """Move money and shares, remember the price, tell the public. Gives the trade's id."""
         self._ledger.settle(buy, sell, price, qty)
-        instrument.last_price = price
-        if instrument.phase is not Phase.AFTER_HOURS:
+        if not instrument.phase.is_at_close:
+            instrument.last_price = price
+        if instrument.phase.off_hours is None:
             instrument.close_price = price
+            instrument.has_traded = True
         trade_id = self._state.next_trade_id()
         self._outbox.write(
             Trade,

@@ -60,10 +60,10 @@ class NativeEngine:
             raise OutOfSequenceError(str(error)) from None
 
     def apply_into(self, commands: bytes | bytearray | memoryview, events: bytearray | memoryview) -> int:
-        """Apply the commands of one buffer and write their events into another; gives the number of bytes written.
+        """Apply the commands of one buffer and write their events into another; gives how many bytes of events there are.
 
-        For many batches this spares a new buffer for each. Raises `BufferError` where the events do not fit; the commands
-        have taken effect then, and `last_events` gives their events.
+        For many or large batches this spares a new buffer for each. Where the events are more than the buffer takes, no
+        command's events are cut: `take_rest` gives those that are left. Raises as `apply` does.
         """
         try:
             return self._core.apply_into(commands, events)
@@ -72,9 +72,9 @@ class NativeEngine:
         except onseju_core.OutOfSequence as error:
             raise OutOfSequenceError(str(error)) from None
 
-    def last_events(self) -> bytes:
-        """The events of the last call again."""
-        return self._core.last_events()
+    def take_rest(self) -> bytes:
+        """The events of the last `apply_into` that its buffer could not take."""
+        return self._core.take_rest()
 
     def state_hash(self) -> int:
         """The sum modulo 2**128 of a hash of each live record."""

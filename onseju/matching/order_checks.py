@@ -60,13 +60,16 @@ class OrderChecks:
         commission_ppm: int,
         *,
         adds_order: bool,
+        open_qty: int = 0,
         already_filled: int = 0,
         freed: Freed | None = None,
     ) -> Reason:
-        """Why an order may not enter, or be corrected to these terms. `already_filled` is the amount that it has traded
-        before; `adds_order` whether the account would have one open order more."""
+        """Why an order may not enter, or be corrected to these terms. `open_qty` is what is open of it now,
+        `already_filled` the amount that it has traded before; `adds_order` says whether the account would have one open
+        order more."""
         return (
             _why_not_form(terms)
+            or self.why_not_lots(terms.qty, instrument, open_qty)
             or self.why_not_phase(terms, instrument)
             or self._why_not_market(terms, instrument, already_filled)
             or (self.why_not_one_more(account) if adds_order else Reason.NONE)
@@ -79,6 +82,12 @@ class OrderChecks:
             return terms
         price = self._quotes.price_on_receipt(instrument, terms.side, terms.order_type, without)
         return terms._replace(limit_price=price)
+
+    def why_not_lots(self, qty: int, instrument: Instrument, open_qty: int = 0) -> Reason:
+        """Orders, and the parts that are canceled or corrected, are whole lots (KRX rules 2.4). All that is open of an
+        order may be taken together, though a smaller lot of earlier left it odd."""
+        lot = self._state.rules.lot_size(instrument)
+        return Reason.INVALID_QTY if qty % lot and qty != open_qty else Reason.NONE
 
     def why_not_phase(self, terms: Terms, instrument: Instrument) -> Reason:
         """What may be entered when (KRX rules 3.7). Cancels are always taken.
@@ -93,6 +102,8 @@ class OrderChecks:
             return Reason.ORDER_TYPE_NOT_ALLOWED
         if instrument.is_new and not instrument.close_price and order_type in AT_MARKET:
             return Reason.ORDER_TYPE_NOT_ALLOWED  # there is no price yet that it could go by (KRX rules 1.3)
+        if instrument.phase.is_at_close and not instrument.off_hours_close():
+            return Reason.NO_CLOSE
         if terms.time_in_force is not TimeInForce.DAY:
             immediate = self._state.rules.value(Rule.IMMEDIATE_TYPES, instrument)
             if instrument.phase is not Phase.CONTINUOUS or not immediate >> order_type & 1:
@@ -106,6 +117,8 @@ class OrderChecks:
 
     def _why_not_market(self, terms: Terms, instrument: Instrument, already_filled: int) -> Reason:
         """The market's rules: grid, limits, sizes, and quotes where the type needs them."""
+        if instrument.phase.is_at_close and terms.limit_price != instrument.off_hours_close():
+            return Reason.NOT_AT_CLOSE
         prices = [terms.limit_price] if terms.order_type in WITH_LIMIT else []
         if terms.order_type in SLEEPERS:
             prices.append(terms.stop_price)

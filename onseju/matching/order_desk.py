@@ -104,7 +104,8 @@ class OrderDesk:
             self._outbox.reject_request(command, reason)
             return
         instrument = self._state.instruments[order.instrument - 1]
-        if not 0 <= command.qty <= order.leaves_qty:
+        in_part = 0 <= command.qty <= order.leaves_qty
+        if not in_part or self._checks.why_not_lots(command.qty, instrument, order.leaves_qty):
             self._outbox.reject_request(command, Reason.INVALID_QTY, instrument)
             return
         take_out(self._matcher, self._outbox, order, instrument, command.qty or order.leaves_qty, Reason.NONE)

@@ -94,6 +94,11 @@ def reservation(unit: int, qty: int, commission_ppm: int) -> int:
     return amount + amount * commission_ppm // PPM
 
 
+def whole_lots(qty: int, lot: int) -> int:
+    """The most shares of a quantity that are whole lots."""
+    return qty - qty % lot
+
+
 def coverable_qty(cash: int, unit: int, commission_ppm: int) -> int:
     """How many shares this cash can reserve at `unit` each, the commission on them included."""
     if cash <= 0:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from onseju.contract.words import Side
 from onseju.matching.orders import Order
 
-FIRST_PASS_QTY = 100
-"""Shares that each order gets in the first pass: a hundred lots of one."""
+FIRST_PASS_LOTS = 100
+"""Lots that each order gets in the first pass."""
 
 
 @dataclass(slots=True)
@@ -29,18 +29,18 @@ class Quota:
         return min(self.qty, self.order.leaves_qty) if self.order.priority == self.priority else 0
 
 
-def quotas(orders: Sequence[Order]) -> list[Quota]:
-    """The turns of a pool, from its orders in order of record.
+def quotas(orders: Sequence[Order], lot: int = 1) -> list[Quota]:
+    """The turns of a pool, from its orders in order of record; `lot` in shares.
 
-    The largest goes first, equal ones in order of record. First each gets up to 100 shares, then half of what it still
-    lacks (half a share counts as one), then the rest.
+    The largest goes first, equal ones in order of record. First each gets up to 100 lots, then half of what it still
+    lacks (half a lot counts as one), then the rest.
     """
     by_size = sorted(orders, key=lambda order: -order.leaves_qty)
     lacks = {order.order_id: order.leaves_qty for order in by_size}
     turns: list[Quota] = []
     passes: tuple[Callable[[int], int], ...] = (
-        lambda qty: min(qty, FIRST_PASS_QTY),
-        lambda qty: (qty + 1) // 2,
+        lambda qty: min(qty, FIRST_PASS_LOTS * lot),
+        lambda qty: (qty // lot + 1) // 2 * lot,
         lambda qty: qty,
     )
     for part in passes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from onseju.contract.money import fits
+from onseju.contract.money import MAX_AMOUNT, fits
 from onseju.contract.words import (
     AuctionPricing,
     MarketRemainder,
     OrderType,
     Rule,
+    Security,
     SelfTradePrevention,
     StopElection,
     type_mask,
@@ -28,8 +29,9 @@ _CHOICES = {
     Rule.STOP_ELECTION: frozenset(StopElection),
     Rule.SETTLEMENT_DAYS: frozenset({0, 1, 2}),
     Rule.MAX_QTY_BY_VALUE: frozenset({0, 1}),
+    Rule.TYPES_CLOSE_PRICE: frozenset({0, type_mask(OrderType.LIMIT)}),
 }
-_VENUE_ONLY = frozenset({Rule.MAX_OPEN_ORDERS, Rule.SETTLEMENT_DAYS})
+_VENUE_ONLY = frozenset({Rule.MAX_OPEN_ORDERS, Rule.SETTLEMENT_DAYS, Rule.ELW_LOT_SIZE})
 
 
 class RuleBook:
@@ -46,6 +48,13 @@ class RuleBook:
         if instrument is not None and rule in instrument.rules:
             return instrument.rules[rule]
         return self.values.get(rule, DEFAULTS[rule])
+
+    def lot_size(self, instrument: Instrument) -> int:
+        """The shares that an instrument is traded in multiples of (KRX rules 2.4): its own, else that of ELWs, else the
+        venue's."""
+        own = instrument.rules.get(Rule.LOT_SIZE, 0)
+        of_elws = self.value(Rule.ELW_LOT_SIZE) if instrument.security == Security.ELW else 0
+        return own or of_elws or self.value(Rule.LOT_SIZE)
 
     def set_band(self, table: int, from_price: int, tick: int) -> None:
         """Add a band to a table, or change the one that begins at the same price."""
@@ -69,4 +78,6 @@ def is_valid_value(rule: int, value: int, for_one_instrument: bool) -> bool:
         return 0 <= value <= PPM
     if rule in TYPE_RULES:
         return value >= 0 and value & ~type_mask(*OrderType) == 0
-    return rule in (Rule.MAX_ORDER_QTY, Rule.MAX_OPEN_ORDERS) and fits(value)
+    if rule == Rule.LOT_SIZE:
+        return 0 < value <= MAX_AMOUNT
+    return rule in (Rule.MAX_ORDER_QTY, Rule.MAX_OPEN_ORDERS, Rule.ELW_LOT_SIZE) and fits(value)

@@ -10,7 +10,7 @@ from onseju.matching.auctioneer import Auctioneer
 from onseju.matching.instruments import Instrument
 from onseju.matching.ledger import Ledger
 from onseju.matching.matcher import Matcher
-from onseju.matching.orders import Order, coverable_qty
+from onseju.matching.orders import Order, coverable_qty, whole_lots
 from onseju.matching.outbox import Outbox
 from onseju.matching.state import State
 from onseju.matching.stops import StopDesk
@@ -41,8 +41,8 @@ class SessionDesk:
         """Move an instrument, or all that are not halted, to a phase; each (trading day, phase, occurrence) takes effect
         once.
 
-        It matches nothing that an auction collected: into continuous trading only those move whose auction has been
-        uncrossed, or left nothing that crosses.
+        It matches nothing that an auction collected: into continuous trading, and into a session at the close, only those
+        move whose auction has been uncrossed, or left nothing that crosses.
         """
         known = self._meant(command)
         if command.phase not in PHASES or command.trading_day != self._state.trading_day or known is None:
@@ -110,20 +110,21 @@ class SessionDesk:
             instrument.awaits_uncross = instrument.is_extended
 
     def _is_pending(self, instrument: Instrument, phase: Phase) -> bool:
-        """Whether continuous trading would begin with orders that an auction collected and that cross."""
-        return phase.is_continuous and instrument.awaits_uncross and self._auctioneer.crosses(instrument)
+        """Whether orders that an auction collected and that cross would begin continuous trading, or be lost to it."""
+        return phase.ends_auctions and instrument.awaits_uncross and self._auctioneer.crosses(instrument)
 
     def _move(self, instrument: Instrument, phase: Phase, occurrence: int = 0, reason: Reason = Reason.NONE) -> None:
         """Change an instrument's phase, with what that does to its orders."""
         self._outbox.touch(instrument)
-        if phase is not instrument.phase and Phase.AFTER_HOURS in (phase, instrument.phase):
-            instrument.close_price = instrument.closing_price()
+        if phase.off_hours is not instrument.phase.off_hours:
+            if Phase.PREVIOUS_CLOSE not in (phase, instrument.phase):
+                instrument.close_price = instrument.closing_price()
             self._expire(instrument, Reason.MARKET_SESSION_ENDED)
         instrument.phase = phase
         if not phase.is_auction:
             instrument.indicated = (0, 0)
         instrument.is_extended = False
-        instrument.awaits_uncross = phase.is_auction or (instrument.awaits_uncross and not phase.is_continuous)
+        instrument.awaits_uncross = phase.is_auction or (instrument.awaits_uncross and not phase.ends_auctions)
         self.write_phase(instrument, occurrence, reason)
         if phase is Phase.CLOSING_AUCTION:
             self._prepare_closing(instrument)
@@ -136,7 +137,7 @@ class SessionDesk:
         """The closing auction begins: midpoint orders are void, conditional limit orders (조건부) become market orders.
 
         These are received now, the better limit price first, then by time (KRX ER 15). A converted buy reserves the upper
-        limit; where the cash is short, the part that it covers is converted and the rest canceled.
+        limit; where the cash is short, the whole lots that it covers are converted and the rest canceled.
         """
         for side in (instrument.book.buys, instrument.book.sells):
             for order in side.midpoints.in_order():
@@ -150,7 +151,8 @@ class SessionDesk:
         qty = order.leaves_qty
         if reserve_price:
             cash = self._state.accounts[order.account].available_cash + order.reserved_cash
-            qty = min(qty, coverable_qty(cash, reserve_price, order.commission_ppm))
+            covered = coverable_qty(cash, reserve_price, order.commission_ppm)
+            qty = min(qty, whole_lots(covered, self._state.rules.lot_size(instrument)))
         if qty == 0:
             self._matcher.end_resting(order, instrument, Reason.CASH_RAN_OUT)
             return

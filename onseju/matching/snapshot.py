@@ -132,7 +132,7 @@ def _take_up_counters(state: State, rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _take_up_instrument(state: State, fields: tuple[Any, ...]) -> None:
     number, symbol, base_price, listed_shares, limit_ppm, vi_dynamic_ppm, vi_static_ppm, table, *rest = fields
-    board, security, leverage, upper, lower, last_price, close_price, auction_price, phase, *rest = rest
+    board, security, leverage, upper, lower, last_price, close_price, has_traded, auction_price, phase, *rest = rest
     price, qty, awaits_uncross, is_extended, interruptions, breaker_stage, total_shares = rest
     if number != len(state.instruments) + 1:
         raise ValueError("instruments are missing")
@@ -153,6 +153,7 @@ def _take_up_instrument(state: State, fields: tuple[Any, ...]) -> None:
             limits=PriceLimits(upper, lower),
             last_price=last_price,
             close_price=close_price,
+            has_traded=bool(has_traded),
             auction_price=auction_price,
             phase=Phase(phase),
             indicated=(price, qty),

@@ -23,7 +23,7 @@ COUNTERS = struct.Struct("<BBBIQQQQQqI")
 ACCOUNT = struct.Struct("<BIB16sQqqqq")
 POSITION = struct.Struct("<BIIqqqq")
 ORDER = struct.Struct("<BQIIBBBqqqQ16sqQqqqqqIIIqqq")
-INSTRUMENT = struct.Struct("<BI16sqqIIIIBBbqqqqqBqqBBIBq")
+INSTRUMENT = struct.Struct("<BI16sqqIIIIBBbqqqqBqBqqBBIBq")
 PHASE_DONE = struct.Struct("<BIBH")
 RULE = struct.Struct("<BIIq")
 TICK_BAND = struct.Struct("<BIqq")
@@ -139,6 +139,7 @@ def _instrument(instrument: Instrument) -> Iterator[bytes]:
         instrument.limits.lower,
         instrument.last_price,
         instrument.close_price,
+        instrument.has_traded,
         instrument.auction_price,
         instrument.phase,
         *instrument.indicated,

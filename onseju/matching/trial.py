@@ -8,7 +8,7 @@ from onseju.contract.money import MAX_AMOUNT
 from onseju.contract.words import Rule, SelfTradePrevention, Side
 from onseju.matching.counterparty import Counterparties
 from onseju.matching.instruments import Instrument
-from onseju.matching.orders import PPM, Order, affordable_qty
+from onseju.matching.orders import PPM, Order, affordable_qty, whole_lots
 from onseju.matching.state import State
 from onseju.matching.volatility import interruption
 
@@ -112,7 +112,8 @@ class _Trial:
         if not order.pays_as_it_goes:
             return room
         free = self._state.accounts[order.account].available_cash - self._spent.get(order.account, 0)
-        return min(room, affordable_qty(free, price, order.filled_amount, order.commission_ppm, order.commission))
+        can_pay = affordable_qty(free, price, order.filled_amount, order.commission_ppm, order.commission)
+        return min(room, whole_lots(can_pay, self._state.rules.lot_size(self._instrument)))
 
 
 def _cost(order: Order, price: int, qty: int) -> int:

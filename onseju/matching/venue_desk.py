@@ -35,7 +35,7 @@ from onseju.matching.outbox import Outbox
 from onseju.matching.rulebook import RATES, is_valid_value
 from onseju.matching.session_desk import SessionDesk, is_day
 from onseju.matching.state import State
-from onseju.rules.ticks import FIRST_DAY_RISE
+from onseju.rules.ticks import FIRST_DAY_RISE, PPM, ceil_to_grid
 
 MAX_LIMIT_PPM = 10_000_000
 """A daily price limit of ten times the base price is the widest."""
@@ -183,7 +183,9 @@ class VenueDesk:
             return Reason.SYMBOL_EXISTS
         if command.base_price < 0 or (command.limit_ppm and command.base_price == 0):
             return Reason.INVALID_PRICE
-        widest = command.base_price + command.base_price * command.limit_ppm // 1_000_000 * abs(command.leverage)
+        bands = self._state.rules.tick_tables[command.tick_table]
+        base = ceil_to_grid(bands, command.base_price) if command.base_price else 0
+        widest = base + base * command.limit_ppm // PPM * abs(command.leverage)
         return Reason.NONE if widest <= MAX_AMOUNT else Reason.AMOUNT_TOO_LARGE
 
     # Accounts

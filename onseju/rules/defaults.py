@@ -27,6 +27,8 @@ DEFAULTS: dict[int, int] = {
     Rule.STOP_ELECTION: StopElection.TIME,
     Rule.SETTLEMENT_DAYS: 0,
     Rule.MAX_QTY_BY_VALUE: 0,
+    Rule.LOT_SIZE: 1,
+    Rule.ELW_LOT_SIZE: 0,
     Rule.IMMEDIATE_TYPES: SIMPLE_TYPES,
     Rule.TYPES_OPENING_AUCTION: SIMPLE_TYPES,
     Rule.TYPES_CONTINUOUS: SIMPLE_TYPES,
@@ -34,5 +36,6 @@ DEFAULTS: dict[int, int] = {
     Rule.TYPES_VI_AUCTION: SIMPLE_TYPES,
     Rule.TYPES_AFTER_HOURS: SIMPLE_TYPES,
     Rule.TYPES_RESUMPTION_AUCTION: SIMPLE_TYPES,
+    Rule.TYPES_CLOSE_PRICE: type_mask(OrderType.LIMIT),
 }
 """The values. The interruption rates have none: where no command set them, an instrument has those it was listed with."""

@@ -30,10 +30,14 @@ class ListedInstrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RulePack(msgspec.Struct, frozen=True, kw_only=True):
-    """A market's rules. `price_scale` is the number of decimals of a price unit: 0 for won, 2 for cents of a dollar."""
+    """A market's rules. `price_scale` is the number of decimals of a price unit: 0 for won, 2 for cents of a dollar.
+
+    `currency` (ISO 4217) is what amounts are shown in; without one, whole units are won.
+    """
 
     name: str
     price_scale: int = 0
+    currency: str = ""
     tick_tables: Mapping[int, Bands] = {}
     rules: Mapping[Rule, int] = {}
     instruments: tuple[ListedInstrument, ...] = ()
@@ -52,10 +56,8 @@ class RulePack(msgspec.Struct, frozen=True, kw_only=True):
             for from_price, tick in table_bands
         ]
         rules = [SetRule(rule=rule, value=value) for rule, value in self.rules.items() if rule not in FEES]
-        return [
-            Request(command)
-            for command in (OpenVenue(price_scale=self.price_scale, trading_day=trading_day), *bands, *rules)
-        ]
+        opening = OpenVenue(price_scale=self.price_scale, trading_day=trading_day)
+        return [Request(opening, self.currency), *(Request(command) for command in (*bands, *rules))]
 
     def fee_commands(self, venue_account: int, owner: bytes) -> list[Request]:
         """What opens the venue's own account and sets the pack's fees; nothing for a pack without fees."""

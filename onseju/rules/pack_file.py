@@ -78,6 +78,7 @@ class _Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     price_scale: int = 0
+    currency: str = ""
     rules: dict[str, int | str | list[str]] = {}
     types: dict[str, list[str]] = {}
     tick_tables: list[_TickTable] = []
@@ -100,11 +101,16 @@ def parse(text: bytes) -> RulePack:
         raise PackFileError(str(error)) from None
     _expect(bool(re.fullmatch(r"[a-z0-9_-]{1,32}", file.name)), "name: small letters, digits, - and _, at most 32")
     _expect(0 <= file.price_scale <= 8, "price_scale: from 0 to 8")
+    _expect(
+        bool(re.fullmatch(r"(?:[A-Z]{3})?", file.currency)),
+        "currency: three capital letters, like USD",
+    )
     tables: dict[int, Bands] = {found.table: _bands(found) for found in file.tick_tables}
     _expect(len(tables) == len(file.tick_tables), "tick_tables: a table stands there twice")
     return RulePack(
         name=file.name,
         price_scale=file.price_scale,
+        currency=file.currency,
         tick_tables=tables,
         rules={**_rules(file.rules), **_types(file.types)},
         instruments=tuple(_instrument(listed, tables) for listed in file.instruments),

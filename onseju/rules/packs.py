@@ -70,6 +70,7 @@ RULES: dict[RulesName, dict[Rule, int]] = {
         Rule.STOP_ELECTION: StopElection.NEAREST,
         Rule.SETTLEMENT_DAYS: 2,
         Rule.MAX_QTY_BY_VALUE: 1,
+        Rule.ELW_LOT_SIZE: 10,
         # What may be entered when: KRX ER 3, 4, 13, 15 and krx-rules 3.7.
         Rule.IMMEDIATE_TYPES: type_mask(_LIMIT, _MARKET, _BEST_OPPOSITE, _MIDPOINT),
         Rule.TYPES_OPENING_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
@@ -80,6 +81,7 @@ RULES: dict[RulesName, dict[Rule, int]] = {
         Rule.TYPES_VI_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
         Rule.TYPES_AFTER_HOURS: type_mask(_LIMIT, _BEST_OPPOSITE, _BEST_SAME),
         Rule.TYPES_RESUMPTION_AUCTION: type_mask(_LIMIT, _MARKET, _CONDITIONAL, _STOP_LIMIT),
+        Rule.TYPES_CLOSE_PRICE: type_mask(_LIMIT),
     },
     "plain": {
         Rule.MARKET_REMAINDER: MarketRemainder.CANCEL,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
+from onseju.contract.money import MAX_AMOUNT
+
 Bands = tuple[tuple[int, int], ...]
 """A tick table: `(from_price, tick)` pairs, ascending, the first from 0."""
 
@@ -90,12 +92,15 @@ def price_limits(base: int, limit_ppm: int, bands: Bands, leverage: int = 1) -> 
     `limit_ppm` is the rate in millionths of the base (300,000 = ±30 %); 0 gives no limits. The band is the rate of the
     base, cut down to a multiple of the base's own tick, at least 1, times the absolute leverage (2 for a 2X or an
     inverse 2X product). Then each limit is brought onto the grid *of the resulting price*, towards the base: so a limit
-    that lands in a coarser band is cut a second time. The lower limit is never below the lowest valid price.
+    that lands in a coarser band is cut a second time. The lower limit is never below the lowest valid price, the upper
+    never above `MAX_AMOUNT`.
     """
     if limit_ppm == 0 or base <= 0:
         return NO_LIMITS
     band = _cut_band(base, limit_ppm, bands) * abs(leverage)
-    return PriceLimits(upper=floor_to_grid(bands, base + band), lower=ceil_to_grid(bands, base - band))
+    return PriceLimits(
+        upper=floor_to_grid(bands, min(base + band, MAX_AMOUNT)), lower=ceil_to_grid(bands, base - band)
+    )
 
 
 def first_day_limits(base: int, bands: Bands) -> PriceLimits:

@@ -3,7 +3,7 @@
 A sentence's parameters are named in braces; what follows the last underscore of a name says what it is, and so how it is
 written (`wording.write` here, the same in the page):
 
-    …_price   a price in the venue's unit, or an average as a decimal string    71,300원    ₩71,300
+    …_price   a price in the venue's unit, or an average as a decimal string    71,300원    ₩71,300    ($41.25 with cents)
     …_qty     shares                                                            100주       100
     …_count   how many of something                                             3           3
     …_number  a name in digits, never grouped                                   1042        1042

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 
+from onseju.contract.money import WON, Denomination
 from onseju.contract.reasons import Sentence
 from onseju.contract.views import OrderView, timestamp
 from onseju.contract.words import OrderType, Side
@@ -83,7 +84,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """That command's time, microseconds since 1970."""
     moment: Moment
     limits: Limits
-    price_scale: int = 0
+    denomination: Denomination = WON
 
 
 class Stories:
@@ -137,17 +138,17 @@ def _tell(journal: Journal, asked: Asked, wanted: Wanted, language: str) -> Stor
         Present(wanted.last_seq, asked.ts, place.ahead_qty if place is not None and standing.is_open else None),
         asked.limits,
     )
-    happenings, scale = tale.happenings, asked.price_scale
+    happenings, money = tale.happenings, asked.denomination
 
     def say(line: Line, sentences: dict[str, Sentence]) -> SentenceView:
-        text = write(sentences[line.code], line.params, language, scale)
+        text = write(sentences[line.code], line.params, language, money)
         return SentenceView(code=line.code, params=line.params, text=text)
 
     return StoryView(
         order=order,
         answer=say(answer(standing, tale, asked.moment), ANSWERS),
         queue=QueueView(entry=tale.entry, now=place if standing.is_open else None),
-        happenings=[_happening(told, language, scale) for told in happenings[-MAX_HAPPENINGS:]],
+        happenings=[_happening(told, language, money) for told in happenings[-MAX_HAPPENINGS:]],
         more=found.left_out + max(len(happenings) - MAX_HAPPENINGS, 0),
         options=[say(line, OPTIONS) for line in options(standing, tale, asked.moment)],
         seq=asked.seq,
@@ -170,13 +171,13 @@ def standing_of(order: OrderView) -> Standing:
     )
 
 
-def _happening(told: Happening, language: str, price_scale: int) -> HappeningView:
+def _happening(told: Happening, language: str, money: Denomination) -> HappeningView:
     return HappeningView(
         seq=told.seq,
         ts=timestamp(told.ts),
         code=told.code,
         params=told.params,
-        text=write(HAPPENINGS[told.code], told.params, language, price_scale),
+        text=write(HAPPENINGS[told.code], told.params, language, money),
         own=told.own,
         rule=told.rule,
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
+from onseju.contract.money import WON, Denomination
 from onseju.contract.reasons import Reason, Sentence
 from onseju.story.sentences import WORDS
 
@@ -25,16 +26,16 @@ def parameters(sentence: Sentence) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PARAMETER.findall(sentence.ko)))
 
 
-def write(sentence: Sentence, params: Params, language: str, price_scale: int = 0) -> str:
+def write(sentence: Sentence, params: Params, language: str, money: Denomination = WON) -> str:
     """The sentence in `ko` or `en`. Raises `KeyError` for a parameter that is not given."""
     template = sentence.ko if language == "ko" else sentence.en
-    return _PARAMETER.sub(lambda found: _value(found[1], params[found[1]], language, price_scale), template)
+    return _PARAMETER.sub(lambda found: _value(found[1], params[found[1]], language, money), template)
 
 
-def _value(name: str, value: Value, language: str, price_scale: int) -> str:
+def _value(name: str, value: Value, language: str, money: Denomination) -> str:
     kind = name.rpartition("_")[2]
     if kind == "price":
-        return price(value, language, price_scale)
+        return money.write(value, language)
     if kind == "qty":
         return f"{value:,}주" if language == "ko" else f"{value:,}"
     if kind == "count":
@@ -49,19 +50,6 @@ def _value(name: str, value: Value, language: str, price_scale: int) -> str:
     if kind == "reason":
         return Reason[str(value).upper()].sentence(language)
     raise KeyError(name)
-
-
-def price(value: Value, language: str, price_scale: int = 0) -> str:
-    """`71,300원`, `₩71,300`; a decimal string keeps its decimals. Where the venue's unit is a part of a currency that
-    nobody named (`price_scale` decimals), the number alone: `712.50`."""
-    whole, _, decimals = str(value).partition(".")
-    if price_scale:
-        digits = whole.rjust(price_scale + 1, "0")
-        whole, decimals = digits[:-price_scale], digits[-price_scale:] + decimals
-    text = f"{int(whole):,}" + (f".{decimals}" if decimals else "")
-    if price_scale:
-        return text
-    return f"{text}원" if language == "ko" else f"₩{text}"
 
 
 def clock_time(text: str) -> str:

@@ -15,11 +15,11 @@ from random import Random
 from onseju.contract.commands import SetRule, encode_command
 from onseju.contract.words import Rule
 from tests.differential.twins import Twins, TwinsDifferError, explain, follow, shrunk
+from tests.differential.wild import Wild
 from tests.properties.busy_day import BusyDay
 from tests.properties.streams import ACCOUNTS
 from tests.properties.test_busy_days import busy
 from tests.properties.test_engine_properties import VARIANTS
-from tests.differential.wild import Wild
 
 A_LIFE = 3_000
 """Commands in the life of one venue."""

@@ -113,9 +113,11 @@ class Wild:
             case "value":
                 return random.choice((0, 1, 1, 2, 2, 3, 3, 4, 510, 2_000, 30_000, self._price(), random.choice(WIDE)))
             case "trading_day":
-                return day + random.choice((0, 0, 0, 0, 1, -1)) if cls is not RollDay else day + random.choice((0, 1, 2))
+                return (
+                    day + random.choice((0, 0, 0, 0, 1, -1)) if cls is not RollDay else day + random.choice((0, 1, 2))
+                )
             case "phase":
-                return random.choice((3, 3, 3, 3, 2, 4, 5, 8, 9, 6, 7, 1, 0))
+                return random.choice((3, 3, 3, 3, 2, 4, 5, 8, 9, 6, 7, 1, 0, 10, 11, 12))
             case "occurrence":
                 return random.randint(0, 65_535)
             case "stage":

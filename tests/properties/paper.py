@@ -11,7 +11,21 @@ from dataclasses import dataclass
 
 from onseju.contract.words import OrderType as T
 from onseju.contract.words import Phase, SelfTradePrevention, Side, TimeInForce
-from tests.properties.paper_book import AUCTIONS, BEST, BUY, GRID, PRICED, SELL, TRADING, PaperBook, Slip, Turn, tick
+from tests.properties.paper_book import (
+    AT_CLOSE,
+    AUCTIONS,
+    BEST,
+    BUY,
+    GRID,
+    PRICED,
+    SELL,
+    TRADING,
+    PaperBook,
+    Slip,
+    Turn,
+    at_least,
+    tick,
+)
 
 COLLECTED = {T.LIMIT, T.MARKET, T.CONDITIONAL_LIMIT, T.STOP_LIMIT}
 KRX_TYPES = {
@@ -21,6 +35,7 @@ KRX_TYPES = {
     Phase.VI_AUCTION: COLLECTED,
     Phase.RESUMPTION_AUCTION: COLLECTED,
     Phase.AFTER_HOURS: BEST | {T.LIMIT},
+    **{phase: {T.LIMIT} for phase in AT_CLOSE},
 }
 """KRX rules 3.7."""
 KRX_IMMEDIATE = {T.LIMIT, T.MARKET, T.BEST_OPPOSITE, T.MIDPOINT}
@@ -53,8 +68,9 @@ class Paper(PaperBook):
         return self.base
 
     def move(self, phase: Phase) -> None:
-        if phase is not self.phase and Phase.AFTER_HOURS in (phase, self.phase):
-            self.close = self.close or self.quoted_close()
+        if session(phase) != session(self.phase):
+            if Phase.PREVIOUS_CLOSE not in (phase, self.phase):
+                self.close = self.close or self.quoted_close()
             self.book.clear()
         self.phase = phase
         self.extended = False
@@ -76,7 +92,7 @@ class Paper(PaperBook):
                     self.book.remove(slip)
                     whole = slip.qty
                     while slip.qty and self.reserve(self.upper, slip.qty) > self.free_cash(slip.owner):
-                        slip.qty -= 1
+                        slip.qty -= self.lot
                     slip.unit = self.upper
                     self.seen["conversion cut"] += slip.qty < whole
                     if not slip.qty:
@@ -105,8 +121,13 @@ class Paper(PaperBook):
     def takes(self, slip: Slip, cash: int, shares: int, kind: T | None = None) -> bool:
         """Whether phase, prices, cash and shares allow it. `kind` is what it counts as where that is another."""
         kind = kind or slip.kind
-        types = KRX_TYPES.get(self.phase, set()) if self.krx else PLAIN_TYPES
-        if self.phase not in AUCTIONS | TRADING or kind not in types:
+        if slip.qty % self.lot:
+            self.seen["odd lot"] += 1
+            return False
+        types = KRX_TYPES.get(self.phase, set()) if self.krx or self.phase in AT_CLOSE else PLAIN_TYPES
+        if self.phase not in AUCTIONS | TRADING | AT_CLOSE or kind not in types:
+            return False
+        if self.phase in AT_CLOSE and not self.may_be_at_close(slip):
             return False
         if slip.condition is not TimeInForce.DAY:
             immediate = KRX_IMMEDIATE if self.krx else PLAIN_TYPES
@@ -125,12 +146,23 @@ class Paper(PaperBook):
             return slip.qty <= shares
         return self.reserve(self.unit_of(BUY, slip.kind, slip.price), slip.qty) <= cash and cash > 0
 
+    def may_be_at_close(self, slip: Slip) -> bool:
+        """KRX rules 2.1: one price, and none where there was no trade today."""
+        if self.phase is Phase.PREVIOUS_CLOSE:
+            return slip.price == self.base
+        self.seen["no trade, no close"] += not self.traded
+        close = at_least(self.close) if self.krx else self.close
+        return self.traded and slip.price == close
+
     def days_grid(self) -> list[int]:
         return GRID[bisect_left(GRID, self.lower) : bisect_right(GRID, self.upper)]
 
-    def cancel(self, slip: Slip, qty: int) -> None:
+    def cancel(self, slip: Slip, qty: int) -> bool:
+        if qty % self.lot:
+            return False
         slip.qty -= qty or slip.qty
         self.book = [s for s in self.book if s.qty]
+        return True
 
     def correct(self, slip: Slip, kind: T | None, price: int | None, stop: int | None, part: int) -> bool:
         """KRX rules 3.6: the whole open quantity, or `part` of it. Whether it is taken."""
@@ -256,9 +288,11 @@ class Paper(PaperBook):
             self.pay(slip, price, qty)
         buyer, seller = (taker, maker) if taker.side is BUY else (maker, taker)
         self.trades.append((buyer.number, seller.number, price, qty))
-        self.last = price
-        if self.phase is not Phase.AFTER_HOURS:
-            self.close = price
+        self.seen[f"traded in {self.phase.label}"] += 1
+        if self.phase not in AT_CLOSE:
+            self.last = price
+        if session(self.phase) == "regular":
+            self.close, self.traded = price, True
         self.book = [s for s in self.book if s.qty]
         return True
 
@@ -396,6 +430,7 @@ class Paper(PaperBook):
             for side, queue in queues.items():
                 self.fill_queue(side, queue, price, volume)
             self.last = self.fixed = self.close = price
+            self.traded = True
             self.book = [slip for slip in self.book if slip.qty]
         self.extended = False
         self.drop_markets()
@@ -418,7 +453,7 @@ class Paper(PaperBook):
         at_limit = self.krx and price == (self.upper if side is BUY else self.lower)
         is_pool = at_limit and self.phase in (Phase.OPENING_AUCTION, Phase.RESUMPTION_AUCTION)
         if is_pool:
-            turns = passes(queue)
+            turns = passes(queue, self.lot)
             self.seen[f"pool in {self.phase.label}"] += 1
         for turn in turns:
             qty = min(turn.qty, volume)
@@ -435,15 +470,23 @@ class Paper(PaperBook):
             self.book = [slip for slip in self.book if slip.kind is not T.MARKET]
 
 
-def passes(queue: list[Slip]) -> list[Turn]:
-    """KRX rules 5.6: 100 each, half of what is lacking, the rest; the largest first."""
+def session(phase: Phase) -> str:
+    """KRX rules 2.1, 2.2: what orders live and die with, beside the regular day."""
+    if phase in (Phase.CLOSE_PRICE, Phase.CLOSE_PRICE_RECEPTION):
+        return "at the close"
+    return {Phase.AFTER_HOURS: "after-market", Phase.PREVIOUS_CLOSE: "before the open"}.get(phase, "regular")
+
+
+def passes(queue: list[Slip], lot: int) -> list[Turn]:
+    """KRX rules 5.6: 100 lots each, half of what is lacking, the rest; the largest first."""
     order = sorted(queue, key=lambda slip: -slip.qty)
     lacks = {slip.number: slip.qty for slip in order}
     turns = []
     for number in (1, 2, 3):
         for slip in order:
             lack = lacks[slip.number]
-            qty = min(lack, 100) if number == 1 else lack - lack // 2 if number == 2 else lack
+            lots = lack // lot
+            qty = lot * (min(lots, 100) if number == 1 else lots - lots // 2 if number == 2 else lots)
             lacks[slip.number] -= qty
             turns.append(Turn(slip, slip.stamp, qty))
     return turns

@@ -17,7 +17,8 @@ GRID = [*range(1, 2_000), *range(2_000, 5_000, 5), *range(5_000, 20_000, 10), *r
 PRICED = {T.LIMIT, T.CONDITIONAL_LIMIT, T.STOP_LIMIT}
 BEST = {T.BEST_OPPOSITE, T.BEST_SAME}
 AUCTIONS = {Phase.OPENING_AUCTION, Phase.CLOSING_AUCTION, Phase.VI_AUCTION, Phase.RESUMPTION_AUCTION}
-TRADING = {Phase.CONTINUOUS, Phase.AFTER_HOURS}
+AT_CLOSE = {Phase.CLOSE_PRICE_RECEPTION, Phase.CLOSE_PRICE, Phase.PREVIOUS_CLOSE}
+TRADING = {Phase.CONTINUOUS, Phase.AFTER_HOURS, Phase.CLOSE_PRICE, Phase.PREVIOUS_CLOSE}
 
 
 def at_least(price: int) -> int:
@@ -77,6 +78,7 @@ class PaperBook:
     dynamic_ppm: int = 0
     static_ppm: int = 0
     rates: tuple[int, int, int] = (0, 0, 0)
+    lot: int = 1
     cash: dict[int, int] = field(default_factory=dict)
     shares: dict[int, int] = field(default_factory=dict)
     phase: Phase = Phase.CONTINUOUS
@@ -88,6 +90,8 @@ class PaperBook:
     seen: Counter[str] = field(default_factory=Counter)
     extended: bool = False
     close: int = 0
+    traded: bool = False
+    """Whether the regular session had a trade."""
 
     def __post_init__(self) -> None:
         self.begin_day(self.base)
@@ -96,6 +100,7 @@ class PaperBook:
         self.base = at_least(close)
         self.last = self.fixed = self.base
         self.close = 0
+        self.traded = False
         self.pool = None
         if self.krx:
             self.upper, self.lower = limits(self.base)

@@ -29,7 +29,7 @@ from onseju.contract.words import AccountKind, Board, OrderType, Phase, Rule, Se
 from onseju.rules import packs
 from tests.properties.driver import DAY, Driver
 from tests.properties.paper import KRX_TYPES, PLAIN_TYPES, Paper
-from tests.properties.paper_book import BEST, GRID, PRICED, Slip
+from tests.properties.paper_book import AT_CLOSE, BEST, GRID, PRICED, Slip
 
 VENUE, ONE = 1, 1
 OWNERS = (2, 3, 4)
@@ -40,9 +40,12 @@ NEXT = {
     Phase.OPENING_AUCTION: (Phase.CONTINUOUS,),
     Phase.RESUMPTION_AUCTION: (Phase.CONTINUOUS,),
     Phase.VI_AUCTION: (Phase.CONTINUOUS, Phase.CONTINUOUS, Phase.CLOSING_AUCTION),
-    Phase.CLOSING_AUCTION: (Phase.CLOSED, Phase.AFTER_HOURS, Phase.CONTINUOUS),
+    Phase.CLOSING_AUCTION: (Phase.CLOSED, Phase.AFTER_HOURS, Phase.CLOSE_PRICE_RECEPTION, Phase.CONTINUOUS),
+    Phase.CLOSE_PRICE_RECEPTION: (Phase.CLOSE_PRICE,),
+    Phase.CLOSE_PRICE: (Phase.AFTER_HOURS, Phase.CLOSED, Phase.CLOSE_PRICE_RECEPTION),
     Phase.AFTER_HOURS: (Phase.CLOSED,),
-    Phase.CLOSED: (Phase.OPENING_AUCTION, Phase.AFTER_HOURS),
+    Phase.CLOSED: (Phase.OPENING_AUCTION, Phase.AFTER_HOURS, Phase.PREVIOUS_CLOSE, Phase.CLOSE_PRICE_RECEPTION),
+    Phase.PREVIOUS_CLOSE: (Phase.OPENING_AUCTION, Phase.CONTINUOUS),
 }
 
 
@@ -63,6 +66,7 @@ class Plan:
     reach: tuple[int, ...] = (0, 0, 1, 1, 2, 3, 5, 8)
     """Prices are so many ticks from the last price."""
     favored: tuple[OrderType, ...] = (OrderType.LIMIT,) * 5
+    lot: int = 1
 
 
 @dataclass
@@ -93,8 +97,14 @@ class PaperDay:
         )
         self.driver.account(VENUE, kind=AccountKind.VENUE)
         for rule, value in zip(
-            (Rule.SELF_TRADE_PREVENTION, Rule.COMMISSION_PPM, Rule.TRANSACTION_TAX_PPM, Rule.RURAL_TAX_PPM),
-            (plan.stp, *plan.rates),
+            (
+                Rule.SELF_TRADE_PREVENTION,
+                Rule.COMMISSION_PPM,
+                Rule.TRANSACTION_TAX_PPM,
+                Rule.RURAL_TAX_PPM,
+                Rule.LOT_SIZE,
+            ),
+            (plan.stp, *plan.rates, plan.lot),
             strict=True,
         ):
             self.driver.do(SetRule(rule=rule, value=value))
@@ -105,6 +115,7 @@ class PaperDay:
             dynamic_ppm=plan.dynamic_ppm,
             static_ppm=plan.static_ppm,
             rates=plan.rates,
+            lot=plan.lot,
             cash=dict.fromkeys(OWNERS, plan.cash),
             shares=dict.fromkeys(OWNERS, 10**6),
         )
@@ -132,6 +143,8 @@ class PaperDay:
 
     def price(self) -> int:
         paper = self.paper
+        if paper.phase in AT_CLOSE and self.random.random() < 0.7:
+            return paper.base if paper.phase is Phase.PREVIOUS_CLOSE else paper.close
         if paper.krx and self.random.random() < self.plan.at_limits:
             return self.random.choice((paper.upper, paper.lower))
         steps = self.random.choice(self.plan.reach) * self.random.choice((-1, 1))
@@ -165,13 +178,20 @@ class PaperDay:
     def some_slip(self) -> Slip | None:
         return self.random.choice(self.paper.book) if self.paper.book else None
 
+    def some_of(self, slip: Slip) -> int:
+        """A part of what is open; whole lots, as a rule."""
+        qty = self.random.randint(1, slip.qty)
+        return qty if self.random.random() < 0.1 else qty - qty % self.plan.lot or slip.qty
+
     def cancel(self) -> None:
         slip = self.some_slip()
         if slip is None:
             return
-        qty = self.random.choice((0, self.random.randint(1, slip.qty)))
-        self.do(CancelOrder(account=slip.owner, order_id=slip.number, qty=qty))
-        self.paper.cancel(slip, qty)
+        qty = self.random.choice((0, self.some_of(slip)))
+        taken = not isinstance(
+            self.do(CancelOrder(account=slip.owner, order_id=slip.number, qty=qty))[0], RequestRejected
+        )
+        assert taken == self.paper.cancel(slip, qty)
 
     def cancel_all(self) -> None:
         owner = self.random.choice(OWNERS)
@@ -187,7 +207,7 @@ class PaperDay:
         kind = self.random.choice((None, *every))
         price = self.price() if self.random.random() < (0.3 if kind in BEST | {OrderType.MARKET} else 0.8) else None
         stop = self.price() if slip.sleeps and self.random.random() < 0.5 else None
-        part = self.random.choice((0, 0, self.random.randint(1, slip.qty)))
+        part = self.random.choice((0, 0, self.some_of(slip)))
         command = CorrectOrder(
             account=slip.owner,
             order_id=slip.number,

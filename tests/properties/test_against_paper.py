@@ -33,6 +33,7 @@ PLANS = [
     Plan("cancel-resting", stp=SelfTradePrevention.CANCEL_RESTING),
     Plan("cancel-incoming", stp=SelfTradePrevention.CANCEL_INCOMING, dynamic_ppm=20_000),
     Plan("cancel-both", stp=SelfTradePrevention.CANCEL_BOTH, at_limits=0.3),
+    Plan("lots", lot=10, cash=4_000_000, at_limits=0.4, favored=CONDITIONALS),
     Plan("plain", krx=False, base=100),
     Plan("plain-fees", krx=False, base=100, stp=SelfTradePrevention.CANCEL_BOTH, rates=(150, 500, 1_500)),
 ]
@@ -74,6 +75,10 @@ MUST_BE_SEEN = {
     "day remainder",
     "close by the asks",
     "close by the bids",
+    "odd lot",
+    "no trade, no close",
+    "traded in close_price",
+    "traded in previous_close",
     "wave 1",
     "wave 2",
 }

@@ -169,7 +169,7 @@ def turns(live: LiveMarket, instrument: Instrument, side: Side) -> list[tuple[in
 
 def test_the_days_have_what_the_places_are_about() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(1, 9):
+    for seed in range(1, 11):
         live, day = busy("krx", seed)
         for _ in range(COMMANDS):
             live.do(day.next_command())

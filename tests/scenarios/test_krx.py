@@ -8,6 +8,7 @@ import pytest
 
 from onseju.scenarios.form import Scenario, read
 from onseju.scenarios.runner import TARGETS, run_scenario
+from tests.scenarios.engines import ENGINES
 
 OFFICIAL = read(Path(__file__).with_name("krx.json"))
 BY_RULE = read(Path(__file__).with_name("krx-rules.json"))
@@ -23,7 +24,7 @@ def test_none_is_missing() -> None:
 
 
 @pytest.mark.parametrize("scenario", [pytest.param(scenario, id=scenario.name) for scenario in SCENARIOS])
-@pytest.mark.parametrize("engine", ["reference", "native"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_scenario(scenario: Scenario, engine: str) -> None:
     result = run_scenario(scenario, TARGETS[engine]())
     assert result.passed, "\n".join(result.differences)

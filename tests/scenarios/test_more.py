@@ -13,7 +13,7 @@ SCENARIOS = read(Path(__file__).with_name("more.json"))
 
 
 def test_none_is_missing() -> None:
-    assert len(SCENARIOS) >= 92
+    assert len(SCENARIOS) >= 103
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
 from onseju.app import CannotStartError, Venue, admin_key
+from onseju.bus.port import StoppedError
 from onseju.contract.commands import Halt, Request
 from onseju.contract.words import Phase, Rule
 from onseju.exchange.clock import FastClock
@@ -182,3 +183,36 @@ def test_work_on_a_stopped_venue_moves_no_phase(tmp_path: Path) -> None:
             assert {one.phase for one in venue.watch.all()} == {Phase.PRE_OPEN}
 
     asyncio.run(test())
+
+
+def test_a_scheduler_that_fails_stops_the_exchange(tmp_path: Path) -> None:
+    async def fail() -> None:
+        raise LookupError("no such phase")
+
+    async def test() -> None:
+        venue = Venue(settings(tmp_path))
+        venue.scheduler.run = fail  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            async with venue.running():
+                assert venue.exchange_task is not None
+                await asyncio.wait_for(venue.exchange_task, 10)
+                assert isinstance(venue.exchange.stopped, LookupError)
+                with pytest.raises(StoppedError, match="no such phase"):
+                    await venue.bus.request([Request(Halt())])
+        assert [line["event"] for line in logs if line["log_level"] == "critical"] == ["scheduler_failed"]
+
+    asyncio.run(test())
+
+
+def test_random_ends_follow_a_seed_and_are_secret_without_one(tmp_path: Path) -> None:
+    def ends(name: str, **more: object) -> list[int]:
+        venue = Venue(settings(tmp_path / name, market_hours="krx", **more))
+        try:
+            assert venue.plans is not None
+            return [due.at for due in venue.plans.plan(20261123)]
+        finally:
+            asyncio.run(venue.identity.close())
+            venue.journal.close()
+
+    assert ends("a", seed=3) == ends("b", seed=3) != ends("c", seed=4)
+    assert len({tuple(ends(name)) for name in ("d", "e", "f")}) == 3

@@ -31,7 +31,7 @@ impl Stream {
 pub fn stream(workload: &Workload) -> Stream {
     let count = workload.filling.len() + workload.ops.len();
     let mut stream = Stream { bytes: Vec::with_capacity((count + 10_000) * COMMAND_BYTES), setup: 0, seq: 0 };
-    stream.push(CommandKind::OpenVenue, 0, 0, &[(68, &2026_11_23_u32.to_le_bytes())]);
+    stream.push(CommandKind::OpenVenue, 0, 0, &[(68, &20_261_123_u32.to_le_bytes())]);
     stream.push(
         CommandKind::SetTickBand,
         0,
@@ -46,12 +46,7 @@ pub fn stream(workload: &Workload) -> Stream {
             CommandKind::ListInstrument,
             0,
             0,
-            &[
-                (64, &symbol),
-                (80, &70_000_i64.to_le_bytes()),
-                (96, &300_000_u32.to_le_bytes()),
-                (108, &[1, 1, 1, 1]),
-            ],
+            &[(64, &symbol), (80, &70_000_i64.to_le_bytes()), (96, &300_000_u32.to_le_bytes()), (108, &[1, 1, 1, 1])],
         );
     }
     for account in 1..=ACCOUNTS {

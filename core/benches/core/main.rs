@@ -1,5 +1,8 @@
 //! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `rest-1000`, `rest-1000000`);
-//! `--bare` and `--engine` measure only the one or the other, in batches.
+//! `--bare` and `--engine` measure only the one or the other, in batches; with
+//! `ONSEJU_STREAMS` set to a folder, the commands are written there.
+
+#![allow(clippy::float_arithmetic, reason = "measuring is not the machine")]
 
 mod commands;
 mod workload;
@@ -164,6 +167,17 @@ fn apply(engine: &mut Engine, commands: &[u8]) -> usize {
     }
 }
 
+/// Write the workload's commands, and how many of them make the venue, for measurements from elsewhere.
+fn write_stream(workload: &Workload, folder: &str) {
+    let stream = commands::stream(workload);
+    let at = |ending: &str| format!("{folder}/{}.{ending}", workload.name);
+    let written =
+        std::fs::write(at("bin"), &stream.bytes).and_then(|()| std::fs::write(at("setup"), stream.setup.to_string()));
+    if let Err(error) = written {
+        panic!("{folder}: {error}");
+    }
+}
+
 fn has(option: &str) -> bool {
     std::env::args().any(|argument| argument == option)
 }
@@ -175,11 +189,15 @@ fn main() {
     for name in names {
         let workload = workload::workload(name.leak(), COUNT);
         println!("{} ({} commands after {} that fill the book)", workload.name, COUNT, workload.filling.len());
+        if let Ok(folder) = std::env::var("ONSEJU_STREAMS") {
+            write_stream(&workload, &folder);
+        }
         if !only_engine {
             bare(&workload);
         }
         if !only_bare {
-            whole(&workload, false, 256);
+            let batch = std::env::var("ONSEJU_BATCH").ok().and_then(|n| n.parse().ok()).unwrap_or(256);
+            whole(&workload, false, batch);
         }
         if !only_engine && !only_bare {
             whole(&workload, false, 1);

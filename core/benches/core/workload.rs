@@ -55,7 +55,6 @@ struct Crowd {
     books: Books,
     /// Ids that may be open, and of which instrument and side; dead ones are dropped when they are drawn.
     live: Vec<(u64, u32, Side)>,
-    mids: Vec<i64>,
     /// Cumulated weights of the instruments (Zipf).
     weights: Vec<u64>,
     resting: usize,
@@ -89,8 +88,7 @@ impl Crowd {
             sum += 1_000_000 / u64::from(number + 1);
             weights.push(sum);
         }
-        let mids = vec![BASE; instruments as usize];
-        Self { random: Random(42), books, live: Vec::new(), mids, weights, resting, far }
+        Self { random: Random(42), books, live: Vec::new(), weights, resting, far }
     }
 
     fn instrument(&mut self) -> u32 {
@@ -98,7 +96,7 @@ impl Crowd {
         self.weights.partition_point(|weight| *weight <= at) as u32
     }
 
-    /// Ticks away from the middle: half of the orders are near, few are far.
+    /// Ticks away from the other side's best: half of the orders are near, few are far.
     fn distance(&mut self) -> i64 {
         let mut reach = 4;
         while reach < self.far && self.random.chance(500) {
@@ -111,9 +109,12 @@ impl Crowd {
         1 + self.random.below(100) as i64
     }
 
-    fn price(&mut self, instrument: u32, side: Side, distance: i64) -> i64 {
-        let mid = self.mids[instrument as usize];
-        let price = if side == Side::Buy { mid - distance * TICK } else { mid + TICK + distance * TICK };
+    fn price(&self, instrument: u32, side: Side, distance: i64) -> i64 {
+        let best = self.books.best(instrument, side.opposite()).map(|(price, _)| price);
+        let price = match side {
+            Side::Buy => best.unwrap_or(BASE + TICK) - (1 + distance) * TICK,
+            Side::Sell => best.unwrap_or(BASE) + (1 + distance) * TICK,
+        };
         price.clamp(49_000, 91_000)
     }
 
@@ -137,10 +138,6 @@ impl Crowd {
         let roll = self.random.below(100);
         if roll < 60 {
             let (instrument, side, qty) = (self.instrument(), self.random.side(), self.qty());
-            if self.random.chance(4) {
-                let mid = &mut self.mids[instrument as usize];
-                *mid = (*mid + if self.random.below(2) == 0 { TICK } else { -TICK }).clamp(63_000, 77_000);
-            }
             let crosses = if self.books.open_orders() > self.resting { 600 } else { 0 };
             let distance = if self.random.chance(crosses) { -3 } else { self.distance() };
             let price = self.price(instrument, side, distance);

@@ -8,6 +8,7 @@ from onseju.contract.commands import (
     CancelOrder,
     Command,
     ListInstrument,
+    OpenVenue,
     RollDay,
     encode_command,
 )
@@ -25,6 +26,7 @@ from onseju.contract.events import (
     RequestRejected,
     RequestRepeated,
     Trade,
+    VenueOpened,
     encode_event,
 )
 from onseju.contract.journal_records import EventBlock
@@ -132,3 +134,11 @@ def test_a_listing_carries_the_name() -> None:
     command = ListInstrument(symbol=b"005930", base_price=70_000)
     assert annotate(Annotations(), command, "삼성전자", listed) == {12: "삼성전자"}
     assert annotate(Annotations(), command, "삼성전자", RequestRejected(seq=1, ts=1, idx=0)) == {}
+
+
+def test_a_venue_that_opens_has_its_currency() -> None:
+    opened = VenueOpened(seq=1, ts=1, idx=0, price_scale=2, trading_day=20261123)
+    command = OpenVenue(price_scale=2, trading_day=20261123)
+    assert annotate(Annotations(), command, "USD", opened) == {0: "USD"}
+    assert annotate(Annotations(), command, "", opened) == {}
+    assert annotate(Annotations(), command, "USD", RequestRejected(seq=1, ts=1, idx=0)) == {}

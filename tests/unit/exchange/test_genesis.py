@@ -132,11 +132,11 @@ def test_a_plain_venue_has_no_fees() -> None:
 
 def test_a_hosts_pack_brings_its_own_instruments_scale_and_fees() -> None:
     pack = parse(
-        b'name = "us"\nprice_scale = 2\n[rules]\ncommission_ppm = 10\n'
+        b'name = "us"\nprice_scale = 2\ncurrency = "USD"\n[rules]\ncommission_ppm = 10\n'
         b'[[instruments]]\nsymbol = "ACME"\nbase_price = 4125\nlimit_ppm = 100000\n'
     )
     requests = first(pack, "krx")
-    assert requests[0].command == OpenVenue(price_scale=2, trading_day=20261123)
+    assert requests[0] == Request(OpenVenue(price_scale=2, trading_day=20261123), "USD")
     listed = [(request.command.symbol, request.text) for request in requests if request.command.kind == 35]
     assert listed == [(b"ACME", "ACME")]
     assert rules_set(requests)[0, Rule.COMMISSION_PPM] == 10

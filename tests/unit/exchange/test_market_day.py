@@ -372,3 +372,14 @@ def test_taxes_change_with_the_year_unless_they_are_the_hosts_own(tmp_path: Path
             ]
 
     run(test())
+
+
+def test_what_a_host_opened_at_night_costs_the_others_no_phase(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Floor.open(tmp_path, "21:00") as floor:
+            await floor.ask(ChangePhase(instrument=A, trading_day=20261123, phase=Phase.CONTINUOUS, occurrence=77))
+        async with Floor.open(tmp_path, "2026-11-24 10:00") as floor:
+            expected = ["day 20261124", "pre_open", "opening_auction", "0@0", "continuous"]
+            assert kinds(floor.phases(A)) == kinds(floor.phases(B)) == expected
+
+    run(test())

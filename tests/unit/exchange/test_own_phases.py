@@ -282,3 +282,29 @@ def test_an_interruption_that_a_host_began_ends_too(tmp_path: Path) -> None:
             assert floor.phase(A) is Phase.CONTINUOUS
 
     run(test())
+
+
+def test_an_extended_closing_auction_while_another_instrument_is_halted(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Floor.open(tmp_path, "15:25") as floor:
+            await floor.cross(BASE + 2_000, 4, A)
+            await floor.ask(Halt(instrument=B))
+            await floor.until("15:31")
+            assert (floor.phase(A), floor.phase(B)) == (Phase.CLOSING_AUCTION, Phase.HALTED)
+            await floor.until("15:40")
+            assert kinds(floor.phases(A)[-2:]) == ["4@102000", "closed"]
+
+    run(test())
+
+
+def test_an_auction_that_a_host_runs_by_hand_is_ended_by_hand(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Floor.open(tmp_path, "10:00", None) as floor:
+            await floor.ask(ChangePhase(instrument=A, trading_day=20261123, phase=Phase.OPENING_AUCTION, occurrence=9))
+            await floor.cross(BASE + 10_000, 4, A)
+            await floor.ask(Uncross(instrument=A))
+            assert floor.timetable.phase_end(A) is None
+            await floor.until("10:30")
+            assert floor.phase(A) is Phase.OPENING_AUCTION
+
+    run(test())

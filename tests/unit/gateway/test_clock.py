@@ -23,6 +23,8 @@ def test_a_market_that_is_always_open(tmp_path: Path) -> None:
             "trading_day": "2026-11-23",
             "phase": "continuous",
             "seq": venue.bus.last_seq,
+            "price_scale": 0,
+            "currency": "KRW",
             "market_hours": "always",
             "speed": 1.0,
             "next_phase": None,

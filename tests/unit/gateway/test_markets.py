@@ -60,7 +60,9 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_the_instruments(public: httpx.Client, traded: int) -> None:
-    rows = read(public, "/v1/symbols", traded)["symbols"]
+    told = read(public, "/v1/symbols", traded)
+    assert (told["price_scale"], told["currency"]) == (0, "KRW")
+    rows = told["symbols"]
     assert [(row["symbol"], row["name"], row["base_price"]) for row in rows] == [
         (demo.symbol, demo.name, demo.base_price) for demo in DEMO
     ]

@@ -24,6 +24,7 @@ from onseju.contract.events import (
     encode_event,
 )
 from onseju.contract.journal_records import EventBlock
+from onseju.contract.money import WON, Denomination
 from onseju.contract.words import Board, Phase, Rule, Security, Side
 from onseju.market.depth import HalfBook
 from onseju.market.feeds import BOOK_RING_FRAMES, DEPTHS
@@ -123,6 +124,15 @@ def test_the_directory_knows_what_was_listed(site: Site) -> None:
     assert (site.market.trading_day, site.market.clock_day()) == (20261123, 20261123)
     site.publish(Made(TickBandSet, table=1, from_price=2000, tick=10))
     assert found.tick_bands == [(0, 1), (2000, 10)]
+
+
+@pytest.mark.parametrize(("text", "money"), [("0\tUSD", Denomination(2, "USD")), ("", Denomination(2, None))])
+def test_the_directory_knows_how_money_is_written(text: str, money: Denomination) -> None:
+    market = Market("j1")
+    site = Site()
+    assert site.market.directory.denomination == WON
+    market.listen([site.block(Made(VenueOpened, price_scale=2, trading_day=20261123), text=text)])
+    assert market.directory.denomination == money
 
 
 def test_phases_and_rules(site: Site) -> None:

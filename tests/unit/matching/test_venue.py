@@ -111,7 +111,7 @@ REFUSED: list[tuple[Command, Reason]] = [
     (DepositShares(account=BUYER, instrument=ONE, qty=1, cost_amount=-1), Reason.INVALID_QTY),
     (DepositShares(account=BUYER, instrument=ONE, qty=MAX_AMOUNT), Reason.AMOUNT_TOO_LARGE),
     (DepositShares(account=BUYER, instrument=ONE, qty=1, cost_amount=MAX_AMOUNT + 1), Reason.AMOUNT_TOO_LARGE),
-    (ChangePhase(trading_day=DAY, phase=10), Reason.INVALID_COMMAND),
+    (ChangePhase(trading_day=DAY, phase=13), Reason.INVALID_COMMAND),
     (ChangePhase(trading_day=DAY, phase=0), Reason.INVALID_COMMAND),
     (ChangePhase(trading_day=DAY - 1, phase=Phase.CLOSED), Reason.INVALID_COMMAND),
     (ChangePhase(trading_day=DAY, phase=Phase.CLOSED, instrument=9), Reason.UNKNOWN_SYMBOL),

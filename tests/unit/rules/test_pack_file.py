@@ -69,6 +69,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("name = ", "Invalid value"),
         ("", "missing required field `name`"),
         ('name = "a"\nprice_scale = 9', "price_scale: from 0 to 8"),
+        ('name = "a"\ncurrency = "dollar"', "currency: three capital letters"),
         ('name = "a"\nticks = 3', "unknown field `ticks`"),
         ('name = "a"\n[rules]\nfoo = 1', "rules: there is no 'foo'; there are market_remainder"),
         ('name = "a"\n[rules]\nmarket_remainder = "keep"', "there is no 'keep'; there are cancel, rest, float"),

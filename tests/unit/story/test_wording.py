@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from onseju.contract.money import Denomination
 from onseju.contract.reasons import Sentence
 from onseju.story.sentences import ANSWERS, HAPPENINGS, OPTIONS, WORDS
 from onseju.story.wording import KINDS, parameters, write
@@ -34,10 +35,11 @@ def test_each_kind_of_parameter(language: str, expected: str) -> None:
     assert write(Sentence(template, template), params, language) == expected
 
 
-def test_prices_of_a_scaled_venue_have_their_decimals_and_no_currency() -> None:
+def test_prices_are_written_as_the_venue_shows_its_money() -> None:
     sentence = Sentence("{a_price} {b_price} {c_price}", "")
     params: dict[str, int | str] = {"a_price": 71_250, "b_price": 5, "c_price": "10002.5"}
-    assert write(sentence, params, "ko", 2) == "712.50 0.05 100.025"
+    assert write(sentence, params, "ko", Denomination.of(2)) == "712.50 0.05 100.025"
+    assert write(sentence, params, "ko", Denomination.of(2, "USD")) == "$712.50 $0.05 $100.025"
     assert write(sentence, params, "ko") == "71,250원 5원 10,002.5원"
 
 

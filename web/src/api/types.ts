@@ -88,6 +88,10 @@ export interface Instrument extends InstrumentState {
 
 export interface Symbols {
   symbols: Instrument[];
+  /** So many digits of every price and amount stand behind the decimal point when people read it. */
+  price_scale: number;
+  /** ISO 4217; null where the rules name none. */
+  currency: string | null;
   seq: number;
 }
 
@@ -107,6 +111,8 @@ export interface Clock {
   trading_day: string | null;
   phase: Phase;
   seq: number;
+  price_scale: number;
+  currency: string | null;
   market_hours: MarketHours;
   /** Seconds of the exchange's time per second. */
   speed: number;

@@ -8,7 +8,8 @@ import { Account, type Holding, type Totals } from "./account";
 import { Chain, seqOf } from "./chain";
 import { Connection } from "./connection";
 import { Market, type PhaseChange } from "./market";
-import { WORDS, type Sentence, type Words } from "./messages";
+import { Words, WORDS, type Sentence } from "./messages";
+import { WON } from "./money";
 import { Orders, ownLevels, type OwnLevel } from "./orders";
 import { Preferences, type Storage } from "./preferences";
 import { Session } from "./session";
@@ -67,19 +68,21 @@ export class App {
     const now = parts.now ?? Date.now;
     this.#feed = parts.feed;
     this.preferences = new Preferences(parts.storage ?? null);
-    this.words = derive([this.preferences.language], (language) => WORDS[language]);
     const http = new Http(parts.fetch ? { fetch: parts.fetch } : {});
     this.exchange = new Exchange(http);
     this.session = new Session(this.exchange);
     this.connection = new Connection(now);
     this.connection.setSecure(parts.secure ?? false);
     this.market = new Market(this.exchange, now);
+    this.words = derive([this.preferences.language, this.market.money], (language, money) =>
+      money === WON ? WORDS[language] : new Words(language, money),
+    );
     this.account = new Account();
     this.orders = new Orders();
     this.trading = new Trading(this.exchange, this.orders);
     this.toasts = new Toasts((symbol) => this.market.name(symbol));
     this.ticket = new Ticket(this);
-    this.story = new Story(this.exchange, this.orders, this.preferences.language);
+    this.story = new Story(this.exchange, this.orders, this.preferences.language, this.market.money);
     this.ownLevels = derive([this.orders.open, this.orders.queue, this.market.selected], ownLevels);
   }
 

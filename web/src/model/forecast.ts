@@ -23,6 +23,7 @@ import { floorToGrid } from "./ticks";
 
 export { affordable, hasPrice, hasStop, isBest, reservation } from "./forecast/money";
 export type * from "./forecast/question";
+export { tickRefusal } from "./forecast/refusals";
 export { standingType } from "./forecast/terms";
 
 /** What would happen if a new order, or the correction of `amending`, were sent now. */

@@ -7,6 +7,7 @@ import { Book } from "./book";
 import { Candles } from "./candles";
 import { ExchangeClock } from "./clock";
 import { direction, rateX100, type Direction } from "./numbers";
+import { KRW, Money, WON } from "./money";
 import { isAuction } from "./phases";
 import { Events, Store, type Readable } from "./store";
 import { Tape } from "./tape";
@@ -147,6 +148,8 @@ export class Market {
   /** In the order of listing. Told when an instrument's rules change, not its prices: those are in the quotes. */
   readonly instruments = new Store<readonly Instrument[]>([]);
   readonly selected = new Store<string | null>(null);
+  /** How its prices and money are written. */
+  readonly money = new Store<Money>(WON);
   /** The exchange's clock, running. */
   readonly time: ExchangeClock;
   /** Its last answer. */
@@ -186,6 +189,10 @@ export class Market {
     // An exchange that began anew counts from the beginning: what was heard of the old one is no newer.
     if (symbols.body.seq < this.#loadedSeq) for (const known of this.#states.values()) known.seq = 0;
     this.#loadedSeq = symbols.body.seq;
+    const { price_scale: scale, currency } = symbols.body;
+    const known = this.money.get();
+    if (known.scale !== scale || known.currency !== currency)
+      this.money.set(scale === 0 && currency === KRW ? WON : new Money(scale, currency));
     for (const instrument of symbols.body.symbols) {
       this.#previous.set(instrument.symbol, instrument.previous_price);
       const known = this.#quotes.get(instrument.symbol);

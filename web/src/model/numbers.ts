@@ -15,17 +15,6 @@ export function group(value: number): string {
   return value < 0 ? MINUS + digits : digits;
 }
 
-/** `+1,200`, `−300`, `0`. */
-export function signed(value: number): string {
-  return value > 0 ? `+${group(value)}` : group(value);
-}
-
-/** `71,300원`, `₩71,300`. */
-export function won(value: number, language: Language): string {
-  if (language === "ko") return `${group(value)}원`;
-  return value < 0 ? `${MINUS}₩${group(-value)}` : `₩${group(value)}`;
-}
-
 /** `100주`, `100`. */
 export function shares(value: number, language: Language): string {
   return language === "ko" ? `${group(value)}주` : group(value);
@@ -52,13 +41,6 @@ export function direction(price: number, base: number): Direction {
 
 export const ARROW: Record<Direction, string> = { up: "▲", down: "▼", flat: "–" };
 
-/** `▲ 800 +1.13%`, `▼ 1,500 −0.69%`, `– 0.00%`. */
-export function change(price: number, base: number): string {
-  const way = direction(price, base);
-  const rate = percent(rateX100(price, base));
-  return way === "flat" ? `– ${percent(0)}` : `${ARROW[way]} ${group(Math.abs(price - base))} ${rate}`;
-}
-
 function cut(value: number, unit: number, decimals: number): string {
   const scale = 10 ** decimals;
   const scaled = Math.trunc((value / unit) * scale);
@@ -66,18 +48,18 @@ function cut(value: number, unit: number, decimals: number): string {
   return decimals === 0 ? whole : `${whole}.${String(Math.abs(scaled) % scale).padStart(decimals, "0")}`;
 }
 
-/** Turnover in won: `5,983억`, `₩598.3B`. */
-export function turnover(value: number, language: Language): string {
+/** An amount of whole units, shortened: `5,983억`, `598.3B`. */
+export function shortened(value: number, language: Language): string {
   if (language === "ko") {
     if (value >= 1e12) return `${cut(value, 1e12, 2)}조`;
     if (value >= 1e8) return `${cut(value, 1e8, 0)}억`;
     if (value >= 1e4) return `${cut(value, 1e4, 0)}만`;
     return group(value);
   }
-  if (value >= 1e12) return `₩${cut(value, 1e12, 2)}T`;
-  if (value >= 1e9) return `₩${cut(value, 1e9, 1)}B`;
-  if (value >= 1e6) return `₩${cut(value, 1e6, 1)}M`;
-  return `₩${group(value)}`;
+  if (value >= 1e12) return `${cut(value, 1e12, 2)}T`;
+  if (value >= 1e9) return `${cut(value, 1e9, 1)}B`;
+  if (value >= 1e6) return `${cut(value, 1e6, 1)}M`;
+  return group(value);
 }
 
 /** A volume where there is little room: `841만`, `8.41M`. */
@@ -91,7 +73,7 @@ export function volume(value: number, language: Language): string {
   return group(value);
 }
 
-/** An average price, a decimal string of the API, to whole won (half up). */
+/** An average price, a decimal string of the API, to a whole number of the smallest unit (half up). */
 export function average(text: string | null): number | null {
   if (text === null) return null;
   const value = Number(text);
@@ -134,6 +116,8 @@ export type Typed =
   | { kind: "number"; value: number }
   /** More digits than the API takes. */
   | { kind: "huge" }
+  /** More decimals than the venue's unit has: it lies between `below` and the next. */
+  | { kind: "fine"; below: number }
   /** Letters, a sign, a fraction, nothing but commas. */
   | { kind: "invalid" };
 

@@ -4,6 +4,7 @@ import type { Exchange } from "../api/exchange";
 import { NoAnswer, Problem } from "../api/http";
 import type { StorySentence, StoryView } from "../api/types";
 import { storyText, type StoryPart } from "./messages/story";
+import type { Money } from "./money";
 import type { Language } from "./numbers";
 import type { Orders } from "./orders";
 import { derive, Store, type Readable, type Unsubscribe } from "./store";
@@ -31,11 +32,11 @@ export class Story {
   #again = false;
   #place = "";
 
-  constructor(exchange: Exchange, orders: Orders, language: Readable<Language>) {
+  constructor(exchange: Exchange, orders: Orders, language: Readable<Language>, money: Readable<Money>) {
     this.#exchange = exchange;
-    this.told = derive([this.#read, language], (told, tongue) => ({
+    this.told = derive([this.#read, language, money], (told, tongue, unit) => ({
       ...told,
-      story: told.story === null ? null : inLanguage(told.story, tongue),
+      story: told.story === null ? null : inLanguage(told.story, tongue, unit),
     }));
     this.#leave = [
       orders.changed.on(({ order }) => this.#heard(order.order_id, order.seq)),
@@ -121,10 +122,10 @@ export class Story {
   }
 }
 
-function inLanguage(story: StoryView, language: Language): StoryView {
+function inLanguage(story: StoryView, language: Language, money: Money): StoryView {
   const tell = <Told extends StorySentence>(part: StoryPart, sentence: Told): Told => ({
     ...sentence,
-    text: storyText(part, sentence, language),
+    text: storyText(part, sentence, language, money),
   });
   return {
     ...story,

@@ -13,6 +13,7 @@ import {
   nearestPrice,
   possible,
   standingType,
+  tickRefusal,
   type Cost,
   type Draft,
   type Forecast,
@@ -21,6 +22,7 @@ import {
 } from "./forecast";
 import type { Market } from "./market";
 import type { Sentence } from "./messages";
+import type { Money } from "./money";
 import { clockTime, group, parseWhole, type Typed } from "./numbers";
 import { isOpen, type Orders } from "./orders";
 import {
@@ -127,14 +129,18 @@ function refusal(
 }
 
 /** What is wrong with a typed number; null where it may be judged as a number. */
-function wrongInput(typed: Typed, field: "price" | "stop" | "qty"): Forecast | null {
+function wrongInput(typed: Typed, field: "price" | "stop" | "qty", rules: Rules): Forecast | null {
   const reason = field === "price" ? "invalid_price" : field === "stop" ? "invalid_stop_price" : "invalid_qty";
   if (typed.kind === "invalid") return refusal(reason, field, { key: "refused.input_invalid" }, "refused");
   if (typed.kind === "huge") return refusal(reason, field, { key: "refused.input_huge" }, "refused");
+  // More decimals than a price has: no step of the grid lies so fine.
+  if (typed.kind === "fine" && field !== "qty") return tickRefusal(rules, typed.below + 0.5, field);
   return null;
 }
 
 const numberOf = (typed: Typed): number | null => (typed.kind === "number" ? typed.value : null);
+/** A typed price, or what lies just below one that is too fine. */
+const nearOf = (typed: Typed): number | null => (typed.kind === "fine" ? typed.below : numberOf(typed));
 
 export interface TicketParts {
   market: Market;
@@ -162,6 +168,7 @@ export class Ticket {
         market.instruments,
         market.stateNow,
         market.clock,
+        market.money,
         market.book.now,
         account.balance,
         account.positions,
@@ -197,7 +204,7 @@ export class Ticket {
   /** A price that was clicked in the ladder: the limit of a type that has one; the other types become a limit order. */
   takePrice(price: number): void {
     const { type } = this.form.get();
-    this.set({ type: hasPrice(type) ? type : "limit", price: group(price) });
+    this.set({ type: hasPrice(type) ? type : "limit", price: this.#digits(price) });
   }
 
   /** Another instrument: its last price, and no quantity that was meant for another. */
@@ -205,7 +212,7 @@ export class Ticket {
     const { market } = this.#parts;
     const price = market.last(symbol) ?? market.instrument(symbol)?.base_price ?? null;
     const mode = this.form.get().mode === "amend" ? "buy" : this.form.get().mode;
-    this.set({ mode, orderId: null, qty: "", stop: "", price: price === null ? "" : group(price) });
+    this.set({ mode, orderId: null, qty: "", stop: "", price: price === null ? "" : this.#digits(price) });
   }
 
   /** Begin to correct an order; its instrument is selected. */
@@ -218,8 +225,8 @@ export class Ticket {
       orderId,
       type: standingType(order),
       timeInForce: order.time_in_force,
-      price: order.limit_price === null ? "" : group(order.limit_price),
-      stop: order.stop_price === null ? "" : group(order.stop_price),
+      price: order.limit_price === null ? "" : this.#digits(order.limit_price),
+      stop: order.stop_price === null ? "" : this.#digits(order.stop_price),
       qty: group(order.leaves_qty),
     });
   }
@@ -228,19 +235,19 @@ export class Ticket {
   stepPrice(steps: number): void {
     const { type, price } = this.form.get();
     const next = this.#stepped(price, steps);
-    if (next !== null) this.set({ type: hasPrice(type) ? type : "limit", price: group(next) });
+    if (next !== null) this.set({ type: hasPrice(type) ? type : "limit", price: this.#digits(next) });
   }
 
   stepStop(steps: number): void {
     const next = this.#stepped(this.form.get().stop, steps);
-    if (next !== null) this.set({ stop: group(next) });
+    if (next !== null) this.set({ stop: this.#digits(next) });
   }
 
   #stepped(text: string, steps: number): number | null {
     const rules = this.#rules();
     const instrument = this.#instrument();
     if (instrument === null || rules === null) return null;
-    const typed = numberOf(parseWhole(text));
+    const typed = nearOf(this.#money.parse(text));
     const from = typed ?? this.#parts.market.last(instrument.symbol) ?? instrument.base_price;
     return typed === null ? nearestPrice(rules, from) : step(rules.bands, from, steps, rules);
   }
@@ -261,8 +268,8 @@ export class Ticket {
   /** Take what a refusal offers. */
   fix(patch: Partial<Draft>): void {
     const form: Partial<TicketForm> = {};
-    if (typeof patch.price === "number") form.price = group(patch.price);
-    if (typeof patch.stop === "number") form.stop = group(patch.stop);
+    if (typeof patch.price === "number") form.price = this.#digits(patch.price);
+    if (typeof patch.stop === "number") form.stop = this.#digits(patch.stop);
     if (typeof patch.qty === "number") form.qty = group(patch.qty);
     if (patch.type) form.type = patch.type;
     if (patch.timeInForce) form.timeInForce = patch.timeInForce;
@@ -300,6 +307,14 @@ export class Ticket {
 
   // Looking
 
+  get #money(): Money {
+    return this.#parts.market.money.get();
+  }
+
+  #digits(price: number): string {
+    return this.#money.digits(price);
+  }
+
   #instrument(): Instrument | null {
     return this.#parts.market.instrument(this.#parts.market.selected.get());
   }
@@ -336,8 +351,8 @@ export class Ticket {
     const instrument = this.#instrument();
     const amending = this.#amended();
     const side: Side = form.mode === "amend" ? (amending?.side ?? "buy") : form.mode;
-    const price = parseWhole(form.price);
-    const stop = parseWhole(form.stop);
+    const price = this.#money.parse(form.price);
+    const stop = this.#money.parse(form.stop);
     const qty = parseWhole(form.qty);
     const draft: Draft = {
       side,
@@ -388,9 +403,9 @@ export class Ticket {
       told = refusal(null, null, { key: "forecast.pick_order" }, "open");
     } else {
       told =
-        (hasPrice(form.type) ? wrongInput(price, "price") : null) ??
-        (hasStop(form.type) ? wrongInput(stop, "stop") : null) ??
-        wrongInput(qty, "qty") ??
+        (hasPrice(form.type) ? wrongInput(price, "price", rules) : null) ??
+        (hasStop(form.type) ? wrongInput(stop, "stop", rules) : null) ??
+        wrongInput(qty, "qty", rules) ??
         forecast(question);
     }
     const online = connection.view.get();

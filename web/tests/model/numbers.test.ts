@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
   average,
-  change,
   clockTime,
   group,
   kisTime,
@@ -12,28 +11,16 @@ import {
   rateX100,
   shares,
   showInput,
-  signed,
-  turnover,
   volume,
-  won,
 } from "../../src/model/numbers";
 
 describe("money and quantities", () => {
   it("are grouped, with their unit by language, and a real minus", () => {
     expect([group(71300), group(0), group(999), group(-1500)]).toEqual(["71,300", "0", "999", "−1,500"]);
-    expect([won(71300, "ko"), won(71300, "en")]).toEqual(["71,300원", "₩71,300"]);
-    expect([won(-1500, "ko"), won(-1500, "en")]).toEqual(["−1,500원", "−₩1,500"]);
     expect([shares(100, "ko"), shares(12650, "en")]).toEqual(["100주", "12,650"]);
-    expect([signed(5), signed(-5), signed(0)]).toEqual(["+5", "−5", "0"]);
   });
 
-  it("turnover and volume are shortened, never rounded up", () => {
-    expect([turnover(598_399_999_999, "ko"), turnover(598_300_000_000, "en")]).toEqual(["5,983억", "₩598.3B"]);
-    expect([turnover(1_234_500_000_000, "ko"), turnover(12_345, "ko"), turnover(999, "en")]).toEqual([
-      "1.23조",
-      "1만",
-      "₩999",
-    ]);
+  it("volumes are shortened, never rounded up", () => {
     expect([volume(8_412_345, "ko"), volume(8_419_999, "en")]).toEqual(["841만", "8.41M"]);
     expect([volume(84_123, "ko"), volume(84_123, "en"), volume(1_230_000_000, "en")]).toEqual([
       "84,123",
@@ -42,7 +29,7 @@ describe("money and quantities", () => {
     ]);
   });
 
-  it("averages are whole won", () => {
+  it("averages are whole numbers of the smallest unit", () => {
     expect([average("71400.1234"), average("71400.5"), average(null), average("x")]).toEqual([
       71400,
       71401,
@@ -53,11 +40,7 @@ describe("money and quantities", () => {
 });
 
 describe("changes", () => {
-  it("have arrow, sign and two decimals, cut off as the exchange does", () => {
-    expect(change(71300, 70500)).toBe("▲ 800 +1.13%");
-    expect(change(215500, 217000)).toBe("▼ 1,500 −0.69%");
-    expect(change(70500, 70500)).toBe("– 0.00%");
-    expect(change(70501, 70500)).toBe("▲ 1 0.00%");
+  it("have a sign and two decimals, cut off as the exchange does", () => {
     expect(rateX100(91600, 70500)).toBe(2992);
     expect(rateX100(49400, 70500)).toBe(-2992);
     expect(rateX100(5, 0)).toBe(0);

@@ -1,5 +1,5 @@
 import type { FromFeed, LinkName, LinkState, LinkStatus, ToFeed } from "../../src/api/feed/protocol";
-import type { AccountView, Clock, FillView, HoldingView, OrderView } from "../../src/api/types";
+import type { AccountView, Clock, FillView, HoldingView, Instrument, OrderView, Symbols } from "../../src/api/types";
 import { App } from "../../src/model/app";
 import { clock, HYNIX, SAMSUNG } from "./market";
 
@@ -14,6 +14,8 @@ export class Desk {
   seq = 40;
   /** What the clock says otherwise. */
   clock: Partial<Clock> = {};
+  symbols: Instrument[] = [SAMSUNG, HYNIX];
+  money: Pick<Symbols, "price_scale" | "currency"> = { price_scale: 0, currency: "KRW" };
   held: HoldingView[] = [];
   orders: OrderView[] = [];
   fills: FillView[] = [];
@@ -99,7 +101,7 @@ export class Desk {
       if (!this.loggedIn) return Response.json({ code: "unauthenticated", detail: "" }, { status: 401 });
       return { user_id: 1, name: "김철수", account_id: 5, scopes: [], via: "session", csrf_token: "token" };
     }
-    if (path === "/v1/symbols") return { symbols: [SAMSUNG, HYNIX], seq };
+    if (path === "/v1/symbols") return { symbols: this.symbols, ...this.money, seq };
     if (path === "/v1/clock") {
       return clock({ now: new Date().toISOString(), seq, ...this.clock });
     }

@@ -78,6 +78,19 @@ export const SAMSUNG: Instrument = {
 
 export const HYNIX: Instrument = { ...SAMSUNG, symbol: "000660", name: "SK하이닉스", last_price: 198000 };
 
+/** A stock in cents, in steps of a cent. */
+export const ACME: Instrument = {
+  ...SAMSUNG,
+  symbol: "ACME",
+  name: "Acme Anvils",
+  tick_bands: [{ from_price: 0, tick: 1 }],
+  base_price: 4125,
+  last_price: 4125,
+  previous_price: 4125,
+  upper_limit: null,
+  lower_limit: null,
+};
+
 const planned = (phase: PlannedPhase["phase"], from: string, to: string, random = 0): PlannedPhase => ({
   phase,
   from: `2026-11-23T${from}:00+09:00`,
@@ -100,6 +113,8 @@ export function clock(changes: Partial<Clock> = {}): Clock {
     trading_day: "2026-11-23",
     phase: "continuous",
     seq: 40,
+    price_scale: 0,
+    currency: "KRW",
     market_hours: "krx",
     speed: 1,
     next_phase: "closing_auction",

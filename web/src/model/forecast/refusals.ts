@@ -59,13 +59,16 @@ export function phaseRefusal(question: Question, terms: Terms): Forecast | null 
   return null;
 }
 
+/** A price that lies between two steps, and those instead. */
+export function tickRefusal(rules: Rules, price: number, field: "price" | "stop"): Forecast {
+  const params = { tick: tickSize(rules.bands, price) };
+  const fixes = neighbours(rules.bands, price, rules).map(field === "price" ? priceFix : stopFix);
+  return refuse("price_tick", field, { key: "refused.price_tick", params }, fixes);
+}
+
 function priceRefusal(rules: Rules, price: number, field: "price" | "stop"): Forecast | null {
   const fix = field === "price" ? priceFix : stopFix;
-  if (!isOnGrid(rules.bands, price)) {
-    const params = { tick: tickSize(rules.bands, price) };
-    const fixes = neighbours(rules.bands, price, rules).map(fix);
-    return refuse("price_tick", field, { key: "refused.price_tick", params }, fixes);
-  }
+  if (!isOnGrid(rules.bands, price)) return tickRefusal(rules, price, field);
   if (rules.upper !== null && price > rules.upper) {
     const limit = rules.upper;
     return refuse("price_limit", field, { key: "refused.price_limit_upper", params: { limit } }, [fix(limit)]);

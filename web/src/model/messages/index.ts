@@ -2,13 +2,14 @@
 
 import reasons from "../reasons.json";
 import type { StoryOption } from "../../api/types";
+import { WON, type Amounts, type Money } from "../money";
 import type { Language } from "../numbers";
 import { en } from "./en";
 import { ko } from "./ko";
 
 type Catalogue = typeof ko;
 export type Key = keyof Catalogue;
-export type Params<K extends Key> = Catalogue[K] extends (params: infer P) => string ? P : undefined;
+export type Params<K extends Key> = Catalogue[K] extends (params: infer P, amounts: Amounts) => string ? P : undefined;
 
 /** A key with what it needs. A reason's sentence has only the code. */
 export type Sentence =
@@ -18,7 +19,7 @@ export type Sentence =
 
 type Arguments<K extends Key> = Params<K> extends undefined ? [] : [params: Params<K>];
 
-const CATALOGUES: Record<Language, { [K in Key]: string | ((params: never) => string) }> = { ko, en };
+const CATALOGUES: Record<Language, { [K in Key]: string | ((params: never, amounts: Amounts) => string) }> = { ko, en };
 const REASONS: Record<string, { ko: string; en: string } | undefined> = reasons;
 
 /** Every reason that the exchange may give. */
@@ -29,26 +30,36 @@ export function reasonText(code: string, language: Language): string {
   return (REASONS[code] ?? REASONS["internal"])?.[language] ?? code;
 }
 
-function make(language: Language, key: Key, params: unknown): string {
-  const entry = CATALOGUES[language][key];
-  return typeof entry === "string" ? entry : (entry as (params: unknown) => string)(params);
-}
-
-/** Says things in one language. */
+/** Says things in one language, and amounts as the venue shows them. */
 export class Words {
-  constructor(readonly language: Language) {}
+  constructor(
+    readonly language: Language,
+    readonly money: Money = WON,
+  ) {}
 
   /** `t("forecast.fill", { price, qty })`. */
-  readonly t = <K extends Key>(key: K, ...rest: Arguments<K>): string => make(this.language, key, rest[0]);
+  readonly t = <K extends Key>(key: K, ...rest: Arguments<K>): string => this.#make(key, rest[0]);
 
   readonly say = (sentence: Sentence): string => {
     if (sentence.key === "reason") return reasonText(sentence.params.code, this.language);
     if (sentence.key === "detail") return sentence.params.text;
-    return make(this.language, sentence.key, sentence.params);
+    return this.#make(sentence.key, sentence.params);
   };
 
   /** The name of what one can do about an order; its consequence is the option's own text. */
   readonly option = (option: StoryOption): string => this.say(optionSentence(option));
+
+  /** An amount with its currency. */
+  readonly amount = (value: number): string => this.money.write(value, this.language);
+
+  /** A price in a table, where the currency goes without saying. */
+  readonly digits = (value: number): string => this.money.digits(value);
+
+  #make(key: Key, params: unknown): string {
+    const entry = CATALOGUES[this.language][key];
+    if (typeof entry === "string") return entry;
+    return (entry as (params: unknown, amounts: Amounts) => string)(params, this.money.amounts(this.language));
+  }
 }
 
 /** The params of an option that name the price to correct to. */

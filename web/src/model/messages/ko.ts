@@ -1,10 +1,10 @@
 /** What the page says, in Korean. `en.ts` has the same keys; its type makes sure. Labels of the view are in `labels.ko.ts`. */
 
 import type { OrderType, Phase, Side, TimeInForce } from "../../api/types";
-import { group, shares, won } from "../numbers";
+import type { Amounts } from "../money";
+import { group, shares } from "../numbers";
 import { labels } from "./labels.ko";
 
-const w = (value: number) => won(value, "ko");
 const s = (value: number) => shares(value, "ko");
 const typeName = (type: OrderType) => labels[`type.${type}`];
 const phaseName = (phase: Phase) => labels[`phase.${phase}`];
@@ -26,16 +26,18 @@ export const ko = {
   "forecast.qty_missing": "수량을 입력해 주세요.",
   "forecast.pick_order": "미체결에서 정정할 주문을 골라 주세요.",
   "forecast.no_book": "호가를 기다리고 있습니다. 지금은 체결 여부를 말할 수 없습니다.",
-  "forecast.fill": (p: { price: number; qty: number }) => `${w(p.price)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
-  "forecast.fill_range": (p: { from: number; to: number; qty: number }) =>
-    `${group(p.from)}~${w(p.to)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
+  "forecast.fill": (p: { price: number; qty: number }, { w }: Amounts) =>
+    `${w(p.price)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
+  "forecast.fill_range": (p: { from: number; to: number; qty: number }, { range }: Amounts) =>
+    `${range(p.from, p.to)}에 ${s(p.qty)}가 바로 체결될 수 있습니다.`,
   "forecast.fill_deep": (p: { qty: number }) =>
     `${s(p.qty)}까지는 보이는 호가에서 바로 체결될 수 있고, 그다음은 더 먼 호가에 달려 있습니다.`,
-  "forecast.rest": (p: { price: number; ahead: number }) =>
+  "forecast.rest": (p: { price: number; ahead: number }, { w }: Amounts) =>
     `바로 체결되지 않고, ${w(p.price)}에서 ${s(p.ahead)} 뒤에 줄을 섭니다.`,
-  "forecast.rest_first": (p: { price: number }) => `바로 체결되지 않고, ${w(p.price)}에서 맨 앞에 줄을 섭니다.`,
-  "forecast.rest_far": (p: { price: number }) => `바로 체결되지 않고, ${w(p.price)}에서 기다립니다.`,
-  "forecast.part": (p: { now: number; rest: number; price: number }) =>
+  "forecast.rest_first": (p: { price: number }, { w }: Amounts) =>
+    `바로 체결되지 않고, ${w(p.price)}에서 맨 앞에 줄을 섭니다.`,
+  "forecast.rest_far": (p: { price: number }, { w }: Amounts) => `바로 체결되지 않고, ${w(p.price)}에서 기다립니다.`,
+  "forecast.part": (p: { now: number; rest: number; price: number }, { w }: Amounts) =>
     `${s(p.now)}는 바로 체결될 수 있고, ${s(p.rest)}는 ${w(p.price)}에서 기다립니다.`,
   "forecast.part_canceled": (p: { now: number; canceled: number }) =>
     `${s(p.now)}는 바로 체결될 수 있고, ${s(p.canceled)}는 취소됩니다.`,
@@ -47,28 +49,28 @@ export const ko = {
       ? `지금 체결될 수 있는 수량이 ${s(p.qty)} 중 ${s(p.now)}여서 FOK 주문은 전량 취소됩니다.`
       : "지금 체결될 호가가 없어 FOK 주문은 전량 취소됩니다.",
   "forecast.none_market": "상대편 호가가 없어 시장가 주문은 체결되지 않고 취소됩니다.",
-  "forecast.auction": (p: { time: string | null; price: number | null; could: boolean }) =>
+  "forecast.auction": (p: { time: string | null; price: number | null; could: boolean }, { w }: Amounts) =>
     `${p.time === null ? "단일가가 끝날 때" : `${p.time}에`} 한 가격으로 체결됩니다.` +
     (p.price === null ? "" : ` 예상체결가 ${w(p.price)}이면 이 주문은 체결될 수 ${p.could ? "있" : "없"}습니다.`),
-  "forecast.sleep": (p: { stop: number; side: Side; price: number | null; last: number | null }) =>
+  "forecast.sleep": (p: { stop: number; side: Side; price: number | null; last: number | null }, { w }: Amounts) =>
     `현재가가 ${w(p.stop)} ${p.side === "buy" ? "이상이" : "이하가"} 되면 ` +
     `${p.price === null ? "시장가" : `${w(p.price)} 지정가`} 주문으로 깨어납니다. 그때까지 호가에 보이지 않습니다.`,
-  "forecast.interrupt": (p: { price: number; now: number; canceled: boolean }) =>
+  "forecast.interrupt": (p: { price: number; now: number; canceled: boolean }, { w }: Amounts) =>
     `${first(p.now)}이 주문이 ${w(p.price)}에 체결되면 변동성완화장치가 발동해 2분 단일가로 바뀝니다.` +
     (p.canceled ? " 남은 수량은 취소됩니다." : " 남은 수량은 그 단일가에서 기다립니다."),
-  "forecast.rest_market": (p: { now: number; rest: number; price: number | null }) =>
+  "forecast.rest_market": (p: { now: number; rest: number; price: number | null }, { w }: Amounts) =>
     p.price === null
       ? `${first(p.now)}${s(p.rest)}는 시장가로 남아 상대 주문을 기다립니다.`
       : `${first(p.now)}${s(p.rest)}는 시장가로 남아 기다립니다. 지금은 ${w(p.price)} 호가로 보고, 호가를 따라 움직입니다.`,
-  "forecast.rest_midpoint": (p: { now: number; rest: number; price: number }) =>
+  "forecast.rest_midpoint": (p: { now: number; rest: number; price: number }, { w }: Amounts) =>
     `${first(p.now)}${s(p.rest)}는 두 최우선호가의 가운데인 ${w(p.price)}에서 기다립니다. 호가를 따라 움직입니다.`,
-  "forecast.rest_conditional": (p: { price: number; ahead: number | null }) =>
+  "forecast.rest_conditional": (p: { price: number; ahead: number | null }, { w }: Amounts) =>
     `바로 체결되지 않고, ${w(p.price)}${behind(p.ahead)}. 15:20까지 남으면 종가 단일가의 시장가가 됩니다.`,
-  "forecast.rest_best": (p: { price: number; ahead: number | null }) =>
+  "forecast.rest_best": (p: { price: number; ahead: number | null }, { w }: Amounts) =>
     `바로 체결되지 않고, 지금 호가로 정해지는 ${w(p.price)}${behind(p.ahead)}.`,
   "forecast.amend_keeps": (p: { qty: number }) => `수량만 ${s(p.qty)}로 줄어듭니다. 순서는 그대로입니다.`,
   "forecast.amend_cancels": "미체결 수량이 모두 취소됩니다.",
-  "amend.consequence": (p: { keeps: boolean; ends: boolean; before: number; after: number }) =>
+  "amend.consequence": (p: { keeps: boolean; ends: boolean; before: number; after: number }, { w }: Amounts) =>
     (p.ends ? "순서를 잃습니다." : p.keeps ? "순서는 그대로입니다." : "순서가 맨 뒤로 갑니다.") +
     (p.before === p.after ? "" : ` 묶인 돈이 ${w(p.before)}에서 ${w(p.after)}으로 바뀝니다.`),
   "forecast.amend_back": "가격을 바꾸면 순서가 맨 뒤로 갑니다. 수량만 줄이면 순서가 그대로입니다.",
@@ -77,11 +79,13 @@ export const ko = {
   "refused.offline": "연결이 끊겨 있어 지금은 주문을 보내지 않습니다.",
   "refused.input_invalid": "숫자만 입력해 주세요.",
   "refused.input_huge": "주문할 수 있는 수보다 큽니다. 더 작은 수를 입력해 주세요.",
-  "refused.price_tick": (p: { tick: number }) => `이 가격대는 ${w(p.tick)} 단위로 주문합니다.`,
-  "refused.price_limit_upper": (p: { limit: number }) => `상한가 ${w(p.limit)}보다 비싸게 주문할 수 없습니다.`,
-  "refused.price_limit_lower": (p: { limit: number }) => `하한가 ${w(p.limit)}보다 싸게 주문할 수 없습니다.`,
+  "refused.price_tick": (p: { tick: number }, { w }: Amounts) => `이 가격대는 ${w(p.tick)} 단위로 주문합니다.`,
+  "refused.price_limit_upper": (p: { limit: number }, { w }: Amounts) =>
+    `상한가 ${w(p.limit)}보다 비싸게 주문할 수 없습니다.`,
+  "refused.price_limit_lower": (p: { limit: number }, { w }: Amounts) =>
+    `하한가 ${w(p.limit)}보다 싸게 주문할 수 없습니다.`,
   "refused.qty_limit": (p: { max: number }) => `한 번에 ${s(p.max)}까지 주문할 수 있습니다.`,
-  "refused.insufficient_cash": (p: { short: number; max: number }) =>
+  "refused.insufficient_cash": (p: { short: number; max: number }, { w }: Amounts) =>
     `현금이 ${w(p.short)} 모자랍니다.` + (p.max > 0 ? ` 최대 ${s(p.max)}까지 살 수 있습니다.` : ""),
   "refused.no_cash": "주문할 수 있는 현금이 없습니다.",
   "refused.insufficient_shares": (p: { can: number; held: number }) =>
@@ -105,7 +109,7 @@ export const ko = {
     p.type === "midpoint" || p.type === "stop_limit" || p.type === "stop"
       ? `${typeName(p.type)} 주문은 다른 종류로 정정할 수 없습니다.`
       : "중간가와 스톱 주문으로는 정정할 수 없습니다. 새로 주문해 주세요.",
-  "refused.insufficient_cash_unpriced": (p: { short: number; max: number; unit: number }) =>
+  "refused.insufficient_cash_unpriced": (p: { short: number; max: number; unit: number }, { w }: Amounts) =>
     `가격 없는 주문은 ${w(p.unit)}씩 돈을 묶어 현금이 ${w(p.short)} 모자랍니다.` +
     (p.max > 0 ? ` 최대 ${s(p.max)}까지 살 수 있습니다.` : ""),
   "refused.market_closed": (p: { time: string; tomorrow: boolean }) =>
@@ -116,7 +120,7 @@ export const ko = {
   "refused.unknown_answer": "서버가 알 수 없는 답을 보냈습니다.",
 
   // What a refusal offers instead
-  "fix.price": (p: { price: number }) => w(p.price),
+  "fix.price": (p: { price: number }, { w }: Amounts) => w(p.price),
   "fix.qty": (p: { qty: number }) => `${s(p.qty)}로 바꾸기`,
   "fix.limit_day": "당일 지정가로 바꾸기",
   "fix.day": "당일 주문으로 바꾸기",
@@ -129,9 +133,9 @@ export const ko = {
   "done.sold": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)}를 팔았습니다`,
   "done.part": (p: { qty: number; filled: number; left: number }) =>
     `${s(p.qty)} 중 ${group(p.filled)}주, ${s(p.left)} 남음`,
-  "done.at": (p: { price: number }) => `${w(p.price)}`,
-  "done.at_average": (p: { price: number }) => `평균 ${w(p.price)}`,
-  "done.accepted": (p: { name: string; price: number | null; qty: number; side: "buy" | "sell" }) =>
+  "done.at": (p: { price: number }, { w }: Amounts) => `${w(p.price)}`,
+  "done.at_average": (p: { price: number }, { w }: Amounts) => `평균 ${w(p.price)}`,
+  "done.accepted": (p: { name: string; price: number | null; qty: number; side: "buy" | "sell" }, { w }: Amounts) =>
     `${p.name} ${p.price === null ? "시장가" : w(p.price)} ${s(p.qty)} ${p.side === "buy" ? "매수" : "매도"} 주문이 접수되었습니다`,
   "done.canceled": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문이 취소되었습니다`,
   "done.all_canceled": (p: { count: number }) => `주문 ${group(p.count)}건을 취소했습니다`,
@@ -142,7 +146,8 @@ export const ko = {
     `${p.name}: ${p.at === "dynamic" ? "동적" : "정적"} 변동성완화장치가 발동해 2분 단일가로 바뀌었습니다`,
   "market.halted": (p: { name: string }) => `${p.name}: 거래가 정지되었습니다. 취소만 할 수 있습니다`,
   "market.phase": (p: { name: string; phase: Phase }) => `${p.name}: ${phaseName(p.phase)}`,
-  "market.indicative": (p: { price: number; qty: number }) => `예상체결가 ${w(p.price)}, 예상수량 ${s(p.qty)}`,
+  "market.indicative": (p: { price: number; qty: number }, { w }: Amounts) =>
+    `예상체결가 ${w(p.price)}, 예상수량 ${s(p.qty)}`,
   "balance.d": "예수금 (D)",
   "balance.d1": "D+1",
   "balance.d2": "D+2",
@@ -150,18 +155,18 @@ export const ko = {
     p.days === 0
       ? "체결 대금은 바로 결제됩니다."
       : `체결 대금은 ${p.days}거래일 뒤에 결제됩니다. 그 전에도 다시 주문할 수 있습니다.`,
-  "order.described": (p: { side: Side; type: OrderType; price: number | null; stop: number | null }) =>
+  "order.described": (p: { side: Side; type: OrderType; price: number | null; stop: number | null }, { w }: Amounts) =>
     [sideName(p.side), typeName(p.type), p.stop === null ? "" : `스톱 ${w(p.stop)}`, p.price === null ? "" : w(p.price)]
       .filter((part) => part !== "")
       .join(" "),
   "ask.cancel_all": (p: { count: number }) => `미체결 주문 ${group(p.count)}건을 모두 취소할까요?`,
-  "ask.correct_price": (p: { from: number; to: number }) =>
+  "ask.correct_price": (p: { from: number; to: number }, { w }: Amounts) =>
     `${w(p.from)} 주문을 ${w(p.to)}으로 정정할까요? 순서가 맨 뒤로 갑니다.`,
 
   // The place in the queue
   "queue.ahead": (p: { ahead: number }) => (p.ahead > 0 ? `앞에 ${s(p.ahead)}` : "맨 앞"),
 
-  "option.correct_to": (p: { price: number }) => `${w(p.price)}으로 정정`,
+  "option.correct_to": (p: { price: number }, { w }: Amounts) => `${w(p.price)}으로 정정`,
   "option.correct": "정정하기",
   "option.reduce": "수량 줄이기",
   "option.wait": "기다리기",

@@ -1,9 +1,8 @@
 /** Short labels of the view, in English. The same keys as `labels.ko.ts`. */
 
-import { group, shares, won } from "../numbers";
+import { group, shares } from "../numbers";
 import type { labels as korean } from "./labels.ko";
 
-const w = (value: number) => won(value, "en");
 const s = (value: number) => shares(value, "en");
 
 export const labels: {
@@ -62,7 +61,6 @@ export const labels: {
   "app.name": "Onseju",
   "app.skip": "Skip to the order ticket",
   "language.label": "Language",
-  "unit.won": "",
   "unit.shares": "",
   "way.up": "up",
   "way.down": "down",
@@ -175,7 +173,7 @@ export const labels: {
   "chart.mine": "My orders",
   "chart.table": "As a table",
   "chart.as_chart": "As a chart",
-  "chart.base": (p) => `Base ${group(p.price)}`,
+  "chart.base": (p, { d }) => `Base ${d(p.price)}`,
   "chart.average": (p) => `avg of ${s(p.qty)}`,
   "chart.fill": (p) => `${p.side === "buy" ? "Buy" : "Sell"} ${s(p.qty)}`,
   "chart.drag": "Drag to amend the price",
@@ -189,7 +187,7 @@ export const labels: {
   "ladder.figures": "Quantities shown",
   "ladder.qty": "Size",
   "ladder.totals": "Sum",
-  "ladder.tick": (p) => `tick ${w(p.tick)}`,
+  "ladder.tick": (p, { w }) => `tick ${w(p.tick)}`,
   "ladder.three": "During an auction only three levels on each side are shown.",
   "ladder.upper": "Upper",
   "ladder.lower": "Lower",
@@ -228,7 +226,7 @@ export const labels: {
   "ticket.stop_price": "Stop",
   "ticket.stop_less": "Stop price one tick lower",
   "ticket.stop_more": "Stop price one tick higher",
-  "ticket.not_offered": "(not now)",
+  "ticket.not_offered": "✕",
   "ticket.more_types": "More",
   "sum.possible": "Available",
   "sum.held": (p) => `${s(p.qty)} to sell`,
@@ -280,7 +278,7 @@ export const labels: {
   "story.loading": "Looking for the reason.",
   "story.failed": "The reason could not be read. It will be once you are connected again.",
   "story.line": "Your place in the line",
-  "story.line_at": (p) => `Your place in the line at ${w(p.price)}`,
+  "story.line_at": (p, { w }) => `Your place in the line at ${w(p.price)}`,
   "story.on_entry": (p) => `On entry at ${p.time}`,
   "story.now": "Now",
   "story.all": (p) => `${s(p.qty)} in all`,
@@ -294,14 +292,14 @@ export const labels: {
   "story.mine": "Your order",
   "story.rule": "Market rule",
   "story.options": "What you can do",
-  "story.do_correct": (p) => `Amend to ${w(p.price)}`,
+  "story.do_correct": (p, { w }) => `Amend to ${w(p.price)}`,
   "story.do_correct_stop": "Amend the stop price",
   "story.do_reduce": "Reduce the quantity",
   "story.do_cancel": "Cancel the order",
   "story.do_again": "Order again",
   "ask.cancel": (p) => `Cancel the order for ${s(p.qty)} ${p.name}?`,
   "story.filled": (p) => `${s(p.qty)} filled`,
-  "story.stop": (p) => `stop ${w(p.price)}`,
+  "story.stop": (p, { w }) => `stop ${w(p.price)}`,
   "empty.open": "No open orders",
   "empty.open_how": "Press a price in the order book to put it in the ticket.",
   "empty.fills": "No fills yet",
@@ -341,7 +339,7 @@ export const labels: {
   "status.now": "Connect now",
   "status.lost": "Connection lost. The prices shown are not live.",
   "toast.accepted": (p) => `Order to ${p.side} ${s(p.qty)} accepted`,
-  "toast.order": (p) => `${p.name} ${p.price === null ? "market" : w(p.price)}`,
+  "toast.order": (p, { w }) => `${p.name} ${p.price === null ? "market" : w(p.price)}`,
   "toasts.title": "Notices",
   "phone.title": "Screens",
   "phone.list": "List",

@@ -1,8 +1,8 @@
 /** Short labels of the view, in Korean: add here what a component needs, and the same key in `labels.en.ts`. */
 
-import { group, shares, won } from "../numbers";
+import type { Amounts } from "../money";
+import { group, shares } from "../numbers";
 
-const w = (value: number) => won(value, "ko");
 const s = (value: number) => shares(value, "ko");
 
 export const labels = {
@@ -59,7 +59,6 @@ export const labels = {
   "app.name": "온세주",
   "app.skip": "주문창으로 건너뛰기",
   "language.label": "언어",
-  "unit.won": "원",
   "unit.shares": "주",
   "way.up": "올랐습니다",
   "way.down": "내렸습니다",
@@ -173,7 +172,7 @@ export const labels = {
   "chart.mine": "내 주문",
   "chart.table": "표로 보기",
   "chart.as_chart": "차트로 보기",
-  "chart.base": (p: { price: number }) => `기준가 ${group(p.price)}`,
+  "chart.base": (p: { price: number }, { d }: Amounts) => `기준가 ${d(p.price)}`,
   "chart.average": (p: { qty: number }) => `평단 ${s(p.qty)}`,
   "chart.fill": (p: { side: "buy" | "sell"; qty: number }) => `${p.side === "buy" ? "매수" : "매도"} ${s(p.qty)}`,
   "chart.drag": "끌면 가격을 정정합니다",
@@ -198,7 +197,7 @@ export const labels = {
   "ladder.figures": "잔량 표시",
   "ladder.qty": "잔량",
   "ladder.totals": "누적",
-  "ladder.tick": (p: { tick: number }) => `호가단위 ${w(p.tick)}`,
+  "ladder.tick": (p: { tick: number }, { w }: Amounts) => `호가단위 ${w(p.tick)}`,
   "ladder.three": "단일가 시간에는 위아래 3단계만 공개됩니다.",
   "ladder.upper": "상한가",
   "ladder.lower": "하한가",
@@ -238,7 +237,7 @@ export const labels = {
   "ticket.stop_price": "스톱가",
   "ticket.stop_less": "스톱가 한 호가 낮게",
   "ticket.stop_more": "스톱가 한 호가 높게",
-  "ticket.not_offered": "(지금 불가)",
+  "ticket.not_offered": "✕",
   "ticket.more_types": "더보기",
   "sum.possible": "주문가능",
   "sum.held": (p: { qty: number }) => `매도 가능 ${s(p.qty)}`,
@@ -290,7 +289,7 @@ export const labels = {
   "story.loading": "이유를 찾는 중입니다.",
   "story.failed": "이유를 읽지 못했습니다. 다시 연결되면 읽습니다.",
   "story.line": "줄에서 내 자리",
-  "story.line_at": (p: { price: number }) => `${w(p.price)} 줄에서 내 자리`,
+  "story.line_at": (p: { price: number }, { w }: Amounts) => `${w(p.price)} 줄에서 내 자리`,
   "story.on_entry": (p: { time: string }) => `${p.time} 접수 때`,
   "story.now": "지금",
   "story.all": (p: { qty: number }) => `모두 ${s(p.qty)}`,
@@ -305,14 +304,14 @@ export const labels = {
   "story.mine": "내 주문",
   "story.rule": "시장 규칙",
   "story.options": "할 수 있는 일",
-  "story.do_correct": (p: { price: number }) => `${w(p.price)}으로 정정`,
+  "story.do_correct": (p: { price: number }, { w }: Amounts) => `${w(p.price)}으로 정정`,
   "story.do_correct_stop": "스톱 가격 정정",
   "story.do_reduce": "수량 줄이기",
   "story.do_cancel": "주문 취소",
   "story.do_again": "다시 주문하기",
   "ask.cancel": (p: { name: string; qty: number }) => `${p.name} ${s(p.qty)} 주문을 취소할까요?`,
   "story.filled": (p: { qty: number }) => `체결 ${s(p.qty)}`,
-  "story.stop": (p: { price: number }) => `스톱 ${w(p.price)}`,
+  "story.stop": (p: { price: number }, { w }: Amounts) => `스톱 ${w(p.price)}`,
   "empty.open": "미체결 주문이 없습니다",
   "empty.open_how": "호가창에서 가격을 누르면 주문창에 그 가격이 들어갑니다.",
   "empty.fills": "아직 체결이 없습니다",
@@ -353,7 +352,8 @@ export const labels = {
   "status.lost": "연결이 끊겼습니다. 보이는 가격은 실시간이 아닙니다.",
   "toast.accepted": (p: { side: "buy" | "sell"; qty: number }) =>
     `${p.side === "buy" ? "매수" : "매도"} ${s(p.qty)} 주문을 받았습니다`,
-  "toast.order": (p: { name: string; price: number | null }) => `${p.name} ${p.price === null ? "시장가" : w(p.price)}`,
+  "toast.order": (p: { name: string; price: number | null }, { w }: Amounts) =>
+    `${p.name} ${p.price === null ? "시장가" : w(p.price)}`,
   "toasts.title": "알림",
   "phone.title": "화면",
   "phone.list": "종목",

@@ -1,5 +1,6 @@
 /** Writes the exchange's sentences: what stands in braces, as the end of its name says (`onseju/story/wording.py`). */
 
+import type { Money } from "../money";
 import { clockTime, group, shares, type Language } from "../numbers";
 
 export interface Texts {
@@ -9,19 +10,17 @@ export interface Texts {
 
 export type TextOf = (key: string, language: Language) => string | null;
 
-/** A price, or an average as a decimal string, which keeps its decimals. */
-function price(value: unknown, language: Language): string | null {
-  const [, whole, decimals] = /^(\d+)(?:\.(\d+))?$/.exec(String(value)) ?? [];
-  if (whole === undefined) return null;
-  const text = group(Number(whole)) + (decimals === undefined ? "" : `.${decimals}`);
-  return language === "ko" ? `${text}원` : `₩${text}`;
+/** What the exchange's sentences name besides numbers. */
+export interface Names {
+  word: TextOf;
+  reason: TextOf;
 }
 
-function written(name: string, value: unknown, language: Language, word: TextOf, reason: TextOf): string | null {
+function written(name: string, value: unknown, language: Language, money: Money, names: Names): string | null {
   const kind = name.slice(name.lastIndexOf("_") + 1);
-  if (kind === "price") return price(value, language);
-  if (kind === "word") return word(String(value), language);
-  if (kind === "reason") return reason(String(value), language);
+  if (kind === "price") return money.exact(value, language);
+  if (kind === "word") return names.word(String(value), language);
+  if (kind === "reason") return names.reason(String(value), language);
   if (kind === "time") return clockTime(String(value));
   if (kind === "number") return String(value);
   if (typeof value !== "number") return null;
@@ -34,12 +33,12 @@ export function fill(
   template: Texts,
   params: Record<string, unknown>,
   language: Language,
-  word: TextOf,
-  reason: TextOf,
+  money: Money,
+  names: Names,
 ): string | null {
   let whole = true;
   const text = template[language].replace(/\{(\w+)\}/g, (_, name: string) => {
-    const told = params[name] === undefined ? null : written(name, params[name], language, word, reason);
+    const told = params[name] === undefined ? null : written(name, params[name], language, money, names);
     whole &&= told !== null;
     return told ?? "";
   });

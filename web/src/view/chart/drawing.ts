@@ -15,7 +15,6 @@ import {
   type Time,
 } from "lightweight-charts";
 import type { Candle } from "../../model/candles";
-import { group } from "../../model/numbers";
 import { movingAverage, newestAverage } from "./averages";
 import type { Colours } from "./colours";
 import { FillMarks, MARGIN, type FillMark } from "./fillMarks";
@@ -53,7 +52,6 @@ export class ChartDrawing {
     this.#chart = createChart(host, {
       autoSize: true,
       layout: { fontFamily: FONT, fontSize: 11, attributionLogo: false },
-      localization: { priceFormatter: (price: number) => group(Math.round(price)) },
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { minimumWidth: 66, scaleMargins: { top: 0.1, bottom: 0.22 }, borderVisible: true },
       timeScale: {
@@ -125,6 +123,11 @@ export class ChartDrawing {
     this.#long.applyOptions({ color: colours.edge });
     this.#base?.applyOptions({ color: colours.edge });
     if (this.#byTime.size > 0) this.#volume.setData([...this.#byTime.values()].map((candle) => this.#bar(candle)));
+  }
+
+  /** How prices are written. The candles keep the venue's whole numbers, so the smallest step is 1. */
+  setDigits(digits: (price: number) => string): void {
+    this.#chart.applyOptions({ localization: { priceFormatter: (price: number) => digits(Math.round(price)) } });
   }
 
   setAverages(shown: boolean): void {

@@ -160,6 +160,7 @@ export class LadderController {
       base: quote?.base ?? 0,
       own: ownLevels.get(),
       totals: preferences.settings.get().ladderTotals,
+      digits: this.#view.words.get().digits,
       describe: this.describe,
       markWords: this.markWords,
     });

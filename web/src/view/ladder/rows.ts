@@ -20,6 +20,8 @@ export interface LadderNow {
   own: ReadonlyMap<string, OwnLevel>;
   /** Running totals from the spread outwards instead of each level's quantity. */
   totals: boolean;
+  /** How a price is written. */
+  digits: (price: number) => string;
   /** What a level's name says to a screen reader. */
   describe: (price: number, rate: string, level: Described) => string;
   /** What a mark is called in the row, instead of the change. */
@@ -93,10 +95,10 @@ class Row {
     return this.#drawn.price;
   }
 
-  draw(next: Drawn, base: number): void {
+  draw(next: Drawn, base: number, digits: (price: number) => string): void {
     const before = this.#drawn;
     if (next.price !== before.price) {
-      this.#price.data = next.price === null ? "" : group(next.price);
+      this.#price.data = next.price === null ? "" : digits(next.price);
       this.button.className = next.price === null ? "p" : `p ${direction(next.price, base)}`;
       this.button.disabled = next.price === null;
     }
@@ -173,7 +175,11 @@ export class LadderRows {
       const label = price === null ? "" : now.describe(price, change, { qty: qtys[index] ?? 0, own, indicative, mark });
       const rate = mark === null ? change : now.markWords(mark);
       const notch = ahead < 0 ? -1 : ahead * share;
-      this.#rows[index]?.draw({ price, side, qty, share, own, notch, last, indicative, mark, rate, label }, now.base);
+      this.#rows[index]?.draw(
+        { price, side, qty, share, own, notch, last, indicative, mark, rate, label },
+        now.base,
+        now.digits,
+      );
     });
   }
 

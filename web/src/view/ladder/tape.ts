@@ -14,6 +14,12 @@ interface Line {
   drawn: string;
 }
 
+/** How a price is written, and what the mark of an own trade means. */
+interface TapeWords {
+  digits: (price: number) => string;
+  own: string;
+}
+
 const MOST = 32;
 
 export class TapeLines {
@@ -24,8 +30,8 @@ export class TapeLines {
     this.#lines = Array.from({ length: MOST }, () => newLine(list));
   }
 
-  draw(rows: readonly TapeRow[], base: number, own: string): void {
-    this.#lines.forEach((line, index) => drawLine(line, rows[index], base, own));
+  draw(rows: readonly TapeRow[], base: number, words: TapeWords): void {
+    this.#lines.forEach((line, index) => drawLine(line, rows[index], base, words));
   }
 }
 
@@ -48,13 +54,14 @@ function newLine(list: HTMLElement): Line {
   return { element, mark, price: text(priceHost), priceHost, qty, qtyHost, arrow, drawn: "" };
 }
 
-function drawLine(line: Line, row: TapeRow | undefined, base: number, own: string): void {
+function drawLine(line: Line, row: TapeRow | undefined, base: number, words: TapeWords): void {
+  const { own } = words;
   const drawn = row === undefined ? "" : `${row.price} ${row.qty} ${row.taker} ${row.mine} ${base} ${own}`;
   if (drawn === line.drawn) return;
   line.drawn = drawn;
   line.element.hidden = row === undefined;
   if (row === undefined) return;
-  line.price.data = group(row.price);
+  line.price.data = words.digits(row.price);
   line.priceHost.className = direction(row.price, base);
   line.qty.data = `${group(row.qty)} `;
   line.arrow.data = row.taker === "buy" ? "▴" : row.taker === "sell" ? "▾" : "";

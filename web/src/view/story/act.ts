@@ -50,7 +50,7 @@ export async function act(view: View, order: OrderView, option: StoryOption): Pr
   const price = priceOf(option);
   if (code.startsWith("correct_to_") && price !== null) {
     const { type } = ticket.form.get();
-    ticket.set({ type: hasPrice(type) ? type : "limit", price: group(price) });
+    ticket.set({ type: hasPrice(type) ? type : "limit", price: view.words.get().digits(price) });
   }
   view.ticketFocus.emit(code === "reduce" ? "qty" : code === "correct_stop" ? "stop" : "price");
 }
@@ -58,6 +58,7 @@ export async function act(view: View, order: OrderView, option: StoryOption): Pr
 /** The same order once more, with what did not fill. */
 function again(view: View, order: OrderView, code: string): void {
   const { ticket } = view.page;
+  const { digits } = view.words.get();
   view.page.select(order.symbol);
   ticket.setMode(order.side);
   const rest = order.qty - order.filled_qty;
@@ -65,7 +66,7 @@ function again(view: View, order: OrderView, code: string): void {
   ticket.set({
     qty: group(rest > 0 ? rest : order.qty),
     timeInForce: code === "order_day" || code === "order_limit" ? "day" : order.time_in_force,
-    ...(order.limit_price === null ? {} : { price: group(order.limit_price) }),
-    ...(order.stop_price === null ? {} : { stop: group(order.stop_price) }),
+    ...(order.limit_price === null ? {} : { price: digits(order.limit_price) }),
+    ...(order.stop_price === null ? {} : { stop: digits(order.stop_price) }),
   });
 }
