@@ -38,6 +38,8 @@ class Listing(msgspec.Struct, frozen=True):
     base_price: int
     last_price: int | None
     grid: PriceGrid
+    lot_size: int = 1
+    """What quantities are multiples of."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -159,7 +161,7 @@ def _refused(response: Response) -> Refused:
 def _listing(item: dict[str, Any]) -> Listing:
     bands = [(band["from_price"], band["tick"]) for band in item["tick_bands"]]
     grid = PriceGrid(bands, item["lower_limit"], item["upper_limit"])
-    return Listing(item["symbol"], item["base_price"], item["last_price"], grid)
+    return Listing(item["symbol"], item["base_price"], item["last_price"], grid, item["lot_size"])
 
 
 async def _frames(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:

@@ -109,11 +109,13 @@ class MarketMaker:
                     desk.maker.recover()
 
     def _wanted(self, desk: _Desk) -> list[Action]:
-        """A step of the instrument's time, and what is to do for it. While the market is shut time stands still."""
+        """A step of the instrument's time, and what is to do for it. While the market is shut, or all orders are at one
+        price, where there is no spread to earn, time stands still."""
         symbol, grid = desk.listing.symbol, desk.listing.grid
-        if not self._sessions.of(symbol).is_open:
+        session = self._sessions.of(symbol)
+        if not session.is_open or session.fixed_price:
             return []
-        quotes = desk.maker.quotes(desk.fair.step(), desk.surplus, grid)
+        quotes = desk.maker.quotes(desk.fair.step(), desk.surplus, grid, desk.listing.lot_size)
         return changes(symbol, self._own.of(symbol), quotes)
 
     async def _carry_out(self, symbol: str, actions: Sequence[Action]) -> None:

@@ -48,8 +48,9 @@ class Maker:
         self.appetite: dict[Side, float] = {BUY: 1.0, SELL: 1.0}
         """Share of the usual size, by side: halved when cash or shares run short, and grown back."""
 
-    def quotes(self, fair: float, surplus_qty: int, grid: PriceGrid) -> list[Quote]:
-        """The wanted quotes, best first on each side. `surplus_qty` is how many shares more are held than at the start."""
+    def quotes(self, fair: float, surplus_qty: int, grid: PriceGrid, lot: int = 1) -> list[Quote]:
+        """The wanted quotes, best first on each side, in multiples of `lot` shares. `surplus_qty` is how many shares more
+        are held than at the start."""
         flutter = self._rng.uniform(0.85, 1.15)
         skew = max(-1.0, min(1.0, surplus_qty * fair / FULL_SKEW_VALUE))
         grid = grid.wider(max(1, math.ceil(FINEST_STEP * fair / grid.tick(int(fair)))))
@@ -62,11 +63,11 @@ class Maker:
         ask = grid.ceil(centre + HALF_SPREAD * step)
         if bid >= ask:  # both at one of the day's limits: only one side can be quoted
             if ask == grid.upper:
-                return self._side(BUY, grid.downwards(bid, LEVELS), flutter)
-            return self._side(SELL, grid.upwards(ask, LEVELS), flutter)
+                return self._side(BUY, grid.downwards(bid, LEVELS), flutter, lot)
+            return self._side(SELL, grid.upwards(ask, LEVELS), flutter, lot)
         return [
-            *self._side(BUY, grid.downwards(bid, LEVELS), flutter),
-            *self._side(SELL, grid.upwards(ask, LEVELS), flutter),
+            *self._side(BUY, grid.downwards(bid, LEVELS), flutter, lot),
+            *self._side(SELL, grid.upwards(ask, LEVELS), flutter, lot),
         ]
 
     def refused(self, side: Side) -> None:
@@ -78,13 +79,13 @@ class Maker:
         for side in (BUY, SELL):
             self.appetite[side] = min(1.0, self.appetite[side] * 1.5 + 0.02)
 
-    def _side(self, side: Side, prices: Iterable[int], flutter: float) -> list[Quote]:
+    def _side(self, side: Side, prices: Iterable[int], flutter: float, lot: int) -> list[Quote]:
         wanted = []
         for level, price in enumerate(prices):
             worth = TOUCH_VALUE * (1.0 + DEEPER * level) * self._shape[side][level] * flutter * self.appetite[side]
-            qty = int(worth / price)
+            qty = int(worth / price) // lot * lot
             if qty == 0 and self.appetite[side] > 0.0:
-                qty = 1  # one share of a very dear instrument
+                qty = lot  # one share of a very dear instrument
             if qty > 0:
                 wanted.append(Quote(side, price, qty))
         return wanted

@@ -91,10 +91,13 @@ def decide(
     `surplus_qty` is how many shares more are held than at the start; it turns the side, so that no trader runs dry.
     """
     near = top.bid or top.ask
-    if near is None or not session.is_open:
+    worth = session.fixed_price or (near[0] if near else 0)
+    if not worth or not session.is_open:
         return None
-    surplus = max(-1.0, min(1.0, surplus_qty * near[0] / FULL_BIAS_VALUE))
+    surplus = max(-1.0, min(1.0, surplus_qty * worth / FULL_BIAS_VALUE))
     side: Side = BUY if intention.lean < 0.5 - BIAS * surplus else SELL
+    if session.fixed_price or near is None:
+        return Place(intention.symbol, side, _qty(intention, worth), worth)
     if session.collects:
         return _auction_order(intention, side, session.indicative_price or near[0], grid, session)
     own, opposite = (top.bid, top.ask) if side == BUY else (top.ask, top.bid)

@@ -17,6 +17,8 @@ class Session(msgspec.Struct, frozen=True):
     """A call auction: nothing trades until it ends, and the book may be crossed."""
     indicative_price: int | None = None
     """What the auction would give now."""
+    fixed_price: int | None = None
+    """The close that all orders are at, where the phase trades at one (시간외종가)."""
 
     @property
     def is_open(self) -> bool:
@@ -44,6 +46,7 @@ class Sessions:
                 takes=frozenset(row["order_types"]),
                 collects=row["phase"].endswith("_auction"),
                 indicative_price=row["indicative_price"],
+                fixed_price=row["fixed_price"],
             )
 
     def forget(self) -> None:

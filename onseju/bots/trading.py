@@ -27,7 +27,7 @@ class NoiseTrader:
         self._client = client
         self._trader = trader
         self._market = market
-        self._grids = {listing.symbol: listing.grid for listing in listings}
+        self._listings = {listing.symbol: listing for listing in listings}
         self._home: dict[str, int] | None = None
         self._held: dict[str, int] = {}
         self._resting: Counter[str] = Counter()
@@ -72,18 +72,19 @@ class NoiseTrader:
         self._held = await self._client.holdings()
         if self._home is None:
             self._home = self._held
-        self._grids = {listing.symbol: listing.grid for listing in await self._client.listings()}
+        self._listings = {listing.symbol: listing for listing in await self._client.listings()}
         self._appetite = min(1.0, 1.5 * self._appetite)
 
     async def _follow(self, intention: Intention) -> None:
         symbol = intention.symbol
         surplus = self._held.get(symbol, 0) - (self._home or {}).get(symbol, 0)
-        session = self._market.sessions.of(symbol)
-        order = decide(intention, self._market.top(symbol), surplus, self._grids[symbol], session)
+        session, listing = self._market.sessions.of(symbol), self._listings[symbol]
+        order = decide(intention, self._market.top(symbol), surplus, listing.grid, session)
         if order is None:
             return
-        if self._appetite < 1.0:
-            order = Place(symbol, order.side, max(1, int(order.qty * self._appetite)), order.limit_price)
+        lot = listing.lot_size
+        lots = max(1, int(order.qty * self._appetite) // lot)
+        order = Place(symbol, order.side, lots * lot, order.limit_price)
         if order.limit_price is not None and self._resting[symbol] >= RESTING:
             await self._client.cancel_all(symbol)
             self._resting[symbol] = 0

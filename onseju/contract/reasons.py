@@ -111,8 +111,8 @@ R = Reason
 SENTENCES: dict[Reason, Sentence] = {
     R.NONE: Sentence("", ""),
     R.INVALID_QTY: Sentence(
-        "수량은 매매수량단위(보통 1주, ELW는 10주)의 배수로 입력해 주세요.",
-        "The quantity must be a positive multiple of the lot: 1 share as a rule, 10 for ELWs.",
+        "수량은 매매수량단위로 입력해 주세요. 보통 1주, ELW는 10주입니다.",
+        "The quantity must be a whole number of lots: of 1 share as a rule, of 10 for ELWs.",
     ),
     R.INVALID_PRICE: Sentence(
         "가격은 1 이상의 정수로 입력해 주세요.", "The price must be a whole number of at least 1."
@@ -204,7 +204,7 @@ SENTENCES: dict[Reason, Sentence] = {
     R.CORRECTED_TO_ZERO: Sentence("수량을 0으로 정정하여 취소되었습니다.", "The order was corrected to nothing open."),
     R.MARKET_SESSION_ENDED: Sentence(
         "그 시간대의 거래가 끝나 주문이 종료되었습니다.",
-        "The order ended with its session: orders move neither into nor out of the after-hours market.",
+        "The order ended with its session: orders move neither into nor out of off-hours trading.",
     ),
     R.MIDPOINT_VOID: Sentence(
         "종가 단일가매매에는 중간가 주문이 참여하지 않아 취소되었습니다.",

@@ -73,7 +73,7 @@ class Mover:
         collects = not planned.phase.is_auction and any(_must_match(one) for one in self._watch.all())
         if not collects:
             await self.ask([move])
-        elif planned.phase.is_continuous:
+        elif planned.phase.ends_auctions:
             await self.ask([Uncross(), move])  # those whose auction is extended stay
         else:
             await self.ask([Uncross()])
@@ -81,8 +81,8 @@ class Mover:
                 await self.ask([move])
 
     async def _move(self, meant: Sequence[Watched], planned: PlannedPhase) -> None:
-        """One by one. Into continuous trading with the auction's matching in one request: nobody comes in between."""
-        if planned.phase.is_continuous:
+        """One by one. Into a phase that ends auctions with the matching in one request: nobody comes in between."""
+        if planned.phase.ends_auctions:
             await self.ask([command for one in meant for command in (*_matching(one, planned), self._to(one, planned))])
             # Orders came after an auction had been matched, before a crash: match them too.
             pending = [one for one in meant if one.phase.is_auction and one.is_uncrossed]

@@ -42,6 +42,9 @@ PhaseName = Literal[
     "halted",
     "after_hours",
     "resumption_auction",
+    "close_price",
+    "close_price_reception",
+    "previous_close",
 ]
 Leverage = Annotated[
     int,

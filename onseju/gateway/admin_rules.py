@@ -48,6 +48,8 @@ RuleName = Literal[
     "vi_static_ppm",
     "previous_price",
     "new_listing",
+    "lot_size",
+    "elw_lot_size",
     "immediate_types",
     "types_opening_auction",
     "types_continuous",
@@ -55,6 +57,7 @@ RuleName = Literal[
     "types_vi_auction",
     "types_after_hours",
     "types_resumption_auction",
+    "types_close_price",
 ]
 RuleWord = Literal[
     "cancel",
@@ -95,7 +98,8 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `…_ppm` are fees in millionths of a trade's amount (the taxes on sells), `vi_…_ppm` the distances that interrupt
     trading (0 = never); `max_…` are 0 for no limit; `max_qty_by_value` is 1 for the most shares per order by the company's
     value, 0 for not; `settlement_days` is 0 to 2. `previous_price` is one instrument's before its first trade of the day;
-    `new_listing` is 1 on the day of its listing, 0 for not, before it has an order.
+    `new_listing` is 1 on the day of its listing, 0 for not, before it has an order. `lot_size` is what quantities are
+    multiples of; `elw_lot_size` that of the venue's ELWs, 0 for the same as all.
     `types_…` and `immediate_types` are lists of order types: what a phase takes, and what may be IOC or FOK.
     """
 

@@ -73,6 +73,7 @@ def capacity(question: Question) -> Capacity:
     bounds = [qty, MAX_INPUT, MAX_AMOUNT // max(unit or question.limit_price, 1)]
     most = question.rule(Rule.MAX_ORDER_QTY), question.directory.max_qty_by_value(question.instrument)
     qty = max(min([*bounds, *filter(None, most)]), 0)
+    qty -= qty % question.directory.lot_size(question.instrument)
     return Capacity(qty, unit, short if qty == 0 else Reason.NONE)
 
 
@@ -137,8 +138,12 @@ def _refusal(question: Question) -> Reason:
 def _phase_refusal(question: Question) -> Reason:
     """What may be entered when (KRX rules 3.7)."""
     instrument, directory = question.instrument, question.directory
-    if Rule.types_in(instrument.phase) is None:
+    rule = Rule.types_in(instrument.phase)
+    if rule is None:
         return Reason.HALTED if instrument.phase is Phase.HALTED else Reason.MARKET_CLOSED
+    if instrument.phase.is_at_close and not directory.off_hours_close(instrument):
+        takes = directory.rule(rule, instrument.id) >> question.order_type & 1
+        return Reason.NO_CLOSE if takes else Reason.ORDER_TYPE_NOT_ALLOWED
     allowed = directory.types_allowed(instrument)
     if question.time_in_force is not TimeInForce.DAY:
         allowed = directory.immediate_types_allowed(instrument)
@@ -148,6 +153,9 @@ def _phase_refusal(question: Question) -> Reason:
 def _price_refusal(question: Question) -> Reason:
     """Grid and limits of the prices that are told (KRX rules 1.1, 1.3)."""
     instrument = question.instrument
+    fixed = question.directory.off_hours_close(instrument)
+    if fixed and question.limit_price != fixed:
+        return Reason.NOT_AT_CLOSE
     for price in filter(None, (question.limit_price, question.stop_price)):
         if not is_on_grid(instrument.bands, price):
             return Reason.PRICE_TICK

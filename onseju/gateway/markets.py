@@ -43,7 +43,7 @@ class InstrumentView(StateView, frozen=True, kw_only=True):
     interruption are measured from. `day_vwap` is the day's turnover by its volume. `settlement_days` are the trading days
     from a trade to its cash. `change` is the last price against the base price, `change_percent` the same in percent, cut off after two decimals.
     `…_ppm` are fees in millionths of a trade's amount, the taxes on sells only; `max_order_qty` is 0 for no bound, and
-    so is `max_qty_by_value`, the bound by the company's value. `market_remainder` is what becomes of a market order's shares
+    so is `max_qty_by_value`, the bound by the company's value; quantities are multiples of `lot_size`. `market_remainder` is what becomes of a market order's shares
     that find nobody: `cancel`, `rest` or `float`. `all_order_types` are the types that any phase takes.
     """
 
@@ -67,6 +67,7 @@ class InstrumentView(StateView, frozen=True, kw_only=True):
     rural_tax_ppm: int
     max_order_qty: int
     max_qty_by_value: int
+    lot_size: int
     market_remainder: str
     all_order_types: list[str]
 
@@ -202,6 +203,7 @@ def instrument_view(instrument: Instrument, market: Market) -> InstrumentView:
         transaction_tax_ppm=directory.rule(Rule.TRANSACTION_TAX_PPM, instrument.id),
         rural_tax_ppm=directory.rule(Rule.RURAL_TAX_PPM, instrument.id),
         max_order_qty=directory.rule(Rule.MAX_ORDER_QTY, instrument.id),
+        lot_size=directory.lot_size(instrument),
         max_qty_by_value=directory.max_qty_by_value(instrument),
         market_remainder=MarketRemainder(directory.rule(Rule.MARKET_REMAINDER, instrument.id)).label,
         all_order_types=list(type_names(directory.types_ever_allowed(instrument))),

@@ -28,4 +28,7 @@ CODES: dict[Phase, PhaseCodes] = {
     Phase.CLOSING_AUCTION: PhaseCodes("21", "A"),
     Phase.CLOSED: PhaseCodes("30", "0"),
     Phase.AFTER_HOURS: PhaseCodes("30", "0", "3"),
+    Phase.CLOSE_PRICE_RECEPTION: PhaseCodes("31", "0"),
+    Phase.CLOSE_PRICE: PhaseCodes("31", "0"),
+    Phase.PREVIOUS_CLOSE: PhaseCodes("11", "B"),
 }

@@ -66,16 +66,11 @@ class Day(msgspec.Struct, kw_only=True):
     previous_volume: int = 0
     """The whole day before."""
 
-    def add(self, price: int, qty: int, taker: int, ts: int) -> None:
-        """Count a trade. `taker` is 1 when a buyer took, 2 when a seller did, 0 in an auction."""
-        if self.volume == 0:
-            self.open_price = self.high_price = self.low_price = price
-            self.open_ts = self.high_ts = self.low_ts = ts
-        if price > self.high_price:
-            self.high_price, self.high_ts = price, ts
-        if price < self.low_price:
-            self.low_price, self.low_ts = price, ts
-        self.last_price = price
+    def add(self, price: int, qty: int, taker: int, ts: int, *, at_close: bool = False) -> None:
+        """Count a trade. `taker` is 1 when a buyer took, 2 when a seller did, 0 in an auction. One at a close
+        (시간외종가) moves no price of the day."""
+        if not at_close:
+            self._move_prices(price, ts)
         self.volume += qty
         self.turnover += price * qty
         if taker == 1:
@@ -84,6 +79,16 @@ class Day(msgspec.Struct, kw_only=True):
         elif taker == 2:
             self.sell_count += 1
             self.sell_qty += qty
+
+    def _move_prices(self, price: int, ts: int) -> None:
+        if self.open_price == 0:
+            self.open_price = self.high_price = self.low_price = price
+            self.open_ts = self.high_ts = self.low_ts = ts
+        if price > self.high_price:
+            self.high_price, self.high_ts = price, ts
+        if price < self.low_price:
+            self.low_price, self.low_ts = price, ts
+        self.last_price = price
 
 
 class Traded(msgspec.Struct, frozen=True, kw_only=True):

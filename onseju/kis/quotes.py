@@ -91,13 +91,14 @@ def book_record(
     """The record of the book; `before` is what the totals (ask, bid) were in the record before it.
 
     Outside auctions the expected price is 0, and KIS computes the change of it from that zero: so do we. The expected
-    volume stays what the last auction traded.
+    volume stays what the last auction traded. At a close (시간외종가) what is open counts as 시간외 too.
     """
     codes, expected = CODES[standing.phase], standing.expected_price
     change = expected - quoted.base_price
     asks = [*depth.asks[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.asks[:LEVELS])))]
     bids = [*depth.bids[:LEVELS], *([(0, 0)] * (LEVELS - len(depth.bids[:LEVELS])))]
     total_ask, total_bid = totals_of(depth)
+    at_close = standing.phase.is_at_close
     best_ask, best_bid = asks[0][0], bids[0][0]
     return BookRecord(
         symbol=quoted.symbol,
@@ -109,8 +110,8 @@ def book_record(
         bid_qtys=tuple(qty for _, qty in bids),
         total_ask_qty=total_ask,
         total_bid_qty=total_bid,
-        overtime_ask_qty=0,
-        overtime_bid_qty=0,
+        overtime_ask_qty=total_ask if at_close else 0,
+        overtime_bid_qty=total_bid if at_close else 0,
         expected_price=expected,
         expected_qty=standing.expected_qty,
         expected_volume=standing.expected_qty if standing.phase.is_auction else standing.auction_qty,
@@ -120,8 +121,8 @@ def book_record(
         volume=day.volume,
         total_ask_change=total_ask - before[0],
         total_bid_change=total_bid - before[1],
-        overtime_ask_change=0,
-        overtime_bid_change=0,
+        overtime_ask_change=total_ask - before[0] if at_close else 0,
+        overtime_bid_change=total_bid - before[1] if at_close else 0,
         deal_code="0",
         mid_price=(best_ask + best_bid) // 2 if best_ask and best_bid else 0,
         mid_qty=0,

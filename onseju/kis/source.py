@@ -125,7 +125,8 @@ class MarketSource:
 
     def _trade(self, event: Trade) -> None:
         symbol = self._market.directory.symbol_of(event.instrument)
-        self.day(symbol).add(event.price, event.qty, event.taker_side, event.ts)
+        at_close = self.standing(symbol).phase.is_at_close
+        self.day(symbol).add(event.price, event.qty, event.taker_side, event.ts, at_close=at_close)
         trade = Traded(symbol=symbol, price=event.price, qty=event.qty, taker=event.taker_side, ts=event.ts)
         for listener in self._listeners:
             listener.traded(trade)

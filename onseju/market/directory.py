@@ -28,7 +28,7 @@ from onseju.contract.words import Board, OrderType, Phase, Rule, Security, type_
 from onseju.rules.defaults import DEFAULTS
 from onseju.rules.interruptions import OFF, Bounds, InterruptionRates, bounds, rates_in
 from onseju.rules.sizes import max_qty_by_value
-from onseju.rules.ticks import EVERY_WHOLE_PRICE, NO_LIMITS, Bands, PriceLimits
+from onseju.rules.ticks import EVERY_WHOLE_PRICE, NO_LIMITS, Bands, PriceLimits, ceil_to_grid
 
 INTERRUPTED = frozenset({Reason.VI_DYNAMIC, Reason.VI_STATIC})
 _AT_MARKET = type_mask(OrderType.MARKET, OrderType.STOP)
@@ -43,7 +43,8 @@ class Instrument(msgspec.Struct, kw_only=True):
     """An instrument as it stands now. Prices in the venue's unit. Only the market changes it; everyone else reads.
 
     `upper_limit` and `lower_limit` are 0 without limits. The `day_…` prices are None before the day's first trade;
-    `last_price` is the last trade's of any day, None before the first.
+    `last_price` is the last trade's of any day, None before the first. Trades at a close (시간외종가) count in volume and
+    turnover alone.
     """
 
     id: int
@@ -84,6 +85,8 @@ class Instrument(msgspec.Struct, kw_only=True):
     day_open: int | None = None
     day_high: int | None = None
     day_low: int | None = None
+    day_close: int | None = None
+    """The last trade's of today's regular session (종가, once that is over)."""
     day_volume: int = 0
     day_turnover: int = 0
     """Sum of price × quantity of the day's trades."""
@@ -156,7 +159,7 @@ class Directory:
     def vi_rates(self, instrument: Instrument) -> InterruptionRates:
         """The interruption rates, whatever the phase: by rule where one is set, else those of the listing; none on its
         first day."""
-        if self._rules.get((instrument.id, Rule.NEW_LISTING)):
+        if self._is_new(instrument):
             return OFF
         return InterruptionRates(
             self._vi_rate(Rule.VI_DYNAMIC_PPM, instrument.id, instrument.vi_dynamic_ppm),
@@ -177,12 +180,32 @@ class Directory:
     def types_allowed(self, instrument: Instrument) -> int:
         """Which order types the present phase takes, as a mask of `type_mask`; 0 = cancels only (KRX rules 3.7).
 
-        None without a limit before the first price of a new listing (KRX rules 1.3).
+        None without a limit before the first price of a new listing (KRX rules 1.3), none at all at a close that no trade
+        fixed.
         """
         rule = Rule.types_in(instrument.phase)
-        allowed = 0 if rule is None else self.rule(rule, instrument.id)
-        is_unpriced = self._rules.get((instrument.id, Rule.NEW_LISTING)) and instrument.day_open is None
+        lacks_close = instrument.phase.is_at_close and not self.off_hours_close(instrument)
+        allowed = 0 if rule is None or lacks_close else self.rule(rule, instrument.id)
+        is_unpriced = self._is_new(instrument) and instrument.day_open is None
         return allowed & ~_AT_MARKET if is_unpriced else allowed
+
+    def off_hours_close(self, instrument: Instrument) -> int:
+        """The one price of a phase at a close (KRX ER 51); 0 where no trade fixed one, and in all other phases."""
+        if instrument.phase is Phase.PREVIOUS_CLOSE:
+            return 0 if self._is_new(instrument) else instrument.base_price
+        if not instrument.phase.is_at_close or instrument.day_close is None:
+            return 0
+        return ceil_to_grid(instrument.bands, instrument.day_close)
+
+    def lot_size(self, instrument: Instrument) -> int:
+        """What quantities of it are multiples of (KRX rules 2.4): its own lot, else that of ELWs, else the venue's."""
+        own = self._rules.get((instrument.id, Rule.LOT_SIZE), 0)
+        of_elws = self.rule(Rule.ELW_LOT_SIZE) if instrument.security is Security.ELW else 0
+        return own or of_elws or self.rule(Rule.LOT_SIZE)
+
+    def _is_new(self, instrument: Instrument) -> bool:
+        """Whether this is the first day of its listing."""
+        return bool(self._rules.get((instrument.id, Rule.NEW_LISTING)))
 
     def types_ever_allowed(self, instrument: Instrument) -> int:
         """Which order types any phase takes."""
@@ -252,15 +275,19 @@ class Directory:
     def _trade(self, event: Trade) -> None:
         instrument = self._by_id[event.instrument]
         price = event.price
-        instrument.last_price = instrument.previous_price = price
+        instrument.day_volume += event.qty
+        instrument.day_turnover += price * event.qty
         instrument.last_trade_ts = event.ts
+        if instrument.phase.is_at_close:
+            return
+        instrument.last_price = instrument.previous_price = price
+        if instrument.phase.off_hours is None:
+            instrument.day_close = price
         if instrument.day_open is None or instrument.day_high is None or instrument.day_low is None:
             instrument.day_open = instrument.day_high = instrument.day_low = price
         else:
             instrument.day_high = max(instrument.day_high, price)
             instrument.day_low = min(instrument.day_low, price)
-        instrument.day_volume += event.qty
-        instrument.day_turnover += price * event.qty
 
     def _set_base(self, event: PriceLimitsSet) -> None:
         """A base price and its limits; the same one again where the limits alone change."""
@@ -305,7 +332,7 @@ class Directory:
         self.trading_day = event.trading_day
         for instrument in self._by_id.values():
             self._rules.pop((instrument.id, Rule.NEW_LISTING), None)
-            instrument.day_open = instrument.day_high = instrument.day_low = None
+            instrument.day_open = instrument.day_high = instrument.day_low = instrument.day_close = None
             instrument.day_volume = instrument.day_turnover = 0
             instrument.previous_price = instrument.auction_price = instrument.base_price
             instrument.vi_count = 0

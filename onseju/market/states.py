@@ -18,6 +18,7 @@ class StateView(msgspec.Struct, frozen=True, kw_only=True):
     `phase_until` is the nominal end of its present phase. `phase_reason` says why it is in it, or why its auction goes on,
     though no phase command asked: `vi_dynamic`, `vi_static` or `circuit_breaker`. The `indicative_…` are what its auction
     would give now. The `vi_…` prices are those from which a trade would interrupt now, null where none would.
+    `fixed_price` is the one price that orders may name while the phase trades at a close (시간외종가), else null.
     `order_types` are the types that the phase takes ([] = cancels only), `immediate_types` those that may be IOC or FOK.
     """
 
@@ -36,6 +37,7 @@ class StateView(msgspec.Struct, frozen=True, kw_only=True):
     base_price: int
     upper_limit: int | None
     lower_limit: int | None
+    fixed_price: int | None
     order_types: list[str]
     immediate_types: list[str]
 
@@ -60,6 +62,7 @@ def state_view(instrument: Instrument, directory: Directory, phase_until: int | 
         base_price=instrument.base_price,
         upper_limit=instrument.upper_limit or None,
         lower_limit=instrument.lower_limit or None,
+        fixed_price=directory.off_hours_close(instrument) or None,
         order_types=list(type_names(directory.types_allowed(instrument))),
         immediate_types=list(type_names(directory.immediate_types_allowed(instrument))),
     )

@@ -43,6 +43,8 @@ _NUMBER_RULES: dict[Rule, int] = {
     Rule.MAX_QTY_BY_VALUE: 1,
     Rule.MAX_ORDER_QTY: MAX_INPUT,
     Rule.MAX_OPEN_ORDERS: MAX_INPUT,
+    Rule.LOT_SIZE: MAX_INPUT,
+    Rule.ELW_LOT_SIZE: MAX_INPUT,
     Rule.COMMISSION_PPM: 1_000_000,
     Rule.TRANSACTION_TAX_PPM: 1_000_000,
     Rule.RURAL_TAX_PPM: 1_000_000,
@@ -137,7 +139,8 @@ def _rules(given: dict[str, int | str | list[str]]) -> dict[Rule, int]:
         if rule in _WORD_RULES and isinstance(value, str):
             rules[rule] = _parsed(_WORD_RULES[rule], value, f"rules, {name}")
         elif rule in _NUMBER_RULES and isinstance(value, int):
-            _expect(0 <= value <= _NUMBER_RULES[rule], f"rules, {name}: from 0 to {_NUMBER_RULES[rule]}")
+            least = 1 if rule is Rule.LOT_SIZE else 0
+            _expect(least <= value <= _NUMBER_RULES[rule], f"rules, {name}: from {least} to {_NUMBER_RULES[rule]}")
             rules[rule] = value
         elif rule is Rule.IMMEDIATE_TYPES and isinstance(value, list):
             rules[rule] = _mask(value, f"rules, {name}")
@@ -147,13 +150,19 @@ def _rules(given: dict[str, int | str | list[str]]) -> dict[Rule, int]:
 
 
 def _types(given: dict[str, list[str]]) -> dict[Rule, int]:
-    """Which order types each phase takes."""
+    """Which order types each phase takes. Those at a close have one rule, and take limit orders or none."""
     rules: dict[Rule, int] = {}
     for name, types in given.items():
-        rule = Rule.types_in(_parsed(Phase, name, "types"))
+        phase = _parsed(Phase, name, "types")
+        rule = Rule.types_in(phase)
         _expect(rule is not None, f"types: {name} takes no orders")
         if rule is not None:
+            _expect(
+                rule is not Rule.TYPES_CLOSE_PRICE or phase is Phase.CLOSE_PRICE, f"types: {name} is as close_price"
+            )
             rules[rule] = _mask(types, f"types, {name}")
+    at_close = rules.get(Rule.TYPES_CLOSE_PRICE, 0)
+    _expect(at_close in (0, type_mask(OrderType.LIMIT)), "types, close_price: limit, or nothing")
     return rules
 
 

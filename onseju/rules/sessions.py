@@ -67,7 +67,8 @@ KRX_AFTER_MARKET_SINCE = 2026_09_14
 
 _KRX_AFTERNOON = (
     Session(Phase.CLOSING_AUCTION, "15:20", "15:30", RANDOM_END_S),
-    Session(Phase.CLOSED, "15:30", "16:00"),
+    Session(Phase.CLOSE_PRICE_RECEPTION, "15:30", "15:40"),
+    Session(Phase.CLOSE_PRICE, "15:40", "16:00"),
     Session(Phase.AFTER_HOURS, "16:00", "20:00", since=KRX_AFTER_MARKET_SINCE),
 )
 _NXT_EVENING = (
@@ -96,7 +97,8 @@ KRX: Hours = {
         Session(Phase.OPENING_AUCTION, "09:30", "10:00", RANDOM_END_S),
         Session(Phase.CONTINUOUS, "10:00", "16:20"),
         Session(Phase.CLOSING_AUCTION, "16:20", "16:30", RANDOM_END_S),
-        Session(Phase.CLOSED, "16:30", "17:00"),
+        Session(Phase.CLOSE_PRICE_RECEPTION, "16:30", "16:40"),
+        Session(Phase.CLOSE_PRICE, "16:40", "17:00"),
         Session(Phase.AFTER_HOURS, "17:00", "20:00", since=KRX_AFTER_MARKET_SINCE),
     ),
 }
@@ -129,9 +131,9 @@ SESSIONS: dict[SessionsName, Hours] = {"krx": KRX, "nxt": NXT}
 
 OFF_BOOK: dict[SessionsName, tuple[OffBook, ...]] = {
     "krx": (
+        # One book cannot collect the opening auction's orders and match these at once; hosts have `previous_close` for it.
         OffBook("장전 시간외종가: yesterday's close", "08:30", "08:40"),
         OffBook("장전 대량·바스켓: blocks and baskets", "08:00", "09:00"),
-        OffBook("장후 시간외종가: today's close", "15:40", "16:00"),
         OffBook("시간외단일가: an auction every ten minutes", "16:00", "18:00", until=2026_09_13),
     ),
     "nxt": (

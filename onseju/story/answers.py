@@ -97,6 +97,8 @@ def _waiting(order: Standing, tale: Tale, moment: Moment) -> Line:
         return Line("circuit_breaker" if moment.phase_reason is Reason.CIRCUIT_BREAKER else "halted")
     if phase in (Phase.CLOSED, Phase.PRE_OPEN):
         return Line("circuit_breaker" if moment.phase_reason is Reason.CIRCUIT_BREAKER else "not_open")
+    if phase is Phase.CLOSE_PRICE_RECEPTION:
+        return Line("close_reception", {"limit_price": order.limit_price})
     if order.is_asleep:
         if not moment.last_price:
             return Line("asleep_untraded", {"stop_price": order.stop_price})

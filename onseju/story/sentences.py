@@ -38,6 +38,9 @@ WORDS: dict[str, Sentence] = {
     "halted": S("거래 정지", "halted"),
     "after_hours": S("시간외 거래", "after-hours trading"),
     "resumption_auction": S("재개 단일가", "the resumption auction"),
+    "close_price": S("시간외종가", "trading at the close"),
+    "close_price_reception": S("시간외종가 접수", "the reception for trading at the close"),
+    "previous_close": S("장전 시간외종가", "trading at yesterday's close"),
 }
 """Terms that stand in sentences."""
 
@@ -114,7 +117,7 @@ ANSWERS: dict[str, Sentence] = {
     ),
     "session_ended": S(
         "정규장과 시간외 거래 사이에는 주문이 넘어가지 않아 {canceled_qty}가 종료되었습니다. 체결된 수량은 {filled_qty}입니다.",
-        "Orders move neither into nor out of after-hours trading: {canceled_qty} ended, {filled_qty} filled.",
+        "Orders move neither into nor out of off-hours trading: {canceled_qty} ended, {filled_qty} filled.",
     ),
     "ended": S("{end_reason} 체결된 수량은 {filled_qty}입니다.", "{end_reason} {filled_qty} filled before."),
     # open: nothing trades now
@@ -129,6 +132,10 @@ ANSWERS: dict[str, Sentence] = {
     "not_open": S(
         "지금은 매매하는 시간이 아니어서 체결되지 않습니다. 주문은 그대로 남아 있습니다.",
         "The market is not trading now. The order stays as it is.",
+    ),
+    "close_reception": S(
+        "시간외종가를 접수하고 있습니다. 매매가 시작되면 {limit_price}에 접수 순서대로 체결됩니다.",
+        "Orders at the close are being received. When trading begins they fill at {limit_price} in the order of time.",
     ),
     # open: an auction collects
     "auction_no_match": S(

@@ -160,6 +160,7 @@ def test_the_market_can_be_put_right_again(exchange: ServerProcess, host: httpx.
         "vi_dynamic_ppm": 0,
         "vi_static_ppm": 0,
         "max_qty_by_value": 0,
+        "lot_size": 1,
     }.items():
         assert host.post("/v1/admin/rules", json={"rule": rule, "value": value, "symbol": "AFTER"}).status_code == 200
     assert host.post("/v1/admin/rules", json={"rule": "max_open_orders", "value": 0}).status_code == 200

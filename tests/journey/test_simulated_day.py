@@ -31,7 +31,8 @@ DAY = [
     Phase.OPENING_AUCTION,
     Phase.CONTINUOUS,
     Phase.CLOSING_AUCTION,
-    Phase.CLOSED,
+    Phase.CLOSE_PRICE_RECEPTION,
+    Phase.CLOSE_PRICE,
     Phase.AFTER_HOURS,
     Phase.CLOSED,
 ]

@@ -33,7 +33,8 @@ def test_snapshots_and_deltas() -> None:
 
 
 def market_frame(type_: str, id_: str, prev: str | None, **row: Any) -> dict[str, Any]:
-    rows = [{"symbol": "005930", "phase": "continuous", "order_types": [], "indicative_price": None} | row]
+    standing = {"phase": "continuous", "order_types": [], "indicative_price": None, "fixed_price": None}
+    rows = [{"symbol": "005930"} | standing | row]
     return {
         "ch": "market",
         "id": id_,
@@ -54,6 +55,7 @@ def test_what_the_market_takes_is_followed() -> None:
     )
     session = market.sessions.of("005930")
     assert (session.is_open, session.collects, session.indicative_price) == (True, True, 70_500)
+    assert session.fixed_price is None
     market.take(market_frame("delta", "j-3-0", "j-2-0", phase="closed"))
     assert not market.sessions.of("005930").is_open
     with pytest.raises(UnavailableError, match="a gap in the market"):

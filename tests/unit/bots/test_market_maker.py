@@ -42,6 +42,14 @@ def test_quotes_are_on_the_grid_inside_the_limits_and_never_crossed(fair: float,
     assert bids or asks
 
 
+def test_quotes_are_whole_lots() -> None:
+    tens = maker().quotes(70_030.0, 0, GRID, 10)
+    assert [quote.price for quote in tens] == [quote.price for quote in maker().quotes(70_030.0, 0, GRID)]
+    assert all(quote.qty % 10 == 0 and quote.qty > 0 for quote in tens)
+    dear = maker().quotes(70_030.0, 0, GRID, 1_000)
+    assert {quote.qty for quote in dear} == {1_000}
+
+
 def test_the_seed_fixes_the_quotes() -> None:
     def drawn(seed: str) -> list[list[Quote]]:
         one = maker(seed)

@@ -73,6 +73,7 @@ def test_orders_by_style() -> None:
 
 AUCTION = Session(frozenset({"limit", "market"}), collects=True, indicative_price=70_100)
 AFTER_HOURS = Session(frozenset({"limit", "best_opposite"}))
+AT_CLOSE = Session(frozenset({"limit"}), fixed_price=70_300)
 
 
 def test_a_closed_market_gets_no_orders() -> None:
@@ -84,6 +85,16 @@ def test_after_hours_there_are_limit_orders_alone() -> None:
     assert decide(intention("market"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 99, 70_200)
     assert decide(intention("sweep"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 90, 70_200)
     assert decide(intention("rest"), TOP, 0, GRID, AFTER_HOURS) == Place("005930", BUY, 99, 70_000)
+
+
+def test_at_the_close_all_orders_are_limit_orders_at_it() -> None:
+    for style in ("market", "sweep", "cross", "rest"):
+        for top in (TOP, Top(None, None)):
+            assert decide(intention(style, depth=3, improves=True), top, 0, GRID, AT_CLOSE) == Place(
+                "005930", BUY, 99, 70_300
+            )
+    assert decide(intention("rest", 0.8), TOP, 0, GRID, AT_CLOSE) == Place("005930", SELL, 99, 70_300)
+    assert decide(intention("rest"), TOP, 0, GRID, Session(fixed_price=70_300)) is None
 
 
 def test_in_an_auction_orders_stand_around_the_expected_price_and_the_eager_ones_cross_it() -> None:

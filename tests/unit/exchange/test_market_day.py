@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from onseju.contract.commands import ChangePhase, Halt, ListInstrument, OpenAccount, Resume, SetRule, Uncross
-from onseju.contract.events import OrderExpired, RuleSet, Trade
+from onseju.contract.events import Event, OrderExpired, OrderRejected, RuleSet, Trade
+from onseju.contract.reasons import Reason
 from onseju.contract.words import AccountKind, Board, Phase, Rule, Security, Side
 from onseju.rules.fees import Taxed, fee_commands
 from tests.contract.bus_contract import run
@@ -40,7 +41,8 @@ def test_a_krx_day(tmp_path: Path) -> None:
                 "continuous",
                 "closing_auction",
                 "3@100900",
-                "closed",
+                "close_price_reception",
+                "close_price",
                 "after_hours",
                 "closed",
             ]
@@ -49,12 +51,63 @@ def test_a_krx_day(tmp_path: Path) -> None:
             assert 0 <= seconds_after(told[6], "09:00:00") <= 30
             assert told[7].startswith("15:20:00 ")
             assert 0 <= seconds_after(told[9], "15:30:00") <= 30
-            assert told[10].startswith("16:00:00 ")
-            assert told[11].startswith("20:00:00 ")
+            assert [line[:9] for line in told[10:]] == ["15:40:00 ", "16:00:00 ", "20:00:00 "]
             assert trades == [(100_500, 10), (100_700, 5), (100_900, 3), (101_000, 2)]
             assert floor.refusals() == []
 
     run(test())
+
+
+def test_the_session_at_the_close(tmp_path: Path) -> None:
+    """KRX rules 2.1: received from the close on, matched by time from 15:40, over at 16:00. B did not trade today."""
+
+    async def test() -> None:
+        async with Floor.open(tmp_path, "15:00") as floor:
+            await floor.cross(BASE + 500, 2)
+            await floor.order(Side.BUY, BASE, 7)
+            await floor.until("15:29")
+            await floor.cross(BASE + 900, 3)
+            await floor.until("15:35")
+            assert floor.phase() is Phase.CLOSE_PRICE_RECEPTION
+            await floor.order(Side.SELL, BASE + 900, 5)
+            assert rejected(await floor.order(Side.SELL, BASE + 800)) is Reason.NOT_AT_CLOSE
+            assert rejected(await floor.order(Side.SELL, BASE, instrument=B)) is Reason.NO_CLOSE
+        async with Floor.open(tmp_path, "15:36") as floor:  # started anew in between
+            await floor.order(Side.BUY, BASE + 900, 8, account=2)
+            assert floor.timetable.phase_end(A) == us("15:40")
+            await floor.until("15:45")
+            await floor.order(Side.SELL, BASE + 900, 1)
+            await floor.until("16:10")
+            traded = [(clock_text(e.ts), e.price, e.qty) for e in floor.events if isinstance(e, Trade)]
+            assert traded == [("15:40:00", BASE + 900, 5), ("15:45:00", BASE + 900, 1)]
+            expired = [(clock_text(e.ts), e.canceled_qty) for e in floor.events if isinstance(e, OrderExpired)]
+            assert expired == [("16:00:00", 2)]
+            await floor.until("2026-11-24 08:10")
+            assert {i.base_price for i in floor.engine.state.instruments} == {BASE + 900, BASE}
+            assert floor.refusals() == []
+
+    run(test())
+
+
+def test_what_comes_while_the_closing_auction_is_matched_gets_into_no_other_session(tmp_path: Path) -> None:
+    """Matching and the next phase are one request: what crosses is matched, what does not ends with the regular session."""
+
+    async def test() -> None:
+        async with Floor.open(tmp_path, "15:25") as floor:
+            await floor.ask(Uncross())
+            await floor.cross(BASE + 100, 4)
+            await floor.order(Side.BUY, BASE - 500, 1)
+            await floor.until("15:35")
+            assert kinds(floor.phases()[-3:]) == ["0@0", "4@100100", "close_price_reception"]
+            assert sum(isinstance(event, OrderExpired) for event in floor.events) == 1
+
+    run(test())
+
+
+def rejected(events: list[Event]) -> Reason:
+    (event,) = events
+    assert isinstance(event, OrderRejected)
+    return Reason(event.reason)
 
 
 def test_a_seed_fixes_the_random_ends_and_replay_gives_the_same_state(tmp_path: Path) -> None:
@@ -161,7 +214,8 @@ def test_missed_phases_come_in_order_with_the_present_time(tmp_path: Path) -> No
                 "continuous",
                 "closing_auction",
                 "0@0",
-                "closed",
+                "close_price_reception",
+                "close_price",
                 "after_hours",
             ]
             assert {line[:8] for line in told} == {"16:10:00"}
@@ -178,7 +232,8 @@ def test_missed_days_are_left_out_but_the_day_that_was_is_ended(tmp_path: Path) 
         async with Floor.open(tmp_path, "2026-12-03 08:35") as floor:
             assert kinds(floor.phases()) == [
                 "10@100500",
-                "closed",
+                "close_price_reception",
+                "close_price",
                 "after_hours",
                 "closed",
                 "day 20261203",
@@ -189,7 +244,7 @@ def test_missed_days_are_left_out_but_the_day_that_was_is_ended(tmp_path: Path) 
     run(test())
 
 
-@pytest.mark.parametrize("at", ["08:45", "09:00:15", "15:25", "12:00", "15:45", "20:30"])
+@pytest.mark.parametrize("at", ["08:45", "09:00:15", "15:25", "12:00", "15:35", "15:45", "20:30"])
 def test_a_restart_changes_nothing(tmp_path: Path, at: str) -> None:
     async def test() -> None:
         async with Floor.open(tmp_path / "whole", "07:00") as whole:
@@ -344,7 +399,7 @@ def test_hours_come_to_a_venue_that_was_always_open(tmp_path: Path) -> None:
         async with Floor.open(tmp_path, "15:25") as floor:
             assert floor.phases() == ["15:25:00 closing_auction"]
             await floor.until("15:31")
-            assert floor.phase() is Phase.CLOSED
+            assert floor.phase() is Phase.CLOSE_PRICE_RECEPTION
 
     run(test())
 

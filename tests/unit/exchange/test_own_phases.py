@@ -92,7 +92,8 @@ def test_an_interruption_shortly_before_the_close_merges_into_the_closing_auctio
             assert kinds(told) == ["vi_auction vi_dynamic", "closing_auction"]
             assert told[1].startswith("15:20:00")
             await floor.until("15:35")
-            assert kinds(floor.phases(A)[4:]) == ["4@103000", "closed"], "2 % of the last price was before: extended"
+            told = kinds(floor.phases(A)[4:])
+            assert told == ["4@103000", "close_price_reception"], "2 % of the last price was before: extended"
             assert floor.refusals() == []
 
     run(test())
@@ -117,7 +118,13 @@ def test_an_auction_that_interrupts_itself_goes_on_alone(tmp_path: Path) -> None
             late = seconds_after(told[-1], opened.split()[0])
             assert TWO_MINUTES <= late <= TWO_MINUTES + 31
             await floor.until("21:00")
-            assert kinds(floor.phases(A)[-4:]) == ["0@0", "closed", "after_hours", "closed"]
+            assert kinds(floor.phases(A)[-5:]) == [
+                "0@0",
+                "close_price_reception",
+                "close_price",
+                "after_hours",
+                "closed",
+            ]
 
     run(test())
 
@@ -129,17 +136,17 @@ def test_an_extended_closing_auction_is_matched_before_the_close(tmp_path: Path,
             await floor.cross(BASE + 2_000, 4, A)
             await floor.cross(BASE + 500, 2, B)
             await floor.until("15:30:31")
-            assert (floor.phase(A), floor.phase(B)) == (Phase.CLOSING_AUCTION, Phase.CLOSED)
+            assert (floor.phase(A), floor.phase(B)) == (Phase.CLOSING_AUCTION, Phase.CLOSE_PRICE_RECEPTION)
             if not restart:
-                await floor.until("15:40")
-                assert kinds(floor.phases(A)[-2:]) == ["4@102000", "closed"]
+                await floor.until("15:39")
+                assert kinds(floor.phases(A)[-2:]) == ["4@102000", "close_price_reception"]
                 await floor.until("16:01")
                 assert floor.phase(A) is Phase.AFTER_HOURS
         if restart:
             async with Floor.open(tmp_path, "15:31") as floor:
                 assert floor.phase(A) is Phase.CLOSING_AUCTION, "what a crash left behind is not this"
-                await floor.until("15:40")
-                assert kinds(floor.phases(A)) == ["4@102000", "closed"]
+                await floor.until("15:39")
+                assert kinds(floor.phases(A)) == ["4@102000", "close_price_reception"]
 
     run(test())
 
@@ -243,7 +250,7 @@ def test_what_a_host_resumes_into_an_auction_trades_ten_minutes_later(tmp_path: 
 
 @pytest.mark.parametrize(
     ("at", "end", "phase"),
-    [("08:40", "08:55", "opening_auction"), ("15:15", "15:26", "closing_auction"), ("15:35", "15:50", "closed")],
+    [("08:40", "08:55", "opening_auction"), ("15:15", "15:26", "closing_auction"), ("15:35", "15:50", "close_price")],
 )
 def test_a_resumption_that_runs_into_another_phase(tmp_path: Path, at: str, end: str, phase: str) -> None:
     async def test() -> None:
@@ -291,8 +298,8 @@ def test_an_extended_closing_auction_while_another_instrument_is_halted(tmp_path
             await floor.ask(Halt(instrument=B))
             await floor.until("15:31")
             assert (floor.phase(A), floor.phase(B)) == (Phase.CLOSING_AUCTION, Phase.HALTED)
-            await floor.until("15:40")
-            assert kinds(floor.phases(A)[-2:]) == ["4@102000", "closed"]
+            await floor.until("15:39")
+            assert kinds(floor.phases(A)[-2:]) == ["4@102000", "close_price_reception"]
 
     run(test())
 

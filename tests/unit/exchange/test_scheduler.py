@@ -180,7 +180,7 @@ def test_a_move_of_many_instruments_is_several_requests(tmp_path: Path) -> None:
             await floor.until("15:35")
             moves = [block for block in floor.blocks[first:] if block.command_kind == CommandKind.CHANGE_PHASE]
             assert len(moves) == 2 * 201
-            assert {watched.phase for watched in floor.watch.all()} == {Phase.CLOSED, Phase.HALTED}
+            assert {watched.phase for watched in floor.watch.all()} == {Phase.CLOSE_PRICE_RECEPTION, Phase.HALTED}
             assert floor.refusals() == []
 
     run(test())

@@ -20,7 +20,8 @@ def test_the_plan_of_the_day_and_what_comes_next(tmp_path: Path) -> None:
                 "opening_auction",
                 "continuous",
                 "closing_auction",
-                "closed",
+                "close_price_reception",
+                "close_price",
                 "after_hours",
             ]
             assert day[1] == PhaseSpan(Phase.OPENING_AUCTION, us("08:30"), us("09:00"), 30)

@@ -281,6 +281,8 @@ def test_every_rule_is_named() -> None:
         ("immediate_types", ["limit"], 1 << OrderType.LIMIT),
         ("types_continuous", ["limit", "market", "limit"], 1 << OrderType.LIMIT | 1 << OrderType.MARKET),
         ("types_after_hours", [], 0),
+        ("types_close_price", [], 0),
+        ("lot_size", 10, 10),
     ],
 )
 def test_rules_of_every_kind(venue: Venue, host: httpx.Client, rule: str, value: Any, number: int) -> None:

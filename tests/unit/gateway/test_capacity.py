@@ -72,6 +72,8 @@ IOC = {"time_in_force": TimeInForce.IOC}
 COMMISSION = {Rule.COMMISSION_PPM: 150}
 FLOAT = {Rule.MARKET_REMAINDER: MarketRemainder.FLOAT}
 EVERY = {Rule.TYPES_CONTINUOUS: type_mask(*OrderType), Rule.IMMEDIATE_TYPES: type_mask(*OrderType)}
+LOTS = {Rule.LOT_SIZE: 6}
+AT_CLOSE = instrument(phase=Phase.CLOSE_PRICE, day_close=70_000)
 AUCTION = instrument(phase=Phase.OPENING_AUCTION)
 
 
@@ -145,6 +147,15 @@ def of(order_type: OrderType, limit_price: int = 0, **more: Any) -> dict[str, An
         ({"side": Side.SELL, **MARKET}, Capacity(8, None)),
         ({"side": Side.SELL, "available_qty": 0}, Capacity(0, None, Reason.INSUFFICIENT_SHARES)),
         ({"side": Side.SELL, "limit_price": 70_050}, Capacity(0, None, Reason.PRICE_TICK)),
+        # whole lots (KRX rules 2.4)
+        ({"rules": LOTS}, Capacity(12, 70_000)),
+        ({"rules": LOTS, "side": Side.SELL}, Capacity(6, None)),
+        ({"rules": LOTS, "side": Side.SELL, "available_qty": 5}, Capacity(0, None, Reason.INSUFFICIENT_SHARES)),
+        # at a close (KRX rules 2.1)
+        ({"instrument": AT_CLOSE}, Capacity(14, 70_000)),
+        ({"instrument": AT_CLOSE, "limit_price": 70_100}, Capacity(0, 70_100, Reason.NOT_AT_CLOSE)),
+        ({"instrument": AT_CLOSE, **MARKET}, Capacity(0, 91_000, Reason.ORDER_TYPE_NOT_ALLOWED)),
+        ({"instrument": instrument(phase=Phase.CLOSE_PRICE)}, Capacity(0, 70_000, Reason.NO_CLOSE)),
     ],
 )
 def test_capacity(changes: dict[str, Any], want: Capacity) -> None:
@@ -172,7 +183,8 @@ def test_the_engine_takes_so_much_and_not_a_share_more(seed: int, draw: st.DataO
 def compare_with_engine(live: LiveMarket, draw: st.DataObject) -> None:
     side = draw.draw(st.sampled_from(Side))
     order_type = draw.draw(st.sampled_from(TYPES))
-    price = st.sampled_from([98_500, 98_550, 99_000, live.instrument.upper_limit, 10**6])
+    close = live.market.directory.off_hours_close(live.instrument) or 98_500
+    price = st.sampled_from([98_500, 98_550, 99_000, close, live.instrument.upper_limit, 10**6])
     limit_price = draw.draw(price) if order_type in WITH_LIMIT else 0
     stop_price = draw.draw(price) if order_type is OrderType.STOP_LIMIT else 0
     time_in_force = draw.draw(st.sampled_from([TimeInForce.DAY, TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK]))

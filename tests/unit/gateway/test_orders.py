@@ -287,8 +287,11 @@ def test_sentences_come_in_the_readers_language(trader: httpx.Client) -> None:
         malformed = trader.post("/v1/orders", json={**GOOD, "qty": 0}, headers=headers).json()
         sentences[language[:2]] = (no_cash["detail"], malformed["errors"][0]["detail"])
     assert sentences == {
-        "ko": ("주문에 필요한 현금이 모자랍니다.", "수량은 1주 이상의 정수로 입력해 주세요."),
-        "en": ("There is not enough free cash for this order.", "The quantity must be a whole number of at least 1."),
+        "ko": ("주문에 필요한 현금이 모자랍니다.", "수량은 매매수량단위로 입력해 주세요. 보통 1주, ELW는 10주입니다."),
+        "en": (
+            "There is not enough free cash for this order.",
+            "The quantity must be a whole number of lots: of 1 share as a rule, of 10 for ELWs.",
+        ),
     }
 
 

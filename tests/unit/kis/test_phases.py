@@ -122,6 +122,38 @@ def test_a_trade_carries_the_phase_in_which_it_was_made_also_in_a_batch() -> Non
     assert live.book().market_code == "3"
 
 
+def test_the_session_at_the_close() -> None:
+    """시간외종가: the day's figures stay but for the volume, and what is open counts as 시간외."""
+    live = KisDay()
+    live.order(SELL, 2, BASE + 100, account=3)
+    live.order(BUY, 2, BASE + 100)
+    live.phase(Phase.CLOSE_PRICE_RECEPTION)
+    live.order(SELL, 5, BASE + 100, account=3)
+    live.order(BUY, 3, BASE + 100)
+    book = live.book()
+    assert (book.hour_code, book.overtime_ask_qty, book.overtime_bid_qty) == ("0", 5, 3)
+    live.phase(Phase.CLOSE_PRICE)
+    record = live.trade_records[-1]
+    assert (record.session_code, record.qty, record.volume, record.open_price) == ("31", 3, 5, BASE + 100)
+    assert (live.book().overtime_ask_qty, live.book().overtime_bid_qty) == (2, 0)
+    live.phase(Phase.CLOSED)
+    assert live.book().overtime_ask_qty == 0
+
+
+def test_what_is_traded_before_the_opening_opens_no_day() -> None:
+    live = KisDay()
+    live.phase(Phase.PREVIOUS_CLOSE)
+    live.order(SELL, 2, BASE, account=3)
+    live.order(BUY, 2, BASE)
+    record = live.trade_records[-1]
+    assert (record.session_code, record.volume, record.open_price, record.high_price) == ("11", 2, 0, 0)
+    live.phase(Phase.CONTINUOUS)
+    live.order(SELL, 2, BASE + 100, account=3)
+    live.order(BUY, 2, BASE + 100)
+    record = live.trade_records[-1]
+    assert (record.volume, record.open_price, record.low_price) == (4, BASE + 100, BASE + 100)
+
+
 def test_a_halt_and_a_new_day() -> None:
     live = KisDay()
     live.phase(Phase.OPENING_AUCTION)

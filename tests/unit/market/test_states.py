@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from onseju.contract.commands import Halt, Resume, RollDay, SetRule, Uncross
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
-from onseju.contract.words import OrderType, Phase, Rule, Side, type_mask
+from onseju.contract.words import OrderType, Phase, Rule, Security, Side, type_mask
 from onseju.market.state_feed import STATE_RING_FRAMES
 from onseju.market.states import StateView, state_view
 from onseju.matching.volatility import interruption
@@ -135,6 +136,8 @@ def test_order_types_follow_the_phase() -> None:
         Phase.AFTER_HOURS: {"limit", "best_opposite", "best_same"},
         Phase.CLOSED: set(),
         Phase.PRE_OPEN: set(),
+        Phase.CLOSE_PRICE: set(),  # nothing was traded today
+        Phase.PREVIOUS_CLOSE: {"limit"},
     }
     for phase, types in table.items():
         live.phase(phase)
@@ -145,6 +148,48 @@ def test_order_types_follow_the_phase() -> None:
     live.phase(Phase.CONTINUOUS)
     live.do(SetRule(instrument=1, rule=Rule.TYPES_CONTINUOUS, value=type_mask(OrderType.LIMIT)))
     assert (state(live).order_types, state(live).immediate_types) == (["limit"], ["limit"])
+
+
+def test_the_one_price_of_the_sessions_at_a_close() -> None:
+    """KRX rules 2.1: yesterday's close before the opening, today's after it; their trades count in volume alone."""
+    live = LiveMarket()
+    live.phase(Phase.PREVIOUS_CLOSE)
+    assert state(live).fixed_price == BASE
+    live.order(SELL, 3, BASE, account=3)
+    live.order(BUY, 3, BASE)
+    told = live.instrument
+    assert (told.day_open, told.last_price, told.day_volume, told.day_turnover) == (None, None, 3, 3 * BASE)
+    live.phase(Phase.CONTINUOUS)
+    assert state(live).fixed_price is None
+    live.order(SELL, 2, BASE + 500, account=3)
+    live.order(BUY, 2, BASE + 500)
+    live.phase(Phase.AFTER_HOURS)
+    live.order(SELL, 1, BASE + 700, account=3)
+    live.order(BUY, 1, BASE + 700)
+    live.phase(Phase.CLOSE_PRICE_RECEPTION)
+    assert (state(live).fixed_price, state(live).order_types) == (BASE + 500, ["limit"])
+    live.phase(Phase.CLOSE_PRICE)
+    live.order(SELL, 4, BASE + 500, account=3)
+    live.order(BUY, 4, BASE + 500)
+    assert (told.day_open, told.day_high, told.day_low) == (BASE + 500, BASE + 700, BASE + 500)
+    assert (told.last_price, told.previous_price, told.day_volume) == (BASE + 700, BASE + 700, 10)
+    live.do(SetRule(instrument=1, rule=Rule.TYPES_CLOSE_PRICE, value=0))
+    assert state(live).order_types == []
+    live.do(RollDay(trading_day=DAY + 1))
+    assert state(live).fixed_price is None
+
+
+def test_the_lot_of_an_instrument() -> None:
+    """KRX rules 2.4: its own, else that of ELWs, else the venue's."""
+    live = LiveMarket()
+    lot, told = live.market.directory.lot_size, live.instrument
+    elw = msgspec.structs.replace(told, id=99, security=Security.ELW)
+    assert (lot(told), lot(elw)) == (1, 10)
+    live.do(SetRule(rule=Rule.LOT_SIZE, value=5))
+    assert (lot(told), lot(elw)) == (5, 10)
+    live.do(SetRule(rule=Rule.LOT_SIZE, value=3, instrument=1))
+    live.do(SetRule(rule=Rule.ELW_LOT_SIZE, value=0))
+    assert (lot(told), lot(elw)) == (3, 5)
 
 
 def test_a_venue_without_rules_has_the_engines_defaults() -> None:
@@ -286,7 +331,10 @@ def check_against_engine(live: LiveMarket) -> None:
     assert (told.previous_price, told.auction_price) == (engine.last_price, engine.auction_price)
     assert (told.vi_count, told.is_extended) == (engine.interruptions, engine.is_extended)
     assert (told.indicative_price, told.indicative_qty) == (engine.indicated if engine.phase.is_auction else (0, 0))
-    bounds = live.market.directory.vi_bounds(told)
+    directory = live.market.directory
+    assert directory.off_hours_close(told) == engine.off_hours_close()
+    assert directory.lot_size(told) == engine_state.rules.lot_size(engine)
+    bounds = directory.vi_bounds(told)
 
     def interrupts(price: int) -> Reason:
         if engine.is_extended:

@@ -20,8 +20,8 @@ def told(plan: tuple[PlannedPhase, ...]) -> list[str]:
 
 
 KRX_MORNING = ["pre_open 08:00-08:30", "opening_auction 08:30-09:00", "continuous 09:00-15:20"]
-KRX_CLOSE = ["closing_auction 15:20-15:30"]
-KRX_EVENING = ["closed 15:30-16:00", "after_hours 16:00-20:00", "closed1 20:00-"]
+KRX_CLOSE = ["closing_auction 15:20-15:30", "close_price_reception 15:30-15:40", "close_price 15:40-16:00"]
+KRX_EVENING = ["after_hours 16:00-20:00", "closed 20:00-"]
 LATE = ["pre_open 08:00-09:30", "opening_auction 09:30-10:00"]
 NXT_EVENING = ["closed 15:20-15:40", "after_hours 15:40-20:00", "closed1 20:00-"]
 
@@ -31,8 +31,8 @@ NXT_EVENING = ["closed 15:20-15:40", "after_hours 15:40-20:00", "closed1 20:00-"
     [
         ("krx", 20261123, [*KRX_MORNING, *KRX_CLOSE, *KRX_EVENING]),
         ("krx", 20260914, [*KRX_MORNING, *KRX_CLOSE, *KRX_EVENING]),
-        ("krx", 20260911, [*KRX_MORNING, *KRX_CLOSE, "closed 15:30-"]),
-        ("krx", 20260102, [*LATE, "continuous 10:00-15:20", *KRX_CLOSE, "closed 15:30-"]),
+        ("krx", 20260911, [*KRX_MORNING, *KRX_CLOSE, "closed 16:00-"]),
+        ("krx", 20260102, [*LATE, "continuous 10:00-15:20", *KRX_CLOSE, "closed 16:00-"]),
         ("krx", 20270104, [*LATE, "continuous 10:00-15:20", *KRX_CLOSE, *KRX_EVENING]),
         (
             "krx",
@@ -41,12 +41,24 @@ NXT_EVENING = ["closed 15:20-15:40", "after_hours 15:40-20:00", "closed1 20:00-"
                 *LATE,
                 "continuous 10:00-16:20",
                 "closing_auction 16:20-16:30",
-                "closed 16:30-17:00",
+                "close_price_reception 16:30-16:40",
+                "close_price 16:40-17:00",
                 "after_hours 17:00-20:00",
-                "closed1 20:00-",
+                "closed 20:00-",
             ],
         ),
-        ("krx", 20251113, [*LATE, "continuous 10:00-16:20", "closing_auction 16:20-16:30", "closed 16:30-"]),
+        (
+            "krx",
+            20251113,
+            [
+                *LATE,
+                "continuous 10:00-16:20",
+                "closing_auction 16:20-16:30",
+                "close_price_reception 16:30-16:40",
+                "close_price 16:40-17:00",
+                "closed 17:00-",
+            ],
+        ),
         ("krx", 20261122, ["closed 00:00-"]),
         (
             "nxt",

@@ -45,6 +45,17 @@ def not_open() -> Situation:
     return rig, mine, {}
 
 
+@situation("close_reception")
+def close_reception() -> Situation:
+    rig = venue()
+    rig.do(sell(ANN, 1, 10_000))
+    rig.do(buy(BEN, 1, 10_000))
+    rig.phase(P.CLOSE_PRICE_RECEPTION)
+    rig.do(sell(ANN, 4, 10_000))
+    mine = rig.order(buy(ME, 10, 10_000))
+    return rig, mine, {"limit_price": 10_000}
+
+
 # open: an auction
 
 

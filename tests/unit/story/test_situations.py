@@ -211,3 +211,23 @@ def test_the_closing_auction_knows_no_turns() -> None:
     rig.do(sell(BEN, 150, 13_000))
     rig.phase(P.CLOSED)
     assert [h.code for h in rig.story(mine).happenings] == ["entered_line", "auction_at_limit", "phase_closed"]
+
+
+def test_the_session_at_the_close() -> None:
+    """KRX rules 2.1: one price, by time; an order that waits is behind those that came before it."""
+    rig, mine, _ = ALL["close_reception"]()
+    rig.do(buy(BEN, 3, 10_000))
+    rig.phase(P.CLOSE_PRICE)
+    rig.do(sell(ANN, 2, 10_000))
+    last = rig.order(buy(BEN, 5, 10_000))
+    story, behind = rig.story(mine), rig.story(last)
+    assert [(h.code, h.params) for h in story.happenings][1:] == [
+        ("phase", {"phase_word": "close_price"}),
+        ("filled", {"fill_price": 10_000, "fill_qty": 4, "leaves_qty": 6}),
+        ("filled", {"fill_price": 10_000, "fill_qty": 2, "leaves_qty": 4}),
+    ]
+    assert story.answer.code == "first_in_line"
+    assert (behind.answer.code, behind.answer.params["ahead_qty"]) == ("in_line", 7)
+    assert not {"correct_to_opposite", "correct_to_best"} & {option.code for option in behind.options}
+    rig.phase(P.CLOSED)
+    assert rig.story(last).answer.code == "session_ended"
