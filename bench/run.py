@@ -12,13 +12,15 @@ import importlib
 from bench import report
 
 BENCHMARKS = ("http_orders", "projections", "frames")
+LONG = ("books",)
+"""Measured only where they are asked for: this one installs other people's engines and takes half an hour."""
 
 
 def main() -> None:
     """Run the benchmarks one after the other: each has the machine for itself."""
     parser = argparse.ArgumentParser(description="Everything that docs/benchmarks.md states.")
     parser.add_argument("--quick", action="store_true", help="a few seconds each; the page stays as it is")
-    parser.add_argument("--only", choices=BENCHMARKS)
+    parser.add_argument("--only", choices=(*BENCHMARKS, *LONG))
     parser.add_argument("--report", action="store_true", help="measure nothing, write the page")
     chosen = parser.parse_args()
     if not chosen.report:

@@ -16,6 +16,11 @@ ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 BUILD = ROOT / "build/books"
 RUST = BUILD / "target/release/books"
+"""The harness in Rust, with the crates that it compares."""
+
+OWN = BUILD / "own/release/books"
+"""The same without them: for quick runs and tests."""
+
 SITE = BUILD / "site"
 
 CRATES = {"lobster": "0.7.0", "orderbook-rs": "0.15.3", "matchcore": "0.4.0"}
@@ -85,7 +90,7 @@ def environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SITE)])}
 
 
-def ours() -> list[Engine]:
+def ours(binary: Path) -> list[Engine]:
     """Build the core as a module for Python. Raises `FailedError`: without it there is no comparison. The bare book is in
     the harness that `build_rust` makes."""
     run(
@@ -99,9 +104,9 @@ def ours() -> list[Engine]:
     shutil.copyfile(BUILD / "core/release" / library, SITE / name)
     call = (sys.executable, "-m", "bench.books.ours", "run")
     engines = [
-        Engine("onseju", "**Onseju, bare book**", "Rust", (str(RUST), "run", "onseju"), is_ours=True),
+        Engine("onseju", "**Onseju, bare book**", "Rust", (str(binary), "run", "onseju"), is_ours=True),
         Engine(
-            "onseju-any-price", "Onseju, bare book, any price", "Rust", (str(RUST), "run", "onseju-any-price"), True
+            "onseju-any-price", "Onseju, bare book, any price", "Rust", (str(binary), "run", "onseju-any-price"), True
         ),
         Engine("native-1", "**Onseju, whole exchange**, one call per order", "Python", (*call, "native-1"), True),
     ]
@@ -121,26 +126,33 @@ def ours() -> list[Engine]:
     ]
 
 
-def build_rust(features: list[str]) -> None:
+def build_rust(binary: Path, features: list[str]) -> None:
     """Build the harness in Rust. Raises `FailedError`."""
     run(
-        *("cargo", "build", "--release", "--locked", "--target-dir", BUILD / "target", *features),
+        *("cargo", "build", "--release", "--target-dir", binary.parent.parent, *features),
         cwd=HERE / "rust",
     )
+
+
+def build_own() -> None:
+    """Build the harness for our own books alone. Raises `FailedError`."""
+    build_rust(OWN, ["--no-default-features"])
 
 
 def crates() -> list[Engine]:
     """The crates: all at once, or, where one does not build, those that do."""
     missing: dict[str, str] = {}
     try:
-        build_rust([])
+        build_rust(RUST, [])
     except FailedError:
         for name in CRATES:
             try:
-                build_rust(["--no-default-features", "--features", name])
+                build_rust(RUST, ["--no-default-features", "--features", name])
             except FailedError as error:
                 missing[name] = str(error)
-        build_rust(["--no-default-features", "--features", ",".join(name for name in CRATES if name not in missing)])
+        build_rust(
+            RUST, ["--no-default-features", "--features", ",".join(name for name in CRATES if name not in missing)]
+        )
     return [
         Engine(name, f"{name} {version}", "Rust", (str(RUST), "run", name), missing=missing.get(name, ""))
         for name, version in CRATES.items()
@@ -148,8 +160,8 @@ def crates() -> list[Engine]:
 
 
 def java() -> list[Engine]:
-    """exchange-core: its direct book, its simple book, and all of it."""
-    names = {"exchange-core": "direct book", "exchange-core-naive": "naive book", "exchange-core-pipeline": "pipeline"}
+    """exchange-core: its direct book, and all of it."""
+    names = {"exchange-core": "direct book", "exchange-core-pipeline": "pipeline"}
     place = BUILD / "java"
     missing = ""
     try:

@@ -25,6 +25,9 @@ WORKLOADS = ("base", "deep", "multi")
 COUNTS = (1_000, 2_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 """How many commands an engine may get: the generator tells what is right after each of them."""
 
+PROBES = (1_000, 30_000)
+"""How many it gets first, to see how quick it is."""
+
 DEPTHS = (1_000, 10_000, 100_000, 1_000_000)
 SYMBOLS = (1, 10, 100, 1_000, 10_000)
 SWEPT = ("onseju", "onseju-any-price", "native-1024", "exchange-core", "matchcore")
@@ -47,11 +50,11 @@ FULL = Plan(commands=1_000_000, rounds=5, sweep_commands=300_000, churn=100_000_
 QUICK = Plan(commands=2_000, rounds=1, sweep_commands=0, churn=20_000, ids=20_000)
 
 
-def generate(directory: Path, name: str, commands: int) -> Path:
+def generate(binary: Path, directory: Path, name: str, commands: int) -> Path:
     """A workload's file, made anew."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.bin"
-    peers.run(peers.RUST, "generate", path, name, str(commands))
+    peers.run(binary, "generate", path, name, str(commands))
     return path
 
 
@@ -81,15 +84,13 @@ def what_is_wrong(figures: dict[str, Any], path: Path) -> str:
 
 def count_for(engine: Engine, path: Path, most: int) -> int:
     """How many commands of a workload an engine gets. Raises `FailedError` where it manages not even the fewest."""
-    tried, seconds = COUNTS[0], 0.0
-    for count in COUNTS:
-        if count > most:
-            break
-        seconds = measure(engine, path, count)["seconds"]
-        tried = count
-        if seconds > 0.02:
-            break
-    affordable = tried * SECONDS_A_PASS / max(seconds, 1e-9)
+    affordable = 0.0
+    for count in PROBES:
+        if count <= most:
+            seconds = max(measure(engine, path, count)["seconds"], 1e-9)
+            affordable = count * SECONDS_A_PASS / seconds
+            if seconds > 0.05:
+                break
     fitting = [count for count in COUNTS if count <= min(most, affordable * 1.3)]
     return fitting[-1] if fitting else COUNTS[0]
 
@@ -144,9 +145,9 @@ def compare(engines: list[Engine], paths: dict[str, Path], most: int, rounds: in
     return results
 
 
-def churned(orders: int) -> dict[str, Any]:
+def churned(binary: Path, orders: int) -> dict[str, Any]:
     """Memory while orders come and go: the bare book and the whole exchange."""
-    book = json.loads(peers.run(peers.RUST, "churn", str(orders)))
+    book = json.loads(peers.run(binary, "churn", str(orders)))
     exchange = json.loads(
         peers.run(sys.executable, "-m", "bench.books.ours", "churn", str(orders), env=peers.environment())
     )
@@ -195,9 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     plan = QUICK if chosen.quick else FULL
     began = machine()
     print("building and installing …", flush=True)
-    engines = peers.ours()
+    binary = peers.OWN if chosen.quick else peers.RUST
+    engines = peers.ours(binary)
     if chosen.quick:
-        peers.build_rust(["--no-default-features"])
+        peers.build_own()
     else:
         engines += [*peers.crates(), *peers.java(), *peers.pypi()]
     if chosen.only:
@@ -207,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             print(f"  {engine.name} is missing: {engine.missing}")
     work = BUILD / ("quick" if chosen.quick else "work")
     rounds = chosen.rounds or plan.rounds
-    paths = {name: generate(work, name, plan.commands) for name in WORKLOADS}
+    paths = {name: generate(binary, work, name, plan.commands) for name in WORKLOADS}
     results = compare(engines, paths, plan.commands, rounds)
     result: dict[str, Any] = {
         "name": "books",
@@ -224,11 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         swept = [engine for engine in engines if engine.name in SWEPT]
         for title, prefix, sizes in (("depth", "resting", DEPTHS), ("symbols", "symbols", SYMBOLS)):
             print(f"cost against {title} …", flush=True)
-            paths = {str(size): generate(work, f"{prefix}-{size}", plan.sweep_commands) for size in sizes}
+            paths = {str(size): generate(binary, work, f"{prefix}-{size}", plan.sweep_commands) for size in sizes}
             result[title] = compare(swept, paths, plan.sweep_commands, min(3, rounds))
             print(table(result[title]), flush=True)
     print("orders that come and go …", flush=True)
-    result["churn"], result["ids"] = churned(plan.churn), ids(plan.ids)
+    result["churn"], result["ids"] = churned(binary, plan.churn), ids(plan.ids)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps(result, indent=2) + "\n")
     return result

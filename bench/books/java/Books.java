@@ -28,7 +28,6 @@ import exchange.core2.core.common.config.SerializationConfiguration;
 import exchange.core2.core.orderbook.IOrderBook;
 import exchange.core2.core.orderbook.OrderBookDirectImpl;
 import exchange.core2.core.orderbook.OrderBookEventsHelper;
-import exchange.core2.core.orderbook.OrderBookNaiveImpl;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
@@ -114,14 +113,12 @@ public final class Books {
     }
 
     private final Workload work;
-    private final boolean naive;
     private IOrderBook[] books;
     private final OrderCommand command = new OrderCommand();
     private double wall;
 
-    private Books(Workload work, boolean naive) {
+    private Books(Workload work) {
         this.work = work;
-        this.naive = naive;
     }
 
     private static CoreSymbolSpecification symbol(int number) {
@@ -142,9 +139,7 @@ public final class Books {
         OrderBookEventsHelper events = OrderBookEventsHelper.NON_POOLED_EVENTS_HELPER;
         books = new IOrderBook[work.instruments];
         for (int i = 0; i < books.length; i++) {
-            books[i] = naive
-                    ? new OrderBookNaiveImpl(symbol(i), pool, events, LoggingConfiguration.DEFAULT)
-                    : new OrderBookDirectImpl(symbol(i), pool, events, LoggingConfiguration.DEFAULT);
+            books[i] = new OrderBookDirectImpl(symbol(i), pool, events, LoggingConfiguration.DEFAULT);
         }
         Tape tape = new Tape();
         for (int i = 0; i < work.filling; i++) {
@@ -391,8 +386,7 @@ public final class Books {
     }
 
     public static void main(String[] words) throws Exception {
-        Books books = new Books(new Workload(Path.of(words[1]), Integer.parseInt(words[2])),
-                words[0].equals("exchange-core-naive"));
+        Books books = new Books(new Workload(Path.of(words[1]), Integer.parseInt(words[2])));
         System.out.println(words[0].equals("exchange-core-pipeline") ? books.pipeline() : books.bare());
         System.exit(0);
     }
