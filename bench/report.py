@@ -178,12 +178,14 @@ def fill_in(page: str, name: str, text: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page)
 
 
-def write() -> str:
-    """Write the page and the plots; gives the page's path."""
+def write(only: str | None = None) -> str:
+    """Write the page and the plots, or only one part; gives the page's path."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     page = PAGE.read_text("utf-8")
     for name, (table, plot) in PARTS.items():
-        if name in OPTIONAL and not (FIGURES / f"{name}.json").exists():
+        if only is None and name in OPTIONAL and not (FIGURES / f"{name}.json").exists():
+            continue
+        if only not in (None, name):
             continue
         figures = load(name)
         plot(figures, IMAGES / f"{name}.png")

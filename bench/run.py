@@ -1,6 +1,6 @@
 """`make bench`: measure everything, then write docs/benchmarks.md and its plots from the figures.
 
-`python -m bench.run [--quick] [--only NAME] [--report]`; `--report` only writes the page anew from build/bench/*.json.
+`python -m bench.run [--quick] [--only NAME] [--report]`; `--report` only writes the page anew from build/bench/*.json; with `--only` it is one part of it.
 `--quick` checks that all of it works and leaves the page alone.
 """
 
@@ -28,7 +28,7 @@ def main() -> None:
             print(f"== {name}")
             importlib.import_module(f"bench.{name}").main(["--quick"] if chosen.quick else [])
     if not chosen.quick:
-        print(f"written: {report.write()}")
+        print(f"written: {report.write(chosen.only)}")
 
 
 if __name__ == "__main__":
