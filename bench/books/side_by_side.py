@@ -22,6 +22,7 @@ from bench.books.peers import BUILD, ROOT, Engine, FailedError
 
 RESULT = ROOT / "build/bench/books.json"
 WORKLOADS = ("base", "deep", "multi")
+STAGES = ("compare", "sweep", "memory")
 COUNTS = (1_000, 2_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 """How many commands an engine may get: the generator tells what is right after each of them."""
 
@@ -32,7 +33,7 @@ DEPTHS = (1_000, 10_000, 100_000, 1_000_000)
 SYMBOLS = (1, 10, 100, 1_000, 10_000)
 SWEPT = ("onseju", "onseju-any-price", "native-1024", "exchange-core", "matchcore")
 SECONDS_A_PASS = 1.0
-PATIENCE_S = 90
+PATIENCE_S = 120
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Plan:
     commands: int
     rounds: int
     sweep_commands: int
+    sweep_rounds: int
     churn: int
     ids: int
 
 
-FULL = Plan(commands=1_000_000, rounds=5, sweep_commands=300_000, churn=100_000_000, ids=4_000_000)
-QUICK = Plan(commands=2_000, rounds=1, sweep_commands=0, churn=20_000, ids=20_000)
+FULL = Plan(commands=1_000_000, rounds=5, sweep_commands=300_000, sweep_rounds=3, churn=100_000_000, ids=4_000_000)
+QUICK = Plan(commands=2_000, rounds=1, sweep_commands=0, sweep_rounds=0, churn=20_000, ids=20_000)
 
 
 def generate(binary: Path, directory: Path, name: str, commands: int) -> Path:
@@ -114,7 +116,9 @@ def medians(rounds: list[dict[str, Any]], path: Path) -> dict[str, Any]:
     }
 
 
-def compare(engines: list[Engine], paths: dict[str, Path], most: int, rounds: int) -> dict[str, dict[str, Any]]:
+def compare(
+    engines: list[Engine], paths: dict[str, Path], most: int, rounds: int, *, probe: bool = True
+) -> dict[str, dict[str, Any]]:
     """All engines on all workloads, in turn. Gives by workload and engine the figures, or the error."""
     results: dict[str, dict[str, Any]] = {name: {} for name in paths}
     counts: dict[tuple[str, str], int] = {}
@@ -125,7 +129,7 @@ def compare(engines: list[Engine], paths: dict[str, Path], most: int, rounds: in
                 results[name][engine.name] = {"error": engine.missing}
                 continue
             try:
-                counts[name, engine.name] = count_for(engine, path, most)
+                counts[name, engine.name] = count_for(engine, path, most) if probe else most
             except FailedError as error:
                 results[name][engine.name] = {"error": str(error)}
     for number in range(rounds):
@@ -185,15 +189,31 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join([f"{'M commands/s':24} " + " ".join(f"{name:>9}" for name in results), *lines])
 
 
+def sweep(engines: list[Engine], binary: Path, work: Path, plan: Plan) -> dict[str, Any]:
+    """Cost against the number of resting orders and of instruments, for some engines."""
+    swept = [engine for engine in engines if engine.name in SWEPT]
+    given: dict[str, Any] = {}
+    for title, prefix, sizes in (("depth", "resting", DEPTHS), ("symbols", "symbols", SYMBOLS)):
+        print(f"cost against {title} …", flush=True)
+        paths = {str(size): generate(binary, work, f"{prefix}-{size}", plan.sweep_commands) for size in sizes}
+        given[title] = compare(swept, paths, plan.sweep_commands, plan.sweep_rounds, probe=False)
+        print(table(given[title]), flush=True)
+    return given
+
+
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description="Order books side by side.")
     parser.add_argument("--quick", action="store_true", help="whether it works, with our own engines only")
     parser.add_argument("--rounds", type=int, help="how often all engines are measured (5)")
     parser.add_argument("--only", nargs="+", metavar="ENGINE", help="these engines alone; nothing is written")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="the rest stays as it was measured")
     parser.add_argument("--output", type=Path, default=RESULT)
     chosen = parser.parse_args(arguments)
     plan = QUICK if chosen.quick else FULL
+    result: dict[str, Any] = {}
+    if chosen.output.exists() and set(chosen.stages) != set(STAGES):
+        result = json.loads(chosen.output.read_text("utf-8"))
     began = machine()
     print("building and installing …", flush=True)
     binary = peers.OWN if chosen.quick else peers.RUST
@@ -208,29 +228,23 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         if engine.missing:
             print(f"  {engine.name} is missing: {engine.missing}")
     work = BUILD / ("quick" if chosen.quick else "work")
-    rounds = chosen.rounds or plan.rounds
-    paths = {name: generate(binary, work, name, plan.commands) for name in WORKLOADS}
-    results = compare(engines, paths, plan.commands, rounds)
-    result: dict[str, Any] = {
-        "name": "books",
-        "quick": chosen.quick,
-        "machine": began,
-        "rounds": rounds,
-        "engines": {e.name: {"label": e.label, "language": e.language, "is_ours": e.is_ours} for e in engines},
-        "results": results,
-    }
-    print(table(results), flush=True)
-    if chosen.only:
-        return result
-    if plan.sweep_commands:
-        swept = [engine for engine in engines if engine.name in SWEPT]
-        for title, prefix, sizes in (("depth", "resting", DEPTHS), ("symbols", "symbols", SYMBOLS)):
-            print(f"cost against {title} …", flush=True)
-            paths = {str(size): generate(binary, work, f"{prefix}-{size}", plan.sweep_commands) for size in sizes}
-            result[title] = compare(swept, paths, plan.sweep_commands, min(3, rounds))
-            print(table(result[title]), flush=True)
-    print("orders that come and go …", flush=True)
-    result["churn"], result["ids"] = churned(binary, plan.churn), ids(plan.ids)
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    chosen.output.write_text(json.dumps(result, indent=2) + "\n")
+
+    def keep(**more: Any) -> None:
+        result.update(name="books", quick=chosen.quick, machine=began, **more)
+        if not chosen.only:
+            chosen.output.parent.mkdir(parents=True, exist_ok=True)
+            chosen.output.write_text(json.dumps(result, indent=2) + "\n")
+
+    if "compare" in chosen.stages:
+        rounds = chosen.rounds or plan.rounds
+        paths = {name: generate(binary, work, name, plan.commands) for name in WORKLOADS}
+        results = compare(engines, paths, plan.commands, rounds)
+        print(table(results), flush=True)
+        named = {e.name: {"label": e.label, "language": e.language, "is_ours": e.is_ours} for e in engines}
+        keep(rounds=rounds, engines=named, results=results)
+    if "sweep" in chosen.stages and plan.sweep_commands:
+        keep(**sweep(engines, binary, work, plan))
+    if "memory" in chosen.stages and not chosen.only:
+        print("orders that come and go …", flush=True)
+        keep(churn=churned(binary, plan.churn), ids=ids(plan.ids))
     return result
