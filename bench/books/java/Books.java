@@ -50,7 +50,10 @@ public final class Books {
     private static final int LIMIT = 1;
     private static final int MARKET = 2;
     private static final int CANCEL = 3;
-    private static final int WARM_PASSES = 5;
+    /** So many commands warm the compiler up, in no more than so many passes. */
+    private static final int WARM_COMMANDS = 4_000_000;
+
+    private static final int MOST_PASSES = 12;
     private static final ThreadMXBean CLOCK = ManagementFactory.getThreadMXBean();
     private static final int USERS = 1_000;
     private static final long PLENTY = 1_000_000_000_000_000L;
@@ -191,12 +194,13 @@ public final class Books {
 
     private String bare() {
         double first = pass();
-        double[] warm = new double[WARM_PASSES];
-        for (int i = 0; i < WARM_PASSES; i++) {
+        int commands = Math.max(1, work.end - work.filling);
+        double[] warm = new double[Math.min(MOST_PASSES, Math.max(5, WARM_COMMANDS / commands))];
+        for (int i = 0; i < warm.length; i++) {
             warm[i] = pass();
         }
-        // The first two of them still compile.
-        double[] last = Arrays.copyOfRange(warm, 2, WARM_PASSES);
+        // The first ones still compile.
+        double[] last = Arrays.copyOfRange(warm, warm.length - 3, warm.length);
         Arrays.sort(last);
         fill();
         int[] nanos = new int[work.end - work.filling];
