@@ -9,6 +9,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from bench.books import report as books
+
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
@@ -190,7 +192,10 @@ PARTS = {
     "projections": (projections, plot_projections),
     "frames": (frames, plot_frames),
     "library": (library, plot_library),
+    "books": (books.table, books.plot),
 }
+OPTIONAL = ("books",)
+"""Parts that take long: their place on the page stays as it is where nobody has measured them here."""
 
 
 def fill_in(page: str, name: str, text: str) -> str:
@@ -201,11 +206,15 @@ def fill_in(page: str, name: str, text: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page)
 
 
-def write() -> str:
-    """Write the page and the plots; gives the page's path."""
+def write(only: str | None = None) -> str:
+    """Write the page and the plots, or only one part; gives the page's path."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     page = PAGE.read_text("utf-8")
     for name, (table, plot) in PARTS.items():
+        if only is None and name in OPTIONAL and not (FIGURES / f"{name}.json").exists():
+            continue
+        if only not in (None, name):
+            continue
         figures = load(name)
         plot(figures, IMAGES / f"{name}.png")
         machine = figures["machine"]
