@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from onseju.bus.port import BusyError, EventListener, StoppedError
+from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
 from onseju.contract.commands import Request, encode_command
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 
 MAX_BATCH = 1024
 """At most so many commands are taken at once: the longest that one fsync keeps others waiting."""
 
+_DISK_FULL = "the exchange's disk is full"
+
 
 class _Waiter:
     """A caller of `request`, and the blocks that it has got so far."""
 
-    __slots__ = ("blocks", "future", "size")
+    __slots__ = ("blocks", "future", "size", "taken")
 
     def __init__(self, future: asyncio.Future[list[EventBlock]], size: int) -> None:
         self.future = future
         self.size = size
         self.blocks: list[EventBlock] = []
+        self.taken = False
+        """Whether the exchange has taken some of it."""
 
 
 class Pending:
@@ -51,14 +55,15 @@ class InprocBus:
         self._wakeup: asyncio.Future[None] | None = None
         self._listeners: list[EventListener] = []
         self._stopped: str | None = None
+        self._only: Collection[int] | None = None
 
     # for everybody
 
     async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
         """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
 
-        All or none of them are taken. A caller that is canceled while it waits takes nothing back. Raises `BusyError` or
-        `StoppedError`; `ValueError` or `struct.error` for a command or a text that has no canonical bytes, and then none
+        All or none of them are taken. A caller that is canceled while it waits takes nothing back. Raises `BusyError`
+        (`DiskFullError` for what a full disk cannot take) or `StoppedError`; `ValueError` or `struct.error` for a command or a text that has no canonical bytes, and then none
         are taken.
         """
         if self._stopped is not None:
@@ -67,6 +72,8 @@ class InprocBus:
             return []
         if self._unanswered + len(requests) > self.capacity:
             raise BusyError(f"{self._unanswered} commands wait, and {self.capacity} may")
+        if self._only is not None and not all(request.command.kind in self._only for request in requests):
+            raise DiskFullError(_DISK_FULL)
         waiter = _Waiter(asyncio.get_running_loop().create_future(), len(requests))
         for request in requests:
             check_text(request.text)
@@ -99,7 +106,31 @@ class InprocBus:
             finally:
                 self._wakeup = None
         count = min(len(self._queue), self._max_batch)
-        return [self._queue.popleft() for _ in range(count)]
+        batch = [self._queue.popleft() for _ in range(count)]
+        for pending in batch:
+            pending.waiter.taken = True
+        return batch
+
+    def let_in(self, kinds: Collection[int] | None) -> None:
+        """Take commands of these kinds only, and refuse what else waits with `DiskFullError`; None = take all again.
+
+        A request of which a part was taken already is taken whole.
+        """
+        self._only = kinds
+        if kinds is None:
+            return
+        refused = {
+            pending.waiter
+            for pending in self._queue
+            if pending.request.command.kind not in kinds and not pending.waiter.taken
+        }
+        kept = [pending for pending in self._queue if pending.waiter not in refused]
+        self._unanswered -= len(self._queue) - len(kept)
+        self._queue = deque(kept)
+        for waiter in refused:
+            self._waiters.discard(waiter)
+            if not waiter.future.done():
+                waiter.future.set_exception(DiskFullError(_DISK_FULL))
 
     def publish(self, blocks: Sequence[EventBlock]) -> None:
         """Call every listener, in the order in which they subscribed."""

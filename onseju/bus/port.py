@@ -13,6 +13,10 @@ class BusyError(Exception):
     """The exchange has as much waiting as it may have. Nothing was taken; try again shortly (503 `overloaded`)."""
 
 
+class DiskFullError(BusyError):
+    """The exchange's disk is full: it takes what makes room in books and ends the day, no new orders (503 `disk_full`)."""
+
+
 class StoppedError(Exception):
     """The exchange has stopped (503 `exchange_stopped`). A command that was waiting may or may not have been taken."""
 

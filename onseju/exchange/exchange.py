@@ -6,22 +6,43 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import structlog
 
 from onseju.bus.inproc import InprocBus, Pending
 from onseju.bus.port import StoppedError
-from onseju.contract.commands import Request, sequence
+from onseju.contract.commands import CommandKind, Request, sequence
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier
 from onseju.exchange.recovery import Progress, recover
-from onseju.journal.port import Journal
+from onseju.journal.port import Journal, JournalError, JournalFullError
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
 
 _logger = structlog.get_logger(__name__)
 
 SLICE_NS = 2_000_000
 """After so many nanoseconds of applying, others on the event loop get their turn."""
+
+ROOM_POLL_S = 0.25
+"""How often a full disk is asked for room."""
+
+MAY_PASS = frozenset(
+    {
+        CommandKind.CANCEL_ORDER,
+        CommandKind.CANCEL_ALL,
+        CommandKind.CHANGE_PHASE,
+        CommandKind.HALT,
+        CommandKind.RESUME,
+        CommandKind.ROLL_DAY,
+        CommandKind.UNCROSS,
+        CommandKind.START_EPOCH,
+        CommandKind.CLOSE_GATEWAY_GAP,
+    }
+)
+"""What the journal's reserve is for: the commands that are taken on a full disk."""
+
+T = TypeVar("T")
 
 
 def now_us() -> int:
@@ -31,6 +52,23 @@ def now_us() -> int:
 
 class ListenerFailedError(Exception):
     """Something that listens to the events raised, and may have missed some. They are durable: a new start repairs it."""
+
+
+class _Step:
+    """What was taken at once, on its way: numbered, written and applied at the same time, then out."""
+
+    __slots__ = ("applied", "batch", "blocks", "records")
+
+    def __init__(self, batch: list[Pending], records: list[JournalRecord]) -> None:
+        self.batch = batch
+        self.records = records
+        self.blocks: list[EventBlock] = []
+        self.applied = asyncio.Event()
+        """Set when the engine is done with it, or has failed."""
+
+    @property
+    def is_applied(self) -> bool:
+        return len(self.blocks) == len(self.records)
 
 
 class Exchange:
@@ -55,6 +93,11 @@ class Exchange:
         self._clock = clock
         self._next_seq = 1
         self._last_ts = 0
+        self._steps: list[_Step] = []
+        """What the writer has not taken up yet. The bus bounds it."""
+        self._something: asyncio.Future[None] | None = None
+        self._ending = False
+        self._room: asyncio.Task[None] | None = None
 
     def recover(self, progress: Progress | None = None) -> None:
         """Replay the journal, compare with the event log and complete it, publish every block. Blocks; call it once.
@@ -80,40 +123,82 @@ class Exchange:
     async def run(self) -> None:
         """Work until canceled, or until the engine, the journal or a listener fails: then `stopped` says why.
 
-        A batch that was taken is finished before the task ends.
+        What was taken is finished before the task ends, unless the disk is full.
         """
         if self.epoch == 0:
             raise RuntimeError("recover() comes before run()")
-        writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        taking = asyncio.create_task(self._take(), name="sequencer")
+        writing = asyncio.create_task(self._write(), name="writer")
         try:
-            while True:
-                batch = await self._bus.take()
-                step = asyncio.ensure_future(self._step(batch, writer))
-                try:
-                    await asyncio.shield(step)
-                except asyncio.CancelledError:
-                    await step
-                    raise
-        except StoppedError:
-            return
-        except Exception as error:
+            await asyncio.wait({taking, writing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            try:
+                await self._finish(taking, writing)
+            finally:
+                self._bus.stop(self.stopped)
+                self._writer.shutdown()
+
+    async def _finish(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
+        """End both tasks: nothing more is taken, what was taken is written. The first failure is the one that counts."""
+        taking.cancel()
+        await asyncio.wait({taking})
+        self._ending = True
+        self._wake()
+        await asyncio.wait({writing})
+        if self._room is not None:
+            self._room.cancel()
+            await asyncio.wait({self._room})
+        failures = [task.exception() for task in (writing, taking) if not task.cancelled()]
+        error = next((failure for failure in failures if failure is not None), None)
+        if error is not None and not isinstance(error, StoppedError):
             self.stopped = error
             _logger.critical("exchange_stopped", head_seq=self.head_seq, error=str(error), exc_info=error)
-        finally:
-            self._bus.stop(self.stopped)
-            writer.shutdown()
 
-    async def _step(self, batch: Sequence[Pending], writer: ThreadPoolExecutor) -> None:
-        loop = asyncio.get_running_loop()
-        records = [self._sequence(pending) for pending in batch]
-        durable = loop.run_in_executor(writer, self.journal.append, records)
-        try:
-            blocks = await self._apply(records)
-        finally:
-            # whatever the engine says, the disk's answer is waited for
-            await asyncio.wait([durable])
-        durable.result()
-        await loop.run_in_executor(writer, self.journal.append_events, blocks)
+    async def _take(self) -> None:
+        """Number what comes, hand it to the writer, and apply it meanwhile; the disk is not waited for."""
+        while True:
+            batch = await self._bus.take()
+            step = _Step(batch, [self._sequence(pending) for pending in batch])
+            self._steps.append(step)
+            self._wake()
+            applying = asyncio.create_task(self._apply(step))
+            try:
+                await asyncio.shield(applying)
+            except asyncio.CancelledError:
+                await asyncio.wait({applying})
+                raise
+
+    async def _write(self) -> None:
+        """Group commit: one write and one flush for all that was taken while the last was running, then its events.
+
+        The journal's disk works while the engine does; of each step the answers leave when both are done.
+        """
+        while True:
+            while not self._steps:
+                if self._ending:
+                    return
+                self._something = asyncio.get_running_loop().create_future()
+                await self._something
+            steps, self._steps = self._steps, []
+            durable = asyncio.ensure_future(
+                self._durably(self.journal.append, [record for step in steps for record in step.records])
+            )
+            try:
+                for step in steps:
+                    await step.applied.wait()
+            finally:
+                await asyncio.wait({durable})  # whatever the engine says, the disk's answer is waited for
+            durable.result()
+            for step in steps:
+                if not step.is_applied:
+                    return  # the sequencer says why
+                await self._out(step)
+
+    async def _out(self, step: _Step) -> None:
+        """A durable step's events: to the event log, to those who listen, to those who wait."""
+        blocks = step.blocks
+        await self._durably(self.journal.append_events, blocks)
         try:
             self._bus.publish(blocks)
         except Exception as error:
@@ -121,7 +206,49 @@ class Exchange:
                 f"A listener failed at seq {blocks[0].seq} to {blocks[-1].seq}: {error!r}."
             ) from error
         self.head_seq = blocks[-1].seq
-        self._bus.answer(batch, blocks)
+        self._bus.answer(step.batch, blocks)
+
+    async def _durably(self, append: Callable[[list[T]], None], items: list[T]) -> None:
+        """Append in the writer's thread. On a full disk it waits for room: nothing was written, so nothing is lost."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(self._writer, append, items)
+            except JournalFullError:
+                if self._ending:
+                    raise
+                self._bus.let_in(())
+                self._watch_room()
+                await asyncio.sleep(ROOM_POLL_S)
+                continue
+            if self.journal.is_full and self._room is None:
+                self._bus.let_in(MAY_PASS)
+                self._watch_room()
+            return
+
+    def _watch_room(self) -> None:
+        if self._room is None:
+            _logger.error("disk_full", head_seq=self.head_seq)
+            self._room = asyncio.create_task(self._wait_for_room(), name="disk")
+
+    async def _wait_for_room(self) -> None:
+        """Until the disk has room again: then everything is let in."""
+        loop = asyncio.get_running_loop()
+        while not self._ending:
+            await asyncio.sleep(ROOM_POLL_S)
+            try:
+                if not await loop.run_in_executor(self._writer, self.journal.make_room):
+                    continue
+            except (JournalError, RuntimeError):  # it has failed or ended: the writer says so
+                break
+            _logger.warning("disk_has_room", head_seq=self.head_seq)
+            self._bus.let_in(None)
+            break
+        self._room = None
+
+    def _wake(self) -> None:
+        if self._something is not None and not self._something.done():
+            self._something.set_result(None)
 
     def _sequence(self, pending: Pending) -> JournalRecord:
         seq, ts = self._next_seq, max(self._last_ts, self._clock())
@@ -134,12 +261,13 @@ class Exchange:
             text=pending.request.text,
         )
 
-    async def _apply(self, records: Sequence[JournalRecord]) -> list[EventBlock]:
-        blocks = []
+    async def _apply(self, step: _Step) -> None:
         began = time.monotonic_ns()
-        for record in records:
-            blocks.append(self._applier.apply(record))
-            if time.monotonic_ns() - began > SLICE_NS:
-                await asyncio.sleep(0)
-                began = time.monotonic_ns()
-        return blocks
+        try:
+            for record in step.records:
+                step.blocks.append(self._applier.apply(record))
+                if time.monotonic_ns() - began > SLICE_NS:
+                    await asyncio.sleep(0)
+                    began = time.monotonic_ns()
+        finally:
+            step.applied.set()

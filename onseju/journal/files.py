@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+from functools import cache
 from pathlib import Path
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when nothing more goes onto the disk, into the quota, or into a file."""
+
+_NOT_HERE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
+
+
+@cache
+def _fallocate() -> ctypes._NamedFuncPointer | None:
+    """The system call that reserves blocks beyond a file's end; None where there is none. Python's own makes files longer."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).fallocate
+    except (AttributeError, OSError):
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return call
 
 
 class Files:
-    """The real file system. `durable` False leaves out every flush to the disk (for tests and throw-away venues)."""
+    """The real file system. `durable` False leaves out every flush to the disk, and all reserving of it (for tests and
+    throw-away venues)."""
 
     def __init__(self, *, durable: bool = True) -> None:
         self.durable = durable
+
+    def allocate(self, descriptor: int, offset: int, count: int) -> bool:
+        """Reserve the disk's blocks for `count` bytes from `offset` on, without making the file longer.
+
+        False where this file system cannot, or nothing is durable. Raises `OSError`, one of `NO_ROOM` on a full disk.
+        """
+        call = _fallocate() if self.durable else None
+        if call is None:
+            return False
+        if call(descriptor, _KEEP_SIZE, offset, count) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in _NOT_HERE:
+            return False
+        raise OSError(number, os.strerror(number))
+
+    def has_room(self, directory: Path, count: int) -> bool:
+        """Whether the disk has `count` bytes free, as far as it knows."""
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize >= count
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`. Raises `OSError`; then some of it may have been written."""
@@ -33,17 +74,27 @@ class Files:
         finally:
             os.close(descriptor)
 
-    def create(self, path: Path, content: bytes) -> None:
-        """Make `path` with this content: after a crash it is there whole, or not at all."""
+    def create(self, path: Path, content: bytes, *, room: int = 0) -> bool:
+        """Make `path` with this content: after a crash it is there whole, or not at all.
+
+        Of the disk `room` bytes are reserved for it; tells whether they are. Raises `OSError`; where that is one of
+        `NO_ROOM`, there is no file.
+        """
         draft = path.with_name(path.name + ".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            self.write(descriptor, content)
-            self.sync(descriptor)
-        finally:
-            os.close(descriptor)
-        draft.replace(path)
+            try:
+                reserved = room > 0 and self.allocate(descriptor, 0, room)
+                self.write(descriptor, content)
+                self.sync(descriptor)
+            finally:
+                os.close(descriptor)
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         self.sync_directory(path.parent)
+        return reserved
 
     def cut(self, path: Path, size: int) -> None:
         """Shorten the file to `size` bytes, durably."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +12,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import structlog
 
 from onseju.contract.journal_records import FIRST_CHAIN, FRAME_BYTES, RecordDamagedError
-from onseju.journal.files import Files
+from onseju.journal.files import NO_ROOM, Files
 from onseju.journal.frames import FrameReader, checksum_matches, whole_record_after
-from onseju.journal.port import JournalError
+from onseju.journal.port import JournalError, JournalFullError
 from onseju.journal.segment import (
     HEADER_BYTES,
     Identity,
@@ -65,6 +66,7 @@ class SegmentLog(Generic[R]):
         *,
         files: Files,
         segment_bytes: int,
+        reserve_bytes: int,
         derived: bool,
         writable: bool,
     ) -> None:
@@ -73,14 +75,20 @@ class SegmentLog(Generic[R]):
         self._coding = coding
         self._files = files
         self._segment_bytes = segment_bytes
+        self._reserve_bytes = reserve_bytes
         self._derived = derived
         self._writable = writable
         self._segments: list[Segment] = []
         self._descriptor: int | None = None
         self._end = HEADER_BYTES
+        self._reserved_end = 0
+        """Up to here the disk's blocks are the last file's."""
+        self._can_reserve = True
         self._chain = FIRST_CHAIN
         self.last_seq = 0
         self._pending_seq = 0
+        self.is_full = False
+        """Whether the disk had no room for what is to be there beside the reserve."""
         self._load()
 
     # what is there at the start
@@ -161,7 +169,8 @@ class SegmentLog(Generic[R]):
     def append(self, records: Sequence[R]) -> None:
         """Hand the records to the system with one write. Raises `OSError`, or `JournalError` where the numbers do not follow.
 
-        After an `OSError` the file's end is unknown, and nothing more may be appended.
+        `JournalFullError`: the disk has no room for them, and the file is as it was. After an `OSError` the file's end is
+        unknown, and nothing more may be appended.
         """
         if not records:
             return
@@ -175,7 +184,13 @@ class SegmentLog(Generic[R]):
             sizes.append(len(data))
         data = b"".join(parts)
         descriptor = self._room_for(len(data))
-        self._files.write(descriptor, data)
+        try:
+            self._files.write(descriptor, data)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            self._take_back(descriptor)
+            raise self._full(error) from error
         segment, offset, first = self._segments[-1], self._end, self.last_seq + 1
         for number, size in enumerate(sizes, first):
             segment.note(number, offset)
@@ -192,21 +207,99 @@ class SegmentLog(Generic[R]):
         """Let readers see what was appended."""
         self.last_seq = self._pending_seq
 
+    def make_room(self) -> bool:
+        """Begin the next segment where it is due, and reserve what is to be reserved; whether there is room. Raises
+        `OSError` where the disk fails otherwise."""
+        try:
+            if not self._segments or self._end >= self._segment_bytes:
+                self._begin_segment()
+        except JournalFullError:
+            return False
+        descriptor = self._open_last()
+        wanted = self._segment_bytes + self._reserve_bytes
+        if self._reserved_end < wanted and not self._reserve(descriptor, wanted):
+            return False
+        self.is_full = not self._can_reserve and not self._files.has_room(self._directory, self._reserve_bytes)
+        return not self.is_full
+
     def _room_for(self, count: int) -> int:
-        full = self._end > HEADER_BYTES and self._end + count > self._segment_bytes
-        if self._segments and not full:
-            if self._descriptor is None:
-                self._descriptor = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
-            return self._descriptor
+        """The file to append `count` bytes to. Where no new segment can begin, the last one's reserve takes them."""
+        is_due = not self._segments or (self._end > HEADER_BYTES and self._end + count > self._segment_bytes)
+        if is_due and not (self._segments and self.is_full):
+            try:
+                self._begin_segment()
+            except JournalFullError:
+                if not self._segments:
+                    raise
+        descriptor = self._open_last()
+        least = self._end + count
+        if least > self._reserved_end:
+            wanted = max(self._segment_bytes, least) + self._reserve_bytes
+            kept = max(least, self._end + self._reserve_bytes)  # what the last run may have left for a full disk
+            if not any(self._reserve(descriptor, end) for end in (wanted, kept, least)):
+                raise JournalFullError(f"There is no room for {self._directory}.")
+        return descriptor
+
+    def _open_last(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+        return self._descriptor
+
+    def _begin_segment(self) -> None:
         self.sync()  # so that only the last segment can ever lack something
-        self.close()
         first_seq = self.last_seq + 1
         path = segment_path(self._directory, first_seq)
-        self._files.create(path, encode_header(self._identity, first_seq, self._chain))
+        room = self._segment_bytes + self._reserve_bytes
+        try:
+            reserved = self._files.create(path, encode_header(self._identity, first_seq, self._chain), room=room)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise self._full(error) from error
+        self._give_back()
+        self.close()
         self._segments.append(Segment(path, first_seq, self._chain))
         self._end = HEADER_BYTES
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        return self._descriptor
+        self._reserved_end = room if reserved else 0
+        self._can_reserve = reserved
+
+    def _reserve(self, descriptor: int, end: int) -> bool:
+        """Have the disk's blocks through byte `end`; whether it gives them, or takes no such orders."""
+        if not self._can_reserve:
+            return True
+        try:
+            self._can_reserve = self._files.allocate(descriptor, self._end, end - self._end)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            self._full(error)
+            return False
+        self._reserved_end = end
+        return True
+
+    def _full(self, error: OSError) -> JournalFullError:
+        if not self.is_full:
+            _logger.error("disk_full", directory=str(self._directory), error=str(error))
+        self.is_full = True
+        return JournalFullError(f"There is no room for {self._directory} ({error.strerror}).")
+
+    def _take_back(self, descriptor: int) -> None:
+        """Cut away what a write left that found no room."""
+        os.ftruncate(descriptor, self._end)
+        self._reserved_end = 0
+
+    def _give_back(self) -> None:
+        """Let go of the blocks beyond the end: a full segment needs none."""
+        if self._descriptor is not None and self._reserved_end > self._end:
+            os.ftruncate(self._descriptor, self._end)
+            self._reserved_end = 0
+
+    def release(self) -> None:
+        """Keep the reserve alone: the next start needs it where the disk is full. Before `close`."""
+        if self._descriptor is not None and self._reserved_end:
+            self._give_back()
+            with contextlib.suppress(OSError):  # a small promise; what matters is on the disk
+                self._files.allocate(self._descriptor, self._end, self._reserve_bytes)
 
     def close(self) -> None:
         """Close the file. Idempotent."""

@@ -12,6 +12,10 @@ class JournalError(Exception):
     """The journal cannot be used: damaged, locked by another process, or its disk failed. The text says which, and where."""
 
 
+class JournalFullError(JournalError):
+    """The disk is full. Nothing was written, and nothing is lost: the same may be appended again when there is room."""
+
+
 class Journal(Protocol):
     """One venue's log. One thread writes; any number of threads read."""
 
@@ -33,13 +37,23 @@ class Journal(Protocol):
     def append(self, records: Sequence[JournalRecord]) -> None:
         """Append commands whose numbers follow `last_seq`, and return once they are durable.
 
-        Raises `JournalError` when they may not be: then nothing more may be appended, and nothing of them acknowledged.
+        Raises `JournalFullError` when there is no room for them; another `JournalError` when they may not be durable: then
+        nothing more may be appended, and nothing of them acknowledged.
         """
         ...
 
     def append_events(self, blocks: Sequence[EventBlock]) -> None:
         """Append event blocks whose numbers follow `last_event_seq`, visible to readers on return. Blocks already durable
-        as commands only."""
+        as commands only. Raises as `append` does."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk is full and only the reserve is left: for cancels, halts and phases."""
+        ...
+
+    def make_room(self) -> bool:
+        """Ask the disk for room again; whether there is. Raises `JournalError` where the disk fails otherwise."""
         ...
 
     def read(self, after_seq: int = 0) -> Iterator[JournalRecord]:

@@ -34,6 +34,9 @@ from onseju.journal.segment import JOURNAL_ID_CHARS, Identity
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the last segment twice: short ones start faster, long ones make fewer files."""
 
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Of the disk, for each log, beyond its last segment: for cancels, halts and phases when it is full."""
+
 COMMANDS = Coding[JournalRecord](encode_journal_record, decode_journal_record, JOURNAL_HEAD_BYTES + COMMAND_BYTES)
 EVENTS = Coding[EventBlock](encode_event_block, decode_event_block, BLOCK_HEAD_BYTES)
 
@@ -60,7 +63,14 @@ class SegmentJournal:
     """One venue's journal in a directory (`journal.port.Journal`). Made by `open` or `open_for_reading`."""
 
     def __init__(
-        self, directory: Path, name: _Name, files: Files, segment_bytes: int, lock: DirectoryLock | None
+        self,
+        directory: Path,
+        name: _Name,
+        files: Files,
+        lock: DirectoryLock | None,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
         self.directory = directory
         self._name = name
@@ -76,6 +86,7 @@ class SegmentJournal:
                 coding,
                 files=files,
                 segment_bytes=segment_bytes,
+                reserve_bytes=reserve_bytes,
                 derived=derived,
                 writable=lock is not None,
             )
@@ -91,6 +102,7 @@ class SegmentJournal:
         venue: int = 1,
         fsync: bool = True,
         segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
         files: Files | None = None,
     ) -> Self:
         """Open the journal in `directory` for writing, or make one there.
@@ -109,7 +121,7 @@ class SegmentJournal:
                 raise JournalError(f"The journal in {directory} is of venue {name.venue}, not {venue}.")
             for draft in directory.glob("*/*.new"):
                 draft.unlink()
-            journal = cls(directory, name, files, segment_bytes, lock)
+            journal = cls(directory, name, files, lock, segment_bytes=segment_bytes, reserve_bytes=reserve_bytes)
             # a power cut may have kept events, which nobody flushes, and lost commands that were not yet acknowledged
             journal._events.cut_after(journal._commands.last_seq)
         except BaseException as error:
@@ -130,7 +142,7 @@ class SegmentJournal:
             name = _load_name(directory)
             if name is None:
                 raise JournalError(f"There is no journal in {directory}.")
-            journal = cls(directory, name, Files(), SEGMENT_BYTES, None)
+            journal = cls(directory, name, Files(), None)
         except OSError as error:
             raise JournalError(f"The journal in {directory} cannot be read: {error}.") from error
         journal._events.last_seq = min(journal._events.last_seq, journal._commands.last_seq)
@@ -156,11 +168,29 @@ class SegmentJournal:
         """The number of the last event block that readers can see; 0 when there is none."""
         return self._events.last_seq
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk is full and only the reserve is left."""
+        return self._commands.is_full or self._events.is_full
+
+    def make_room(self) -> bool:
+        """Ask the disk for room again; whether there is."""
+        with self._writing:
+            self._check_usable()
+            for folder, log in (("commands", self._commands), ("events", self._events)):
+                try:
+                    if not log.make_room():
+                        return False
+                except OSError as error:
+                    raise self._fail(folder, error) from error
+        return True
+
     def append(self, records: Sequence[JournalRecord]) -> None:
         """Append commands and return once they are durable. One write and one flush for all of them.
 
-        A write or flush that fails ends all writing: after a failed fsync the system may have dropped the pages, and a
-        second try would report success for data that is lost.
+        `JournalFullError`: there is no room for them, and nothing was written. Any other write or flush that fails ends all
+        writing: after a failed fsync the system may have dropped the pages, and a second try would report success for data
+        that is lost.
         """
         with self._writing:
             self._check_usable()
@@ -213,6 +243,8 @@ class SegmentJournal:
             try:
                 if self._unusable is None:
                     self._events.sync()
+                    self._commands.release()
+                    self._events.release()
             except OSError as error:
                 raise self._fail("events", error) from error
             finally:

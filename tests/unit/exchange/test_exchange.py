@@ -157,6 +157,49 @@ def test_records_say_where_they_are_from(journal: GatedJournal) -> None:
     run(test())
 
 
+def test_one_flush_takes_all_that_came_while_the_last_was_running(journal: GatedJournal) -> None:
+    async def test() -> None:
+        async with running(journal) as (exchange, bus, listener):
+            journal.gate.clear()
+            first = asyncio.create_task(bus.request([order()]))
+            await arrival(journal)
+            others = [asyncio.create_task(bus.request([order()])) for _ in range(20)]
+            others_later = []
+            while len(exchange._applier._engine.applied) < 21:  # noqa: ASYNC110 - matching goes on meanwhile
+                await asyncio.sleep(0)
+            others_later += [asyncio.create_task(bus.request([order()])) for _ in range(5)]
+            while len(exchange._applier._engine.applied) < 26:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            assert listener.seqs == []
+            journal.gate.set()
+            await asyncio.gather(first, *others, *others_later)
+            assert journal.batches == [1, 25]
+            assert listener.seqs == list(range(1, 27))
+
+    run(test())
+
+
+def test_an_orderly_end_finishes_a_batch_that_the_engine_is_at(
+    journal: GatedJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onseju.exchange.exchange.SLICE_NS", 0)
+
+    async def test() -> None:
+        bus = InprocBus(1000)
+        exchange = Exchange(SmallEngine(), journal, bus, venue=1)
+        exchange.recover()
+        task = asyncio.create_task(exchange.run())
+        waiting = asyncio.create_task(bus.request([order() for _ in range(100)]))  # noqa: RUF006 - the loop below holds it
+        while len(exchange._applier._engine.applied) < 10:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        task.cancel()
+        assert [block.seq for block in await waiting] == list(range(1, 101))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(test())
+
+
 def test_a_failing_engine_stops_the_exchange_and_the_seq_is_named(journal: GatedJournal) -> None:
     async def test() -> None:
         async with running(journal, SmallEngine(fail_at=4)) as (exchange, bus, listener):
@@ -221,7 +264,7 @@ def test_a_listener_that_raises_stops_the_exchange(journal: GatedJournal) -> Non
     run(test())
 
 
-def test_an_orderly_end_finishes_the_batch_that_was_taken(journal: GatedJournal) -> None:
+def test_an_orderly_end_finishes_all_that_was_taken(journal: GatedJournal) -> None:
     async def test() -> None:
         bus = InprocBus(100)
         exchange = Exchange(SmallEngine(), journal, bus, venue=1)
@@ -230,18 +273,21 @@ def test_an_orderly_end_finishes_the_batch_that_was_taken(journal: GatedJournal)
         journal.gate.clear()
         taken = asyncio.create_task(bus.request([order()]))
         await arrival(journal)
-        late = asyncio.create_task(bus.request([order()]))
-        await asyncio.sleep(0)
+        meanwhile = asyncio.create_task(bus.request([order()]))
+        while len(exchange._applier._engine.applied) < 2:  # noqa: ASYNC110 - matching goes on while the disk works
+            await asyncio.sleep(0)
         task.cancel()
+        late = asyncio.create_task(bus.request([order()]))
         await asyncio.sleep(0)
         journal.gate.set()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await taken)[0].seq == 1
+        assert (await meanwhile)[0].seq == 2
         with pytest.raises(StoppedError, match="shut down"):
             await late
         assert exchange.stopped is None
-        assert (journal.last_seq, journal.last_event_seq) == (1, 1)
+        assert (journal.last_seq, journal.last_event_seq) == (2, 2)
 
     run(test())
 
