@@ -109,7 +109,13 @@ class Venue:
                 f"{where} cannot be used ({error.strerror}). Choose a data folder that this user may write: --data-dir DIR"
             ) from error
         self.settings = settings.model_copy(update={"admin_key": SecretStr(key)})
-        self.journal = SegmentJournal.open(settings.data_dir / "journal", venue=settings.venue, fsync=settings.fsync)
+        self.journal = SegmentJournal.open(
+            settings.data_dir / "journal",
+            venue=settings.venue,
+            fsync=settings.fsync,
+            segment_bytes=settings.journal_segment_mib << 20,
+            reserve_bytes=settings.journal_reserve_mib << 20,
+        )
         self.bus = InprocBus(capacity=settings.bus_capacity)
         self.exchange_task: asyncio.Task[None] | None = None
         ends = settings.seed if settings.seed is not None else secrets.randbits(64)

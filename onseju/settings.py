@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     """Shares of each demo instrument that a new account gets, at the base price."""
 
     fsync: bool = True
+    journal_segment_mib: int = Field(16, ge=1, le=1024)
+    """Size of the journal's files; the disk's blocks of each are reserved when it begins."""
+    journal_reserve_mib: int = Field(4, ge=1, le=1024)
+    """Of the disk, for each of journal and event log: for cancels, halts and phases when it is full."""
     bus_capacity: int = Field(20_000, ge=1)
     """Commands that may wait for the exchange; more are refused with 503."""
     ring_events: int = Field(200_000, ge=1_000)

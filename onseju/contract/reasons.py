@@ -89,6 +89,7 @@ class Reason(IntEnum):
     INTERNAL = 278
     KIS_NOT_SHARED = 279
     KIS_UNAVAILABLE = 280
+    DISK_FULL = 281
 
     @property
     def code(self) -> str:
@@ -233,6 +234,10 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     R.OVERLOADED: Sentence(
         "거래소가 붐빕니다. 잠시 뒤에 다시 보내 주세요.", "The exchange is busy. Try again shortly."
+    ),
+    R.DISK_FULL: Sentence(
+        "거래소의 저장 공간이 가득 찼습니다. 새 주문은 받을 수 없고, 취소와 조회는 됩니다.",
+        "The exchange's disk is full. It takes no new orders until there is room; cancels and reads go on.",
     ),
     R.PROJECTION_BEHIND: Sentence(
         "조회가 아직 따라오지 못했습니다. 잠시 뒤에 다시 조회해 주세요.",

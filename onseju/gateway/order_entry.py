@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from onseju.bus.port import BusyError, StoppedError
+from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract import commands
 from onseju.contract.commands import Command, Request, encode_command
 from onseju.contract.events import KIND_OFFSET, EventKind, RequestRejected, RequestRepeated, decode_event
@@ -176,8 +176,9 @@ async def _one(gateway: Gateway, request: Request) -> Answer:
 async def _ask(gateway: Gateway, requests: Sequence[Request]) -> list[EventBlock]:
     try:
         return await gateway.commands.request(requests)
-    except BusyError:
-        raise Problem(Reason.OVERLOADED) from None
+    except BusyError as error:
+        reason = Reason.DISK_FULL if isinstance(error, DiskFullError) else Reason.OVERLOADED
+        raise Problem(reason) from None
     except StoppedError:
         raise Problem(Reason.EXCHANGE_STOPPED) from None
 

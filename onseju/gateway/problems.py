@@ -42,6 +42,7 @@ STATUS: dict[Reason, int] = {
     R.RATE_LIMITED: 429,
     R.STREAM_TOO_MANY: 429,
     R.OVERLOADED: 503,
+    R.DISK_FULL: 503,
     R.PROJECTION_BEHIND: 503,
     R.EXCHANGE_STOPPED: 503,
     R.INTERNAL: 500,
@@ -50,7 +51,15 @@ STATUS: dict[Reason, int] = {
 }
 
 RETRYABLE = frozenset(
-    {R.RATE_LIMITED, R.STREAM_TOO_MANY, R.OVERLOADED, R.PROJECTION_BEHIND, R.EXCHANGE_STOPPED, R.KIS_UNAVAILABLE}
+    {
+        R.RATE_LIMITED,
+        R.STREAM_TOO_MANY,
+        R.OVERLOADED,
+        R.DISK_FULL,
+        R.PROJECTION_BEHIND,
+        R.EXCHANGE_STOPPED,
+        R.KIS_UNAVAILABLE,
+    }
 )
 """Sending the same again later may succeed."""
 

@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from onseju.bus.port import BusyError, StoppedError
+from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract.reasons import Reason
 from onseju.gateway.authenticate import Authenticator, authorise
 from onseju.gateway.context import Gateway
@@ -258,7 +258,7 @@ def _as_problem(error: Exception, scope: Scope) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, BusyError):
-        return Problem(Reason.OVERLOADED)
+        return Problem(Reason.DISK_FULL if isinstance(error, DiskFullError) else Reason.OVERLOADED)
     if isinstance(error, StoppedError):
         return Problem(Reason.EXCHANGE_STOPPED)
     if isinstance(error, HTTPException) and error.status_code in (404, 405):

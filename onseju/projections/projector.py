@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ MAX_EVENTS = 20_000
 
 GATHER_S = 0.01
 """How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
+
+ROOM_POLL_S = 0.5
+"""How often a full disk is tried again."""
+
+_NO_ROOM = (sqlite3.SQLITE_FULL,)
 
 Progress = Callable[[int, int], None]
 
@@ -214,14 +220,25 @@ class Projector:
                     self._hurry.wait(self._gather_s)
                 self._hurry.clear()
                 self._wake.clear()
-                for batch in self._batches():
-                    self._apply(batch)
-                    if self._stopping.is_set():
-                        return
+                try:
+                    for batch in self._batches():
+                        self._apply(batch)
+                        if self._stopping.is_set():
+                            return
+                except sa.exc.OperationalError as error:
+                    self._wait_for_room(error)
         except Exception as error:
             self._failed = error
             log.exception("the projector has stopped: reads are refused", position=self._position)
             self._release(every=True)
+
+    def _wait_for_room(self, error: sa.exc.OperationalError) -> None:
+        """On a full disk nothing of the batch was written, and reads go on: try again in a while. Else raise it."""
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF not in _NO_ROOM:
+            raise error
+        log.error("disk_full", tables=str(self._database), position=self._position)
+        self._stopping.wait(ROOM_POLL_S)
+        self._wake.set()
 
     def _release(self, *, every: bool = False) -> None:
         """Answer the waiters whose command is in the tables; with `every`, tell the others no."""
