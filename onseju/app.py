@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -19,12 +21,14 @@ from onseju.bus.inproc import InprocBus
 from onseju.bus.port import StoppedError
 from onseju.contract.commands import Request
 from onseju.contract.views import timestamp
+from onseju.exchange.checkpoint import View, follow, restore, take
 from onseju.exchange.clock import FastClock, RealClock
 from onseju.exchange.exchange import Exchange, now_us
 from onseju.exchange.genesis import begin, first_commands
 from onseju.exchange.plans import DayPlans
 from onseju.exchange.replay import replay
 from onseju.exchange.scheduler import Scheduler, fast_start
+from onseju.exchange.snapshots import Retention, Snapshots
 from onseju.exchange.timetable import Timetable
 from onseju.exchange.watch import PhaseWatch
 from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, story, users
@@ -35,6 +39,7 @@ from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
 from onseju.identity.records import DatabaseUnusableError
 from onseju.identity.service import IdentityService
+from onseju.journal.port import JournalGoneError
 from onseju.journal.segments import SegmentJournal
 from onseju.kis import approval
 from onseju.kis.approval import KisDesk, LiveDesk, SimulatorDesk
@@ -147,12 +152,34 @@ class Venue:
         self.stories = Stories(self.journal)
         source = MarketSource(self.market)
         self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout), market_time=self.clock)
-        self.bus.subscribe(self.watch.listen)  # before the market, which asks the timetable
-        self.bus.subscribe(self.market.listen)
-        self.bus.subscribe(source.listen)
-        self.bus.subscribe(self.queues.listen)
-        self.bus.subscribe(self.stories.listen)
-        self.bus.subscribe(self.ring.listen)
+        self.views: dict[str, View] = {
+            "watch": self.watch,  # before the market, which asks the timetable
+            "market": self.market,
+            "kis": source,
+            "queues": self.queues,
+            "stories": self.stories.landmarks,
+            "ring": self.ring,
+        }
+        self.snapshots = Snapshots(
+            self.journal,
+            every=settings.snapshot_every_commands,
+            command=(
+                sys.executable,
+                "-m",
+                "onseju",
+                "journal",
+                "snapshot",
+                "--background",
+                "--engine",
+                self.engine.name,
+            ),
+            retention=Retention(
+                settings.journal_retention, settings.journal_archive_dir or settings.data_dir / "archive"
+            ),
+            needed_from=lambda: self.projector.position + 1,
+        )
+        for view in self.views.values():
+            self.bus.subscribe(view.listen)
         self.bus.subscribe(self.projector.listen)
         self.gateway = Gateway(
             settings=self.settings,
@@ -199,7 +226,7 @@ class Venue:
         tell = progress or (lambda _what, _done, _all: None)
         tasks: list[asyncio.Task[None]] = []
         try:
-            self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_))
+            self._recover(tell)
             self._start_clock()
             self.exchange_task = asyncio.create_task(self.exchange.run(), name="exchange")
             tasks.append(self.exchange_task)
@@ -217,6 +244,7 @@ class Venue:
             except ProjectionError as error:
                 raise CannotStartError(str(error)) from error
             self.projector.start()
+            tasks.append(asyncio.create_task(self.snapshots.run(lambda: self.exchange.head_seq), name="snapshots"))
             yield self
         finally:
             for task in reversed(tasks):
@@ -227,6 +255,26 @@ class Venue:
             self.projector.stop()
             await self.identity.close()
             self.journal.close()
+
+    def _recover(self, tell: Progress) -> None:
+        """Take up the newest snapshot, and replay what came after it."""
+        restored = restore(self.journal, partial(engines.restore, self.engine.name), self.views, warn_of_snapshot)
+        if restored is not None:
+            self.snapshots.last_seq = restored.place.seq
+            try:
+                behind = [self.views[name] for name in restored.behind]
+                follow(
+                    self.journal,
+                    behind,
+                    restored.place.seq,
+                    lambda done, all_: tell("reading the event log", done, all_),
+                )
+            except JournalGoneError as error:
+                raise CannotStartError(
+                    f"{error} This release keeps other things in memory than the one that took the snapshot, and needs "
+                    "them once: put the archived segments back, start, and let them be archived again."
+                ) from error
+        self.exchange.recover(lambda done, all_: tell("replaying the journal", done, all_), restored)
 
     async def bot_keys(self) -> dict[str, str | list[str]]:
         """Fresh API keys of the demo's bots, whose accounts are opened where they are missing."""
@@ -312,6 +360,39 @@ def _write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def warn_of_snapshot(why: str) -> None:
+    """A snapshot that is not used costs time, and may be the first sign of a failing disk."""
+    log.warning("snapshot_not_used", why=why)
+
+
+def take_snapshot(
+    directory: Path, engine: EngineName, through: int | None, progress: Callable[[int, int], None]
+) -> int:
+    """Write a snapshot of a journal (`onseju journal snapshot`); its server may be running. Gives the command it stands at;
+    0 where there is one of it already.
+
+    Raises `JournalError`, `OSError`, `EngineMissingError`.
+    """
+    journal = SegmentJournal.open_for_reading(directory)
+    try:
+        market = Market(journal.journal_id)
+        views: dict[str, View] = {
+            "watch": PhaseWatch(),
+            "market": market,
+            "kis": MarketSource(market),
+            "queues": QueuePositions(),
+            "stories": Stories(journal).landmarks,
+            "ring": AccountRing(journal, market.directory.symbol_of, 1),
+        }
+        makers = (partial(engines.make, engine), partial(engines.restore, engine))
+        place = take(
+            journal, makers, views, journal.last_seq if through is None else through, warn_of_snapshot, progress
+        )
+        return 0 if place is None else place.seq
+    finally:
+        journal.close()
 
 
 def replay_journal(directory: Path, engine: EngineName, out: TextIO) -> int:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 
-from onseju import __version__
+from onseju import __version__, cli_journal
 from onseju.gateway.logs import configure_logs
 from onseju.journal.port import JournalError
 from onseju.matching import engines
@@ -34,6 +34,7 @@ account_app = typer.Typer(help="Accounts for people and bots.", no_args_is_help=
 scenarios_app = typer.Typer(help="Facts about how a correct book behaves, played on an engine.", no_args_is_help=True)
 app.add_typer(account_app, name="account")
 app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(cli_journal.app, name="journal")
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     """Size of the journal's files; the disk's blocks of each are reserved when it begins."""
     journal_reserve_mib: int = Field(4, ge=1, le=1024)
     """Of the disk, for each of journal and event log: for cancels, halts and phases when it is full."""
+    snapshot_every_commands: int = Field(250_000, ge=0)
+    """A snapshot is taken after so many commands: a start replays no more than about that. 0 = none is taken."""
+    journal_retention: Literal["keep", "archive", "drop"] = "keep"
+    """What becomes of segments that no start, repeat or table needs any more."""
+    journal_archive_dir: Path | None = None
+    """Where `archive` moves them. Default: `DATA_DIR/archive`."""
     bus_capacity: int = Field(20_000, ge=1)
     """Commands that may wait for the exchange; more are refused with 503."""
     ring_events: int = Field(200_000, ge=1_000)

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "rules": {"contract"},
     "journal": {"contract"},
     "bus": {"contract"},
-    "exchange": {"contract", "bus", "journal.port", "matching.engine", "rules"},
+    "exchange": {"contract", "bus", "journal", "matching.engine", "matching.snapshot", "rules"},
     "identity": {"contract"},
     "projections": {"contract", "journal.port"},
     "story": {"contract", "journal.port", "market", "rules.ticks"},
@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }
-KNOW_ALL = {"app", "cli", "serve", "__main__"}
+KNOW_ALL = {"app", "cli", "cli_journal", "serve", "__main__"}
 
 
 def stage_of(module: str) -> str:

@@ -28,8 +28,13 @@ _STATUS_OFFSET: dict[int, int] = {
 class Annotations:
     """Texts of open orders by order id. Reads a few bytes of each event instead of decoding it."""
 
-    def __init__(self) -> None:
-        self._texts: dict[int, str] = {}
+    def __init__(self, texts: dict[int, str] | None = None) -> None:
+        self._texts = texts or {}
+
+    @property
+    def texts(self) -> dict[int, str]:
+        """The texts by order id."""
+        return self._texts
 
     def __len__(self) -> int:
         return len(self._texts)

@@ -15,6 +15,7 @@ from onseju.bus.port import StoppedError
 from onseju.contract.commands import CommandKind, Request, sequence
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier
+from onseju.exchange.checkpoint import Restored
 from onseju.exchange.recovery import Progress, recover
 from onseju.journal.port import Journal, JournalError, JournalFullError
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
@@ -23,6 +24,9 @@ _logger = structlog.get_logger(__name__)
 
 SLICE_NS = 2_000_000
 """After so many nanoseconds of applying, others on the event loop get their turn."""
+
+AT_ONCE = 32
+"""Commands that the engine gets in one call."""
 
 ROOM_POLL_S = 0.25
 """How often a full disk is asked for room."""
@@ -99,16 +103,22 @@ class Exchange:
         self._ending = False
         self._room: asyncio.Task[None] | None = None
 
-    def recover(self, progress: Progress | None = None) -> None:
+    def recover(self, progress: Progress | None = None, restored: Restored | None = None) -> None:
         """Replay the journal, compare with the event log and complete it, publish every block. Blocks; call it once.
+
+        With what was `restored` of a checkpoint it begins there, with that engine; all who listen must stand there, too.
 
         Raises `RecoveryError` (the engine failed, or the event log differs; names the seq) and other `JournalError`.
         """
-        last = recover(self.journal, self._applier, self._bus.publish, progress)
+        seq = epoch = 0
+        if restored is not None:
+            self._applier = Applier(restored.engine, restored.texts)
+            seq, self._last_ts, epoch = restored.place[:3]
+        last = recover(self.journal, self._applier, self._bus.publish, progress, seq)
         if last is not None:
-            self._next_seq = last.seq + 1
-            self._last_ts = last.ts
-        self.epoch = 1 if last is None else last.epoch + 1
+            seq, self._last_ts, epoch = last.seq, last.ts, last.epoch
+        self._next_seq = seq + 1
+        self.epoch = epoch + 1
         self.head_seq = self._next_seq - 1
 
     @property
@@ -264,8 +274,8 @@ class Exchange:
     async def _apply(self, step: _Step) -> None:
         began = time.monotonic_ns()
         try:
-            for record in step.records:
-                step.blocks.append(self._applier.apply(record))
+            for first in range(0, len(step.records), AT_ONCE):
+                step.blocks += self._applier.apply_all(step.records[first : first + AT_ONCE])
                 if time.monotonic_ns() - began > SLICE_NS:
                     await asyncio.sleep(0)
                     began = time.monotonic_ns()

@@ -17,7 +17,7 @@ from onseju.contract.commands import (
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import AccountKind, Rule
 from onseju.exchange.exchange import Exchange
-from onseju.journal.port import Journal
+from onseju.journal.port import Journal, JournalGoneError
 from onseju.rules import fees, instruments
 from onseju.rules.pack import RulePack
 from onseju.rules.packs import PACKS, rules_name
@@ -59,7 +59,11 @@ def remaining(journal: Journal, pack: Sequence[Request]) -> list[Request]:
     nothing.
     """
     done = 0
-    for record in journal.read():
+    try:
+        records = journal.read()
+    except JournalGoneError:  # archived: that start is long over
+        return []
+    for record in records:
         if record.command[KIND_OFFSET] == CommandKind.START_EPOCH:
             continue
         if done == len(pack) or record.command[_WHOSE] != encode_command(pack[done].command)[_WHOSE]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from onseju.contract.events import EVENT_BYTES
 from onseju.contract.journal_records import EventBlock, JournalRecord
@@ -10,7 +12,7 @@ from onseju.exchange.applier import Applier, EngineFailedError
 from onseju.journal.port import Journal, JournalError
 
 BATCH = 1024
-"""Blocks that are held in memory at once."""
+"""Commands that are replayed, and blocks that are held in memory, at once."""
 
 Progress = Callable[[int, int], None]
 """Told the last number replayed, and the last there is."""
@@ -27,21 +29,33 @@ class RecoveryError(JournalError):
         self.seq = seq
 
 
-def replayed(journal: Journal, applier: Applier) -> Iterator[tuple[JournalRecord, EventBlock, bool]]:
-    """Every record of the journal, its block, and whether the event log has it (the same, byte for byte).
+class Replayed(NamedTuple):
+    """Records that follow each other, their blocks, and how many of those the event log has (the same, byte for byte)."""
+
+    records: list[JournalRecord]
+    blocks: list[EventBlock]
+    known: int
+
+
+def replayed(journal: Journal, applier: Applier, after_seq: int = 0, through: int | None = None) -> Iterator[Replayed]:
+    """The journal after `after_seq`, where the applier stands, in batches: one call of the engine for many commands.
+    To its end, or through command `through`.
 
     Raises `RecoveryError`, and `JournalError` where a log is damaged.
     """
-    logged = journal.read_events()
-    for record in journal.read():
+    logged = journal.read_events(after_seq)
+    count = None if through is None else max(through - after_seq, 0)
+    commands = islice(journal.read(after_seq), count)
+    while records := list(islice(commands, BATCH)):
         try:
-            block = applier.apply(record)
+            blocks = applier.apply_all(records)
         except EngineFailedError as error:
             raise RecoveryError(error.seq, error.why) from error
-        known = next(logged, None)
-        if known is not None and known != block:
-            raise RecoveryError(block.seq, _difference(known, block))
-        yield record, block, known is not None
+        known = list(islice(logged, len(blocks)))
+        for logged_block, block in zip(known, blocks, strict=False):
+            if logged_block != block:
+                raise RecoveryError(block.seq, _difference(logged_block, block))
+        yield Replayed(records, blocks, len(known))
 
 
 def recover(
@@ -49,33 +63,20 @@ def recover(
     applier: Applier,
     publish: Callable[[Sequence[EventBlock]], None],
     progress: Progress | None = None,
+    after_seq: int = 0,
 ) -> JournalRecord | None:
-    """Bring the engine to the journal's end, and the event log with it. Gives the last record.
+    """Bring the engine from `after_seq` to the journal's end, and the event log with it. Gives the last record.
 
     Everybody who listens gets every block again, and rebuilds what they keep in memory.
     """
     last: JournalRecord | None = None
-    blocks: list[EventBlock] = []
-    missing: list[EventBlock] = []
     total = journal.last_seq
-
-    def flush() -> None:
-        nonlocal blocks, missing
-        if blocks:
-            journal.append_events(missing)
-            publish(blocks)
-            if progress is not None:
-                progress(blocks[-1].seq, total)
-        blocks, missing = [], []
-
-    for record, block, known in replayed(journal, applier):
-        last = record
-        blocks.append(block)
-        if not known:
-            missing.append(block)
-        if len(blocks) == BATCH:
-            flush()
-    flush()
+    for records, blocks, known in replayed(journal, applier, after_seq):
+        last = records[-1]
+        journal.append_events(blocks[known:])
+        publish(blocks)
+        if progress is not None:
+            progress(last.seq, total)
     return last
 
 

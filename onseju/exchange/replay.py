@@ -19,10 +19,11 @@ def replay(journal: Journal, engine: Engine, out: TextIO) -> int:
     Raises `RecoveryError` where the engine fails or the event log says otherwise, and `JournalError`.
     """
     last_seq = 0
-    for _, block, _ in replayed(journal, Applier(engine)):
-        for event in block.events:
-            out.write(event_line(event) + "\n")
-        last_seq = block.seq
+    for _, blocks, _ in replayed(journal, Applier(engine)):
+        for block in blocks:
+            for event in block.events:
+                out.write(event_line(event) + "\n")
+        last_seq = blocks[-1].seq
     _write(out, {"last_seq": last_seq, "state_hash": f"{engine.state_hash():032x}"})
     return 0
 

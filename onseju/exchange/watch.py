@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from onseju.contract.commands import CommandKind
 from onseju.contract.events import (
@@ -94,6 +95,14 @@ class PhaseWatch:
     def done(self) -> set[Key]:
         """The keys of the plan that took effect today for any instrument."""
         return {key for watched in self._watched.values() for key in watched.done}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`)."""
+        return {"trading_day": self.trading_day, "watched": self._watched}
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        self.trading_day, self._watched = state["trading_day"], state["watched"]
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`)."""

@@ -14,7 +14,7 @@ import structlog
 from onseju.contract.journal_records import FIRST_CHAIN, FRAME_BYTES, RecordDamagedError
 from onseju.journal.files import NO_ROOM, Files
 from onseju.journal.frames import FrameReader, checksum_matches, whole_record_after
-from onseju.journal.port import JournalError, JournalFullError
+from onseju.journal.port import JournalError, JournalFullError, JournalGoneError
 from onseju.journal.segment import (
     HEADER_BYTES,
     Identity,
@@ -54,6 +54,7 @@ def damaged(path: Path, offset: int, why: object) -> JournalError:
 class SegmentLog(Generic[R]):
     """A directory of segment files. The owner makes one writer at a time sure, and flushes when it must.
 
+    `covered` is the number through which a snapshot stands for records: so far they may have been archived.
     `derived` says that the log can be rebuilt from another: then whatever is broken in its last segment is cut away with
     all that follows, because it was never flushed; in a log that is the truth, only a torn end is cut.
     """
@@ -69,6 +70,7 @@ class SegmentLog(Generic[R]):
         reserve_bytes: int,
         derived: bool,
         writable: bool,
+        covered: int = 0,
     ) -> None:
         self._directory = directory
         self._identity = identity
@@ -78,6 +80,7 @@ class SegmentLog(Generic[R]):
         self._reserve_bytes = reserve_bytes
         self._derived = derived
         self._writable = writable
+        self._covered = covered
         self._segments: list[Segment] = []
         self._descriptor: int | None = None
         self._end = HEADER_BYTES
@@ -104,9 +107,10 @@ class SegmentLog(Generic[R]):
         if not self._segments:
             return
         first = self._segments[0]
-        if first.first_seq != 1 or first.chain != FIRST_CHAIN:
+        if first.first_seq > self._covered + 1 or (first.first_seq == 1 and first.chain != FIRST_CHAIN):
             raise JournalError(
-                f"{self._directory} does not begin at record 1: a segment before {first.path.name} is missing."
+                f"{self._directory} does not begin at record 1: a segment before {first.path.name} is missing, and there "
+                "is no snapshot of what was in it. Put the segment, or a snapshot, back from the archive or a backup."
             )
         self._scan_last()
 
@@ -309,6 +313,33 @@ class SegmentLog(Generic[R]):
 
     # reading
 
+    @property
+    def first_seq(self) -> int:
+        """The number of the oldest record that is here; 1 in an empty log."""
+        return self._segments[0].first_seq if self._segments else 1
+
+    def chain_at(self, seq: int) -> bytes:
+        """The chain of a record that is here, or of the one before the first. Raises `JournalError`."""
+        if seq == self.first_seq - 1:
+            return self._segments[0].chain if self._segments else FIRST_CHAIN
+        if not self.first_seq <= seq <= self.last_seq:
+            raise JournalError(f"Record {seq} is not in {self._directory}.")
+        segment = self._segments[bisect_right(self._segments, seq, key=lambda segment: segment.first_seq) - 1]
+        return next(bytes(frame[8:FRAME_BYTES]) for at, _, frame in self._frames(segment, seq, seq) if at == seq)
+
+    def full_segments(self, through_seq: int) -> list[Path]:
+        """The files, oldest first, all of whose records are at most `through_seq`, without the last file of the log."""
+        following = zip(self._segments, self._segments[1:], strict=False)
+        return [segment.path for segment, after in following if after.first_seq - 1 <= through_seq]
+
+    def paths_through(self, seq: int) -> list[Path]:
+        """The files that hold the records through `seq`, oldest first."""
+        return [segment.path for segment in self._segments if segment.first_seq <= seq]
+
+    def forget(self, count: int) -> None:
+        """Read nothing more from the oldest `count` segments: they are gone, or about to."""
+        self._segments = self._segments[count:]
+
     def read(self, after_seq: int) -> Iterator[R]:
         """The records after `after_seq`, through the last one that is visible now. Cheap when there is nothing new.
 
@@ -317,16 +348,19 @@ class SegmentLog(Generic[R]):
         through = self.last_seq
         if after_seq >= through:
             return iter(())
+        if max(after_seq, 0) + 1 < self.first_seq:
+            raise JournalGoneError(f"The records before {self.first_seq} of {self._directory} were archived.")
         return self._read(max(after_seq, 0) + 1, through)
 
     def _read(self, first: int, through: int) -> Iterator[R]:
-        place = bisect_right(self._segments, first, key=lambda segment: segment.first_seq) - 1
+        segments = self._segments  # a list of its own after each `forget`
+        place = bisect_right(segments, first, key=lambda segment: segment.first_seq) - 1
         chain: bytes | None = None
         wanted = first
         while wanted <= through:
-            segment = self._segments[place]
+            segment = segments[place]
             place += 1
-            last = self._segments[place].first_seq - 1 if place < len(self._segments) else through
+            last = segments[place].first_seq - 1 if place < len(segments) else through
             if chain is not None and chain != segment.chain:
                 raise damaged(segment.path, 0, "the hash chain is broken: it does not follow the segment before it")
             for seq, offset, frame in self._frames(segment, wanted, min(last, through)):
@@ -353,7 +387,11 @@ class SegmentLog(Generic[R]):
     def _frames(self, segment: Segment, first: int, last: int) -> Iterator[tuple[int, int, memoryview]]:
         """Number, offset and bytes of the records from the nearest known one before `first` through `last`."""
         seq, offset = segment.nearest(first)
-        with segment.path.open("rb", buffering=0) as file:
+        try:
+            opened = segment.path.open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise JournalGoneError(f"{segment.path} was archived, or is missing.") from error
+        with opened as file:
             reader = FrameReader(file.fileno(), self._coding.least_bytes)
             while seq <= last:
                 try:

@@ -16,6 +16,10 @@ class JournalFullError(JournalError):
     """The disk is full. Nothing was written, and nothing is lost: the same may be appended again when there is room."""
 
 
+class JournalGoneError(JournalError):
+    """What was asked for is not here any more: it was archived."""
+
+
 class Journal(Protocol):
     """One venue's log. One thread writes; any number of threads read."""
 

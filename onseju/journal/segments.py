@@ -25,6 +25,7 @@ from onseju.contract.journal_records import (
     encode_event_block,
     encode_journal_record,
 )
+from onseju.journal import snapshots
 from onseju.journal.files import Files
 from onseju.journal.lock import DirectoryLock
 from onseju.journal.log import Coding, R, SegmentLog
@@ -33,6 +34,9 @@ from onseju.journal.segment import JOURNAL_ID_CHARS, Identity
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A start reads the last segment twice: short ones start faster, long ones make fewer files."""
+
+FLUSHED = 2
+"""Segments of each log that a checkpoint flushes. A segment is flushed when it ends: only the last one may lack something."""
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Of the disk, for each log, beyond its last segment: for cancels, halts and phases when it is full."""
@@ -73,10 +77,15 @@ class SegmentJournal:
         reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
         self.directory = directory
+        self.snapshots = directory / "snapshots"
+        """The folder with the snapshots."""
         self._name = name
+        self._files = files
         self._lock = lock
         self._writing = threading.Lock()
         self._unusable: str | None = None if lock else "it was opened for reading"
+
+        covered = snapshots.covered(self.snapshots)
 
         def log(folder: str, magic: bytes, coding: Coding[R], derived: bool) -> SegmentLog[R]:
             identity = Identity(magic, name.venue, name.journal_id)
@@ -89,6 +98,7 @@ class SegmentJournal:
                 reserve_bytes=reserve_bytes,
                 derived=derived,
                 writable=lock is not None,
+                covered=covered,
             )
 
         self._commands = log("commands", b"ONSEJU-C", COMMANDS, False)
@@ -220,6 +230,20 @@ class SegmentJournal:
                 raise self._fail("events", error) from error
             self._events.publish()
 
+    @property
+    def first_seq(self) -> int:
+        """The oldest command that is here: 1, unless older ones were archived."""
+        return self._commands.first_seq
+
+    @property
+    def first_event_seq(self) -> int:
+        """The oldest event block that is here."""
+        return self._events.first_seq
+
+    def chains_at(self, seq: int) -> tuple[bytes, bytes]:
+        """The chains of a command and of its event block. Raises `JournalError` where one of them is not here."""
+        return self._commands.chain_at(seq), self._events.chain_at(seq)
+
     def read(self, after_seq: int = 0) -> Iterator[JournalRecord]:
         """The commands after `after_seq`, through `last_seq` as it is now."""
         return self._commands.read(after_seq)
@@ -227,6 +251,45 @@ class SegmentJournal:
     def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
         """The event blocks after `after_seq`, through `last_event_seq` as it is now. Nothing new costs nothing."""
         return self._events.read(after_seq)
+
+    def flush_through(self, seq: int) -> None:
+        """Return once both logs are on the disk through `seq`, whoever wrote them. Raises `OSError`."""
+        files = Files()
+        for log in (self._commands, self._events):
+            for path in log.paths_through(seq)[-FLUSHED:]:
+                with path.open("rb") as file:
+                    files.sync(file.fileno())
+
+    def retire(self, through_seq: int, archive: Path | None) -> list[Path]:
+        """Move the segments that nobody needs to the archive, or delete them without one. Gives the files that are gone.
+
+        A segment goes when all it holds is at or before `through_seq`, and before every snapshot that is kept and every
+        command that a repeat may still ask about. Raises `JournalError`, `OSError`.
+        """
+        kept = [found for found in snapshots.newest(self.snapshots) if isinstance(found, snapshots.Snapshot)]
+        if len(kept) < snapshots.KEPT:
+            return []
+        through = min([through_seq, *(found.head.place.seq - 1 for found in kept), *map(_before_first_use, kept)])
+        gone: list[Path] = []
+        with self._writing:
+            self._check_usable()
+            for log in (self._events, self._commands):
+                paths = log.full_segments(through)
+                log.forget(len(paths))
+                gone += paths
+        for path in gone:
+            if archive is not None:
+                self._archive(path, archive)
+            path.unlink()
+        for folder in {path.parent for path in gone}:
+            self._files.sync_directory(folder)
+        return gone
+
+    def _archive(self, path: Path, archive: Path) -> None:
+        """Copy a segment, durably, before it is deleted here: the archive may be another disk."""
+        folder = archive / path.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files.create(folder / path.name, path.read_bytes())
 
     def verify(self) -> None:
         """Read everything, and check every checksum, number and link of both hash chains. Raises `JournalError`."""
@@ -261,6 +324,12 @@ class SegmentJournal:
     def _fail(self, folder: str, error: OSError) -> JournalError:
         self._unusable = f"writing {self.directory / folder} failed ({error})"
         return JournalError(f"The journal's disk failed: {self._unusable}. What was being written may be lost.")
+
+
+def _before_first_use(snapshot: snapshots.Snapshot) -> int:
+    """The last command before every one that a repeat may ask about, as the snapshot says."""
+    oldest = int.from_bytes(snapshot.section(snapshots.OLDEST), "little")
+    return oldest - 1 if oldest else snapshot.head.place.seq
 
 
 def _load_name(directory: Path) -> _Name | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -95,6 +96,14 @@ class MarketSource:
     def subscribe(self, listener: PriceListener) -> None:
         """Tell `listener` everything from now on (`PriceSource`)."""
         self._listeners.append(listener)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`)."""
+        return {"trading_day": self._trading_day, "days": self._days, "standings": self._standings}
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        self._trading_day, self._days, self._standings = state["trading_day"], state["days"], state["standings"]
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`)."""

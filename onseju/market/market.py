@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -103,6 +104,19 @@ class Market:
     def clock_day(self) -> int:
         """The trading day, for who wants to be told later."""
         return self.directory.trading_day
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`): all but who listens."""
+        symbols = {number: (symbol.depth, symbol.tape) for number, symbol in self._symbols.items()}
+        return {"directory": vars(self.directory), "seq": self.seq, "ts": self.ts, "symbols": symbols}
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken. The directory stays the same object: others hold it."""
+        vars(self.directory).update(state["directory"])
+        self.seq, self.ts = state["seq"], state["ts"]
+        for number, (depth, tape) in state["symbols"].items():
+            symbol = self._symbols[number] = _Symbol(tape.symbol, self.journal_id)
+            symbol.depth, symbol.tape, symbol.trade_feed = depth, tape, TradeFeed(tape)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`), then wake who listens to what changed."""

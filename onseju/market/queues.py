@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from heapq import merge
+from typing import Any
 
 import msgspec
 
@@ -119,6 +120,14 @@ class QueuePositions:
         wakers.discard(waker)
         if not wakers:
             self._watchers.pop(account, None)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`): all but who watches."""
+        return {name: value for name, value in vars(self).items() if name != "_watchers"}
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        vars(self).update(state)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Follow the events."""

@@ -22,3 +22,11 @@ class Engine(Protocol):
     def state_hash(self) -> int:
         """The sum modulo 2**128 of a hash of each live record: equal states have equal hashes."""
         ...
+
+
+class SnapshotEngine(Engine, Protocol):
+    """An engine whose whole state can be kept."""
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes, the same from every engine; see `snapshot.py`."""
+        ...

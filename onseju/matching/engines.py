@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from onseju.matching.engine import Engine
+from onseju.matching.engine import SnapshotEngine
 from onseju.matching.reference import ReferenceEngine
 
 EngineName = Literal["native", "reference"]
@@ -57,7 +57,16 @@ def native_lack() -> str | None:
     return None
 
 
-def make(name: EngineName) -> Engine:
+def restore(name: EngineName, snapshot: bytes) -> SnapshotEngine:
+    """An engine in the state of a snapshot, whoever took it. Raises `EngineMissingError` or `SnapshotError`."""
+    if choose(name).name == "reference":
+        return ReferenceEngine.restore(snapshot)
+    from onseju.matching.native import NativeEngine  # not there without its compiled module
+
+    return NativeEngine.restore(snapshot)
+
+
+def make(name: EngineName) -> SnapshotEngine:
     """A fresh engine. Raises `EngineMissingError`."""
     if choose(name).name == "reference":
         return ReferenceEngine()

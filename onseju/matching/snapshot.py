@@ -39,6 +39,7 @@ _PACKERS = {
     9: state_hash.FIRST_USE,
     10: state_hash.QUOTA,
 }
+_FIRST_USE = 9
 
 
 class SnapshotError(ValueError):
@@ -72,6 +73,21 @@ def restore(data: bytes) -> State:
     if state_hash.of(state).to_bytes(16, "little") != hashed:
         raise SnapshotError("the snapshot's records do not have its hash")
     return state
+
+
+def oldest_first_use(data: bytes) -> int:
+    """The oldest command that a repeat may ask about again, by the snapshot's idempotency keys; 0 where there are none.
+
+    `data` must be whole.
+    """
+    oldest, at = 0, _HEAD.size
+    while at < len(data):
+        tag = data[at]
+        if tag == _FIRST_USE:
+            seq = _PACKERS[tag].unpack_from(data, at)[-1]
+            oldest = min(oldest or seq, seq)
+        at += _PACKERS[tag].size
+    return oldest
 
 
 def _rows(data: bytes, count: int) -> Rows:

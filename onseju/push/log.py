@@ -24,19 +24,19 @@ class EventIndex:
     """
 
     def __init__(self) -> None:
-        self._checkpoints: dict[int, array[int]] = {}
+        self.checkpoints: dict[int, array[int]] = {}
 
     def add(self, account: int, seq: int) -> None:
         """The account has an event in command `seq`; called in ascending order."""
-        found = self._checkpoints.get(account)
+        found = self.checkpoints.get(account)
         if found is None:
-            self._checkpoints[account] = array("Q", (seq,))
+            self.checkpoints[account] = array("Q", (seq,))
         elif seq - found[-1] >= STRIDE:
             found.append(seq)
 
     def windows(self, account: int, seq: int) -> array[int]:
         """The checkpoints to search for events from command `seq` on, and for the last one before `seq`."""
-        found = self._checkpoints.get(account)
+        found = self.checkpoints.get(account)
         if found is None:
             return array("Q")
         return found[max(bisect_left(found, seq) - 1, 0) :]

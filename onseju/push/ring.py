@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.ids import BEFORE_ALL, Position, parse_event_id
@@ -133,6 +134,23 @@ class AccountRing:
         for account in touched & self._wakers.keys():
             for wake in self._wakers[account]:
                 wake()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`): where each account's chain stands. Its events are in the log."""
+        return {
+            "chains": {account: (chain.end, chain.last) for account, chain in self._chains.items()},
+            "index": self._index.checkpoints,
+            "head": self.head,
+            "head_ts": self.head_ts,
+        }
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken, as if the ring had let go of everything."""
+        for account, (end, last) in state["chains"].items():
+            chain = self._chains[account] = _Chain()
+            chain.first, chain.last, chain.evicted = end, last, last
+        self._index.checkpoints = state["index"]
+        self.head, self.head_ts = state["head"], state["head_ts"]
 
     def parse(self, event_id: str) -> Position:
         """A client's cursor. Raises `OtherJournalError`, `PositionAheadError`, and `ValueError` for what is no event id."""

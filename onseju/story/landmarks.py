@@ -12,7 +12,7 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, EventKind
 from onseju.contract.journal_records import EventBlock
@@ -121,6 +121,14 @@ class Landmarks:
         """Those with phases."""
         self._day_page = 0
         self._known_from = 0
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps (`exchange.checkpoint.View`)."""
+        return dict(vars(self))
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        vars(self).update(state)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks."""

@@ -183,6 +183,7 @@ def test_an_orderly_end_finishes_a_batch_that_the_engine_is_at(
     journal: GatedJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("onseju.exchange.exchange.SLICE_NS", 0)
+    monkeypatch.setattr("onseju.exchange.exchange.AT_ONCE", 1)
 
     async def test() -> None:
         bus = InprocBus(1000)
@@ -298,6 +299,7 @@ def test_a_large_batch_lets_others_have_their_turn(journal: GatedJournal, monkey
     async def test() -> None:
         async with running(journal) as (exchange, bus, _):
             monkeypatch.setattr("onseju.exchange.exchange.SLICE_NS", 0)
+            monkeypatch.setattr("onseju.exchange.exchange.AT_ONCE", 1)
             engine = exchange._applier._engine
             waiting = asyncio.create_task(bus.request([order() for _ in range(200)]))  # noqa: RUF006 - the loop below holds it
             while not waiting.done():

@@ -1,0 +1,114 @@
+"""Looking into a journal: all of it checked, or parts of it printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import msgspec
+
+from onseju.contract.commands import CommandKind
+from onseju.contract.events import EventKind
+from onseju.contract.journal_records import JournalRecord
+from onseju.contract.views import timestamp
+from onseju.journal.port import JournalError
+from onseju.journal.segments import SegmentJournal
+from onseju.journal.snapshots import Snapshot, SnapshotUnusableError, newest
+
+TOLD = 4096
+"""So many records are checked between two words of progress."""
+
+
+class Verified(NamedTuple):
+    """What was found whole."""
+
+    journal_id: str
+    first_seq: int
+    last_seq: int
+    commands: int
+    blocks: int
+    snapshots: int
+
+
+def verify(directory: Path, progress: Callable[[int, int], None]) -> Verified:
+    """Check every checksum, number and link of both hash chains, and every snapshot. Raises `JournalError` naming the file
+    and the byte of the first that is wrong."""
+    journal = SegmentJournal.open_for_reading(directory)
+    first, first_event = journal.first_seq, journal.first_event_seq
+    commands, blocks = max(journal.last_seq - first + 1, 0), max(journal.last_event_seq - first_event + 1, 0)
+    total = commands + blocks
+    for done, _ in enumerate(chain(journal.read(first - 1), journal.read_events(first_event - 1)), 1):
+        if done % TOLD == 0:
+            progress(done, total)
+    return Verified(journal.journal_id, first, journal.last_seq, commands, blocks, _check_snapshots(journal))
+
+
+def _check_snapshots(journal: SegmentJournal) -> int:
+    count = 0
+    for found in newest(journal.snapshots):
+        try:
+            if not isinstance(found, Snapshot):
+                raise found
+            found.check()
+        except SnapshotUnusableError as error:
+            raise JournalError(str(error)) from error
+        except OSError as error:
+            raise JournalError(f"A snapshot in {journal.snapshots} cannot be read: {error}.") from error
+        count += 1
+    return count
+
+
+def dump(directory: Path, out: TextIO, first: int, last: int | None, *, events: bool) -> None:
+    """Write commands `first` to `last`, a line of JSON each; with `events`, those of each after it. Raises `JournalError`."""
+    journal = SegmentJournal.open_for_reading(directory)
+    after = max(first, journal.first_seq) - 1
+    blocks = iter(journal.read_events(after)) if events else iter(())
+    for record in journal.read(after):
+        if last is not None and record.seq > last:
+            return
+        out.write(_line(_command(record)))
+        block = next(blocks, None)
+        for event in block.events if block is not None else ():
+            out.write(_line({"event": EventKind(event.kind).name.lower(), **_plain(_fields(event), ("kind",))}))
+
+
+def _command(record: JournalRecord) -> dict[str, Any]:
+    command = record.decoded()
+    fields = _fields(command)
+    found: dict[str, Any] = {
+        "seq": command.seq,
+        "time": timestamp(command.ts),
+        "command": CommandKind(command.kind).name.lower(),
+        **_plain(fields, ("seq", "kind", "version")),
+        "epoch": record.epoch,
+        "semantics": record.semantics,
+    }
+    if any(record.origin):
+        found["origin"] = list(record.origin)
+    if record.text:
+        found["text"] = record.text
+    return found
+
+
+def _fields(record: msgspec.Struct) -> dict[str, Any]:
+    return msgspec.structs.asdict(record)
+
+
+def _plain(fields: dict[str, Any], without: Iterable[str]) -> dict[str, Any]:
+    """The fields as JSON has them: hashes in hexadecimal, symbols as text; hashes of zeros are left out."""
+    plain: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in without or (isinstance(value, bytes) and not any(value)):
+            continue
+        if isinstance(value, bytes):
+            plain[name] = value.rstrip(b"\0").decode("ascii", "replace") if name == "symbol" else value.hex()
+        else:
+            plain[name] = value.name.lower() if isinstance(value, IntEnum) else value
+    return plain
+
+
+def _line(content: dict[str, Any]) -> str:
+    return msgspec.json.encode(content).decode() + "\n"
