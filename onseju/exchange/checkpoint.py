@@ -45,7 +45,7 @@ _KEPT_OTHERS = frozenset(
         ("builtins", "set"),
         ("collections", "deque"),
         ("copyreg", "_reconstructor"),
-        ("msgspec._core", "rebuild"),
+        ("msgspec._utils", "rebuild"),
     }
 )
 

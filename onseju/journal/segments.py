@@ -293,9 +293,9 @@ class SegmentJournal:
 
     def verify(self) -> None:
         """Read everything, and check every checksum, number and link of both hash chains. Raises `JournalError`."""
-        for _ in self.read():
+        for _ in self.read(self.first_seq - 1):
             pass
-        for _ in self.read_events():
+        for _ in self.read_events(self.first_event_seq - 1):
             pass
 
     def close(self) -> None:

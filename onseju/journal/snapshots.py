@@ -4,7 +4,7 @@
     16 12s journal id, ASCII · u32 semantics version
     32 u64 seq · i64 ts · u64 epoch                  of the command that it stands at
     56 16s chain of that command · 16s of its event block
-    88 u32 number of sections · u32 zero, then of each section: 8s name · u64 length · u32 crc of its bytes · u32 zero
+    88 u32 number of sections · u32 zero, then of each section: 16s name · u64 length · u32 crc of its bytes · u32 zero
     …  u32 crc of all before it, then the sections' bytes
 
 Little-endian, CRC-32C. A file appears whole or not at all: written under another name, flushed, renamed, its folder
@@ -35,7 +35,7 @@ OLDEST = "oldest"
 PIECE = 1 << 22
 
 _HEAD = struct.Struct("<8sHHI12sIQqQ16s16sII")
-_SECTION = struct.Struct("<8sQII")
+_SECTION = struct.Struct("<16sQII")
 _CRC = struct.Struct("<I")
 
 

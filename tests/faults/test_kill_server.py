@@ -81,7 +81,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = int(os.environ.get("ONSEJU_SEED", "0")) or random.randrange(1, 2**32)
     print(f"seed {seed}: rerun with ONSEJU_SEED={seed}")
     draw = random.Random(seed)
-    server = ServerProcess(tmp_path / "data").start()
+    server = ServerProcess(tmp_path / "data", env={"ONSEJU_SNAPSHOT_EVERY_COMMANDS": "200"}).start()
     try:
         keys = [server.account(f"trader{n}", cash=10**12, s005930=10**6) for n in range(TRADERS)]
         with server.client() as client:
@@ -123,5 +123,8 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
         print(f"{ROUNDS} kills, {sent} orders sent, {acknowledged} acknowledged, none lost, none doubled")
         assert acknowledged > ROUNDS
         assert fees > 0
+        assert list((tmp_path / "data" / "journal" / "snapshots").glob("*.snapshot")), (
+            "the starts had some to begin from"
+        )
     finally:
         server.stop()
