@@ -16,7 +16,7 @@ import msgspec
 
 from onseju.contract.journal_records import EventBlock
 from onseju.exchange.applier import Applier
-from onseju.exchange.recovery import BATCH, Progress, replayed
+from onseju.exchange.recovery import BATCH, Progress, replayed, without_collector
 from onseju.journal.lock import DirectoryLock
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
@@ -135,7 +135,8 @@ def _take_up(snapshot: Snapshot, name: str, view: View, tell: Tell) -> bool:
     if snapshot.head.views_format != VIEWS_FORMAT:
         return False
     try:
-        state = _Unpickler(io.BytesIO(snapshot.section(_VIEW + name))).load()
+        with without_collector():
+            state = _Unpickler(io.BytesIO(snapshot.section(_VIEW + name))).load()
     except KeyError:
         return False
     except (SnapshotUnusableError, pickle.UnpicklingError, EOFError, AttributeError, TypeError, ValueError) as error:
@@ -149,11 +150,12 @@ def follow(journal: SegmentJournal, views: Sequence[View], through: int, progres
     """Give views the events through command `through`, from the event log. Raises `JournalError`."""
     if not views:
         return
-    for blocks in _batches(journal, through):
-        for view in views:
-            view.listen(blocks)
-        if progress is not None:
-            progress(blocks[-1].seq, through)
+    with without_collector():
+        for blocks in _batches(journal, through):
+            for view in views:
+                view.listen(blocks)
+            if progress is not None:
+                progress(blocks[-1].seq, through)
 
 
 def _batches(journal: SegmentJournal, through: int) -> Iterator[list[EventBlock]]:
@@ -209,12 +211,13 @@ def _take(
         follow(journal, [views[name] for name in restored.behind], after)
     applier = Applier(engine, texts)
     last = None
-    for records, blocks, _ in replayed(journal, applier, after, through):
-        for view in views.values():
-            view.listen(blocks)
-        last = records[-1]
-        if progress is not None:
-            progress(last.seq, through)
+    with without_collector():
+        for records, blocks, _ in replayed(journal, applier, after, through):
+            for view in views.values():
+                view.listen(blocks)
+            last = records[-1]
+            if progress is not None:
+                progress(last.seq, through)
     if last is None:
         return None
     journal.flush_through(through)

@@ -17,6 +17,7 @@ _logger = structlog.get_logger(__name__)
 
 POLL_S = 1.0
 """How often it looks whether a snapshot is due. It is also the least that a failed one waits."""
+LONGEST_WAIT_S = 600.0
 LEAVE_S = 5.0
 
 
@@ -54,15 +55,14 @@ class Snapshots:
     async def run(self, head_seq: Callable[[], int]) -> None:
         """Until canceled. A snapshot that fails is logged and tried again, later and later: the exchange needs none to go on."""
         while self._every:
-            await asyncio.sleep(self._wait_s)
             through = head_seq()
-            if through - self.last_seq < self._every:
-                continue
-            if await self._take(through):
-                self._wait_s = POLL_S
-                await self._let_go()
-            else:
-                self._wait_s = min(self._wait_s * 2, 600.0)
+            if through - self.last_seq >= self._every:
+                if await self._take(through):
+                    self._wait_s = POLL_S
+                    await self._let_go()
+                else:
+                    self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
+            await asyncio.sleep(self._wait_s)
 
     async def _take(self, through: int) -> bool:
         began = asyncio.get_running_loop().time()

@@ -81,7 +81,7 @@ def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = int(os.environ.get("ONSEJU_SEED", "0")) or random.randrange(1, 2**32)
     print(f"seed {seed}: rerun with ONSEJU_SEED={seed}")
     draw = random.Random(seed)
-    server = ServerProcess(tmp_path / "data", env={"ONSEJU_SNAPSHOT_EVERY_COMMANDS": "200"}).start()
+    server = ServerProcess(tmp_path / "data", env={"ONSEJU_SNAPSHOT_EVERY_COMMANDS": "50"}).start()
     try:
         keys = [server.account(f"trader{n}", cash=10**12, s005930=10**6) for n in range(TRADERS)]
         with server.client() as client:
