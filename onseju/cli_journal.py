@@ -43,13 +43,13 @@ def journal_verify(journal: Folder) -> None:
 @app.command("dump")
 def journal_dump(
     journal: Folder,
-    first: Annotated[int, typer.Option("--from", min=1, help="The first command. Default: the oldest there is.")] = 0,
+    first: Annotated[int | None, typer.Option("--from", min=1, help="The first command. Default: the oldest there is.")] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="The last command. Default: the newest.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Print the events of the commands, too.")] = False,
 ) -> None:
     """Print commands as JSON lines, as they were journaled."""
     try:
-        dump(journal, sys.stdout, first, last, events=events)
+        dump(journal, sys.stdout, first or 1, last, events=events)
     except JournalError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -68,8 +68,8 @@ def journal_snapshot(
     from onseju.app import take_snapshot
     from onseju.gateway.logs import configure_logs
 
-    configure_logs()
     if background:
+        configure_logs()
         os.nice(NICENESS)
     try:
         with _bar("replaying") as tell:

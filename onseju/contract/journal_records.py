@@ -213,4 +213,7 @@ def decode_event_block(data: bytes | memoryview, previous_chain: bytes | None = 
 
 def _check_format(fmt: int) -> None:
     if fmt != FORMAT:
-        raise RecordDamagedError(f"record format {fmt} is not known to this release (it knows {FORMAT})")
+        raise RecordDamagedError(
+            f"record format {fmt} was written by a newer release; this one reads through {FORMAT}. "
+            "Start that release, or put back a backup from before it"
+        )

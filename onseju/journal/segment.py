@@ -72,7 +72,10 @@ def decode_header(data: bytes) -> tuple[Identity, int, bytes]:
         raise RecordDamagedError("the checksum of the segment's header does not match")
     magic, fmt, _, venue, name, first_seq, chain = _HEADER.unpack(head)
     if fmt != SEGMENT_FORMAT:
-        raise UnknownFormatError(f"segment format {fmt} is not known to this release (it knows {SEGMENT_FORMAT})")
+        raise UnknownFormatError(
+            f"segment format {fmt} was written by a newer release; this one reads through {SEGMENT_FORMAT}. "
+            "Start that release, or put back a backup from before it"
+        )
     return Identity(magic, venue, name.decode("ascii")), first_seq, chain
 
 

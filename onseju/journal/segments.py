@@ -337,7 +337,10 @@ def _load_name(directory: Path) -> _Name | None:
     try:
         content = path.read_bytes()
         if msgspec.json.decode(content, type=_Form).format != FORMAT:
-            raise JournalError(f"{path} is of a format that this release does not know (it knows {FORMAT}).")
+            raise JournalError(
+                f"{path} is of a format that was made by a newer release; this one reads through {FORMAT}. "
+                "Start that release, or put back a backup from before it."
+            )
         return msgspec.json.decode(content, type=_Name)
     except FileNotFoundError:
         if any(directory.glob("*/*.log")):
