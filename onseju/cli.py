@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 
-from onseju import __version__, cli_journal
+from onseju import __version__, cli_data, cli_journal
 from onseju.gateway.logs import configure_logs
 from onseju.journal.port import JournalError
 from onseju.matching import engines
@@ -35,6 +35,9 @@ scenarios_app = typer.Typer(help="Facts about how a correct book behaves, played
 app.add_typer(account_app, name="account")
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(cli_journal.app, name="journal")
+app.add_typer(cli_data.app, name="projections")
+app.command("backup")(cli_data.backup)
+app.command("restore")(cli_data.restore)
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)

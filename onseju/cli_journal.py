@@ -29,10 +29,10 @@ NICENESS = 19
 def journal_verify(journal: Folder) -> None:
     """Read everything: every checksum, number and link of the hash chains, and the snapshots. Exit 1 names file and byte."""
     try:
-        with _bar("checking") as tell:
+        with bar("checking") as tell:
             found = verify(journal, tell)
     except JournalError as error:
-        _fail(str(error))
+        fail(str(error))
     console.print(
         f"whole: {found.commands:,} commands ({found.first_seq} to {found.last_seq}), events of {found.blocks:,} of them, "
         f"{found.snapshots} snapshots; journal {found.journal_id}",
@@ -43,7 +43,9 @@ def journal_verify(journal: Folder) -> None:
 @app.command("dump")
 def journal_dump(
     journal: Folder,
-    first: Annotated[int | None, typer.Option("--from", min=1, help="The first command. Default: the oldest there is.")] = None,
+    first: Annotated[
+        int | None, typer.Option("--from", min=1, help="The first command. Default: the oldest there is.")
+    ] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="The last command. Default: the newest.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Print the events of the commands, too.")] = False,
 ) -> None:
@@ -51,7 +53,7 @@ def journal_dump(
     try:
         dump(journal, sys.stdout, first or 1, last, events=events)
     except JournalError as error:
-        _fail(str(error))
+        fail(str(error))
     except BrokenPipeError:
         sys.stderr.close()  # the reader, such as `head`, has seen enough
         raise typer.Exit(0) from None
@@ -72,16 +74,16 @@ def journal_snapshot(
         configure_logs()
         os.nice(NICENESS)
     try:
-        with _bar("replaying") as tell:
+        with bar("replaying") as tell:
             seq = take_snapshot(journal, engines.choose(engine).name, through, tell)
     except (JournalError, EngineMissingError) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"The snapshot cannot be written: {error}.")
+        fail(f"The snapshot cannot be written: {error}.")
     console.print(f"snapshot at command {seq}" if seq else "there is one already", highlight=False)
 
 
-class _bar:
+class bar:
     """A progress bar on a terminal, and nothing elsewhere. Gives what is told (done, all)."""
 
     def __init__(self, what: str) -> None:
@@ -105,6 +107,6 @@ class _bar:
         self._bars.stop()
 
 
-def _fail(text: str) -> NoReturn:
+def fail(text: str) -> NoReturn:
     errors.print(text, markup=False, highlight=False)
     raise typer.Exit(1)

@@ -211,7 +211,7 @@ def test_what_a_later_release_wrote_is_not_read(tmp_path: Path) -> None:
     for opened in (SegmentJournal.open, SegmentJournal.open_for_reading):
         with pytest.raises(
             JournalError,
-            match="of a format that was made by a newer release; this one reads through 1. Start that release",
+            match=r"of a format that was made by a newer release; this one reads through 1. Start that release",
         ):
             opened(tmp_path)
     name.write_bytes(content)
@@ -223,7 +223,7 @@ def test_what_a_later_release_wrote_is_not_read(tmp_path: Path) -> None:
     for opened in (SegmentJournal.open, SegmentJournal.open_for_reading):
         with pytest.raises(
             JournalError,
-            match="segment format 2 was written by a newer release; this one reads through 1. Start that release",
+            match=r"segment format 2 was written by a newer release; this one reads through 1. Start that release",
         ) as found:
             opened(tmp_path)
         assert "damaged" not in str(found.value)
