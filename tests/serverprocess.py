@@ -37,7 +37,13 @@ class ServerProcess:
         self.options = options
         self.bots = bots
         self.engine = engine or name_under_test()
-        self.env = {"ONSEJU_ORDER_RATE_PER_S": "100000", "ONSEJU_LOGIN_RATE_PER_MIN": "10000", **(env or {})}
+        self.env = {
+            "ONSEJU_ORDER_RATE_PER_S": "100000",
+            "ONSEJU_LOGIN_RATE_PER_MIN": "10000",
+            "ONSEJU_JOURNAL_SEGMENT_MIB": "1",  # a kill leaves what is reserved of the disk
+            "ONSEJU_JOURNAL_RESERVE_MIB": "1",
+            **(env or {}),
+        }
         self.port = 0
         self.url = ""
         self.output: list[str] = []

@@ -172,6 +172,9 @@ class Exchange:
             step = _Step(batch, [self._sequence(pending) for pending in batch])
             self._steps.append(step)
             self._wake()
+            if len(step.records) <= AT_ONCE:  # the usual case: over before the disk has begun
+                self._apply_now(step)
+                continue
             applying = asyncio.create_task(self._apply(step))
             try:
                 await asyncio.shield(applying)
@@ -191,23 +194,22 @@ class Exchange:
                 self._something = asyncio.get_running_loop().create_future()
                 await self._something
             steps, self._steps = self._steps, []
-            durable = asyncio.ensure_future(
-                self._durably(self.journal.append, [record for step in steps for record in step.records])
-            )
-            try:
-                for step in steps:
-                    await step.applied.wait()
-            finally:
-                await asyncio.wait({durable})  # whatever the engine says, the disk's answer is waited for
-            durable.result()
+            await self._durably(self.journal.append, [record for step in steps for record in step.records])
+            done: list[_Step] = []
             for step in steps:
+                if not step.applied.is_set():
+                    await step.applied.wait()
                 if not step.is_applied:
-                    return  # the sequencer says why
-                await self._out(step)
+                    break
+                done.append(step)
+            if done:
+                await self._out(done)
+            if len(done) < len(steps):
+                return  # the sequencer says why
 
-    async def _out(self, step: _Step) -> None:
-        """A durable step's events: to the event log, to those who listen, to those who wait."""
-        blocks = step.blocks
+    async def _out(self, steps: Sequence[_Step]) -> None:
+        """Durable steps' events: to the event log, to those who listen, to those who wait."""
+        blocks = [block for step in steps for block in step.blocks]
         await self._durably(self.journal.append_events, blocks)
         try:
             self._bus.publish(blocks)
@@ -216,7 +218,7 @@ class Exchange:
                 f"A listener failed at seq {blocks[0].seq} to {blocks[-1].seq}: {error!r}."
             ) from error
         self.head_seq = blocks[-1].seq
-        self._bus.answer(step.batch, blocks)
+        self._bus.answer([pending for step in steps for pending in step.batch], blocks)
 
     async def _durably(self, append: Callable[[list[T]], None], items: list[T]) -> None:
         """Append in the writer's thread. On a full disk it waits for room: nothing was written, so nothing is lost."""
@@ -270,6 +272,12 @@ class Exchange:
             command=sequence(pending.command, seq, ts),
             text=pending.request.text,
         )
+
+    def _apply_now(self, step: _Step) -> None:
+        try:
+            step.blocks = self._applier.apply_all(step.records)
+        finally:
+            step.applied.set()
 
     async def _apply(self, step: _Step) -> None:
         began = time.monotonic_ns()

@@ -68,9 +68,7 @@ def order(client: httpx.Client, price: int) -> httpx.Response:
 
 
 def test_a_full_disk_refuses_orders_and_nothing_else(small_disk: Path) -> None:
-    server = ServerProcess(
-        small_disk / "data", env={"ONSEJU_JOURNAL_SEGMENT_MIB": "1", "ONSEJU_JOURNAL_RESERVE_MIB": "1"}
-    ).start()
+    server = ServerProcess(small_disk / "data").start()
     try:
         keys = [server.account(f"trader{number}", cash=10**12) for number in range(TRADERS)]
         filler = small_disk / "filler"
