@@ -233,7 +233,7 @@ class Exchange:
                 self._watch_room()
                 await asyncio.sleep(ROOM_POLL_S)
                 continue
-            if self.journal.is_full and self._room is None:
+            if self.journal.is_full:
                 self._bus.let_in(MAY_PASS)
                 self._watch_room()
             return

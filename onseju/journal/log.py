@@ -355,6 +355,8 @@ class SegmentLog(Generic[R]):
     def _read(self, first: int, through: int) -> Iterator[R]:
         segments = self._segments  # a list of its own after each `forget`
         place = bisect_right(segments, first, key=lambda segment: segment.first_seq) - 1
+        if place < 0:
+            raise JournalGoneError(f"The records before {self.first_seq} of {self._directory} were archived.")
         chain: bytes | None = None
         wanted = first
         while wanted <= through:

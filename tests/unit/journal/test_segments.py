@@ -15,7 +15,7 @@ from crc32c import crc32c
 
 from onseju.journal import frames
 from onseju.journal.files import Files
-from onseju.journal.port import JournalError
+from onseju.journal.port import JournalError, JournalFullError
 from onseju.journal.segment import HEADER_BYTES, INDEX_STRIDE
 from onseju.journal.segments import SegmentJournal
 from tests.contract.samples import block, blocks, record, records
@@ -376,3 +376,94 @@ def test_commands_are_on_the_disk_before_append_returns(tmp_path: Path, monkeypa
     journal.append(records(4, 4))
     journal.close()
     assert flushed == [], "a venue to be thrown away"
+
+
+class SmallDisk(Files):
+    """A disk with so many bytes; what is reserved counts. Whether it can reserve at all is said by `reserves`."""
+
+    def __init__(self, size: int, *, reserves: bool) -> None:
+        super().__init__()
+        self.free = size
+        self.reserves = reserves
+        self.ends: dict[int, int] = {}
+
+    def _take(self, descriptor: int, end: int) -> None:
+        inode = os.fstat(descriptor).st_ino
+        more = max(end - self.ends.get(inode, 0), 0)
+        if more > self.free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.free -= more
+        self.ends[inode] = max(end, self.ends.get(inode, 0))
+
+    def allocate(self, descriptor: int, offset: int, count: int) -> bool:
+        if self.reserves:
+            self._take(descriptor, offset + count)
+        return self.reserves
+
+    def has_room(self, directory: Path, count: int) -> bool:
+        return self.free >= count
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        end = os.fstat(descriptor).st_size + len(data)
+        try:
+            self._take(descriptor, end)
+        except OSError:
+            super().write(descriptor, data[: len(data) // 2])  # it takes what it can
+            raise
+        super().write(descriptor, data)
+
+
+@pytest.mark.parametrize("reserves", [True, False])
+def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(tmp_path: Path, reserves: bool) -> None:
+    disk = SmallDisk(30_000, reserves=reserves)
+    journal = SegmentJournal.open(tmp_path, segment_bytes=4_000, reserve_bytes=2_000, files=disk)
+    seq = 0
+    try:
+        while not journal.is_full:
+            try:
+                journal.append(records(seq + 1, seq + 1))
+                seq += 1
+                journal.append_events(blocks(seq, seq))
+            except JournalFullError:
+                break
+        assert seq > 20
+        if reserves:  # the reserve takes some more
+            for _ in range(3):
+                if journal.last_event_seq < seq:
+                    journal.append_events(blocks(seq, seq))
+                journal.append(records(seq + 1, seq + 1))
+                seq += 1
+                journal.append_events(blocks(seq, seq))
+        while True:
+            try:
+                if journal.last_event_seq < seq:
+                    journal.append_events(blocks(seq, seq))
+                journal.append(records(seq + 1, seq + 1))
+                seq += 1
+            except JournalFullError:
+                break
+        assert not journal.make_room()
+        assert journal.last_seq == seq
+        journal.verify()
+        disk.free += 50_000
+        assert journal.make_room()
+        assert not journal.is_full
+        journal.append_events(blocks(journal.last_event_seq + 1, seq))
+        journal.append(records(seq + 1, seq + 30))
+        journal.append_events(blocks(seq + 1, seq + 30))
+        assert list(journal.read()) == records(1, seq + 30)
+        journal.verify()
+    finally:
+        journal.close()
+
+
+def test_a_stop_keeps_the_reserve_alone(tmp_path: Path) -> None:
+    journal = SegmentJournal.open(tmp_path, segment_bytes=1 << 20, reserve_bytes=1 << 16)
+    journal.append(records(1, 1))
+    path = tmp_path / "commands" / f"{1:020d}.log"
+    if journal._commands._can_reserve:
+        assert path.stat().st_blocks * 512 >= (1 << 20) + (1 << 16)
+    size = path.stat().st_size
+    journal.close()
+    assert path.stat().st_size == size
+    assert path.stat().st_blocks * 512 <= (1 << 16) + 16_384
