@@ -12,6 +12,7 @@ from pathlib import Path
 from onseju.app import take_snapshot
 from onseju.contract.journal_records import Origin
 from onseju.exchange.applier import Applier
+from onseju.journal.inspect import dump
 from onseju.journal.segments import SegmentJournal
 from onseju.matching.reference import ReferenceEngine
 from tests.unit.exchange.checkpoints import day_records
@@ -38,6 +39,10 @@ def main(directory: Path) -> None:
         journal.append_events([applier.apply(record)])
     journal.close()
     take_snapshot(directory, "reference", SNAPSHOT_AT, lambda _done, _all: None)
+    with (directory / "dump.jsonl").open("w", encoding="utf-8") as out:
+        dump(directory, out, 1, None, events=True)
+    for lock in directory.glob("**/lock"):
+        lock.unlink()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ import pytest
 
 from onseju.journal import snapshots
 from onseju.journal.files import Files
+from onseju.journal.segments import SegmentJournal
 from onseju.journal.snapshots import Head, Place, Snapshot, SnapshotUnusableError, write
+from tests.contract.samples import blocks, records
 
 SECTIONS = {"engine": b"engine!", "v.market": b"some view", "empty": b""}
 
@@ -87,3 +89,23 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
         broken.name,
     ]
     assert snapshots.covered(tmp_path) == 700
+
+
+@pytest.mark.parametrize(("oldest", "first"), [((0, 0), 150), ((90, 60), 60), ((160, 170), 150)])
+def test_segments_that_a_repeat_may_ask_about_stay(tmp_path: Path, oldest: tuple[int, int], first: int) -> None:
+    """The first answer is given again from the event log, today and the day after."""
+    journal = SegmentJournal.open(tmp_path, fsync=False, segment_bytes=1500)
+    try:
+        for seq in range(1, 201):
+            journal.append(records(seq, seq))
+            journal.append_events(blocks(seq, seq))
+        for seq, number in zip((150, 180), oldest, strict=True):
+            place = Place(seq, seq, 1, *journal.chains_at(seq))
+            sections = {**SECTIONS, snapshots.OLDEST: number.to_bytes(8, "little")}
+            write(journal.snapshots, Head(1, journal.journal_id, 1, 1, place), sections)
+        assert journal.retire(200, None)
+        assert first - 10 <= journal.first_event_seq <= first
+        assert first - 10 <= journal.first_seq <= first
+        assert next(journal.read_events(first - 1)).seq == first
+    finally:
+        journal.close()
