@@ -80,6 +80,19 @@ def test_the_last_command_cut_at_every_byte(whole: Path, tmp_path: Path) -> None
         check_cut_to_two(tmp_path)
 
 
+def test_a_file_cut_anywhere_is_as_long_as_its_whole_records(whole: Path, tmp_path: Path) -> None:
+    """A write of several records may be torn in any of them."""
+    content = (whole / COMMANDS).read_bytes()
+    for size in range(HEADER_BYTES, COMMAND_ENDS[-1]):
+        copied(whole, tmp_path)
+        (tmp_path / COMMANDS).write_bytes(content[:size])
+        journal = opened(tmp_path)
+        kept = sum(end <= size for end in COMMAND_ENDS)
+        assert (journal.last_seq, journal.last_event_seq) == (kept, kept)
+        assert (tmp_path / COMMANDS).stat().st_size == [HEADER_BYTES, *COMMAND_ENDS][kept]
+        journal.close()
+
+
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xFF])
 def test_the_last_command_broken_at_every_byte(whole: Path, tmp_path: Path, flip: int) -> None:
     content = (whole / COMMANDS).read_bytes()
