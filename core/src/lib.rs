@@ -19,6 +19,7 @@ mod events;
 mod hashing;
 mod instruments;
 mod invariants;
+mod kept_ids;
 mod ladder;
 mod ledger;
 mod matcher;

@@ -190,13 +190,13 @@ impl Engine {
         }
         let mut sum = 0_u128;
         let [today, yesterday] = &self.state.repeats.days;
-        for (key, first_use) in today {
+        for (key, first_use) in today.iter() {
             let moves =
-                first_use_record(1, key, first_use).hash().wrapping_sub(first_use_record(0, key, first_use).hash());
+                first_use_record(1, &key, &first_use).hash().wrapping_sub(first_use_record(0, &key, &first_use).hash());
             sum = sum.wrapping_add(moves);
         }
-        for (key, first_use) in yesterday {
-            sum = sum.wrapping_sub(first_use_record(1, key, first_use).hash());
+        for (key, first_use) in yesterday.iter() {
+            sum = sum.wrapping_sub(first_use_record(1, &key, &first_use).hash());
         }
         self.change(0, sum);
     }

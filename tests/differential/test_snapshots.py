@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import struct
 from random import Random
 
 import pytest
+from xxhash import xxh3_128_intdigest
 
 from onseju.contract.commands import encode_command, sequence
 from onseju.matching.native import NativeEngine
 from onseju.matching.reference import ReferenceEngine
 from onseju.matching.snapshot import SnapshotError
+from onseju.matching.state_hash import FIRST_USE
 from tests.differential.wild import Wild
 from tests.properties.driver import SECOND
 from tests.properties.test_busy_days import busy
 from tests.properties.test_engine_properties import VARIANTS
 
 COMMANDS = 400
+HEAD = struct.Struct("<8sIIQ16s")
 
 
 @pytest.mark.parametrize("variant", range(len(VARIANTS)))
@@ -70,3 +74,21 @@ def test_damage_is_noticed(restore: object) -> None:
             restore(snapshot[:end])
     with pytest.raises(SnapshotError):
         restore(snapshot + b"\0")
+
+
+@pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
+@pytest.mark.parametrize("seq", [1, 2])
+def test_a_client_id_that_was_first_used_twice_is_damage(restore: object, seq: int) -> None:
+    assert callable(restore)
+    whole = ReferenceEngine().snapshot()
+    records = [whole[HEAD.size :], *(FIRST_USE.pack(9, 0, 2, b"\7" * 16, b"\7" * 8, used) for used in (seq, 2))]
+    magic, form, semantics, count, hashed = HEAD.unpack_from(whole)
+    for more in (1, 2):
+        summed = int.from_bytes(hashed, "little") + sum(map(xxh3_128_intdigest, records[1 : 1 + more]))
+        head = HEAD.pack(magic, form, semantics, count + more, (summed % (1 << 128)).to_bytes(16, "little"))
+        data = head + b"".join(records[: 1 + more])
+        if more == 1:
+            assert restore(data).snapshot() is not None
+        else:
+            with pytest.raises(SnapshotError):
+                restore(data)
