@@ -110,11 +110,18 @@ impl Books {
     /// Whether an order of the instrument may carry a price.
     #[inline]
     pub fn takes(&self, instrument: u32, price: i64) -> bool {
-        match self.prices.get(instrument as usize) {
+        match self.ladders.get(instrument as usize * 2) {
             None => false,
-            Some(Prices::Any) => price > 0,
-            Some(Prices::Between { lowest, highest, tick }) => {
-                *lowest <= price && price <= *highest && price % tick == 0
+            Some(ladder) if ladder.has_grid() => ladder.number_of(price).is_some(),
+            Some(_) => self.takes_unlimited(instrument, price),
+        }
+    }
+
+    fn takes_unlimited(&self, instrument: u32, price: i64) -> bool {
+        match self.prices[instrument as usize] {
+            Prices::Any => price > 0,
+            Prices::Between { lowest, highest, tick } => {
+                price > 0 && lowest <= price && price <= highest && price % tick.max(1) == 0
             }
         }
     }

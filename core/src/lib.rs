@@ -10,6 +10,7 @@ mod accounts;
 mod auction;
 mod auctioneer;
 mod bare_book;
+mod bits;
 mod book;
 mod commands;
 mod correction_desk;
