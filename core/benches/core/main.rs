@@ -19,7 +19,7 @@ mod tape;
 use std::hint::black_box;
 use std::time::Instant;
 
-use onseju_core::{Books, COMMAND_BYTES, Engine, Prices, Side};
+use onseju_core::{Books, COMMAND_BYTES, Engine, Prices, Side, Soon};
 use record::{Kind, Record, Workload};
 use tape::{Sink, Sums, Tape};
 
@@ -54,6 +54,16 @@ fn run(books: &mut Books, record: &Record, sink: &mut impl Sink) {
     }
 }
 
+/// What a record will soon do.
+fn soon(record: &Record) -> Soon {
+    let side = if record.side == record::Side::Buy { Side::Buy } else { Side::Sell };
+    match record.kind {
+        Kind::Cancel | Kind::Move => Soon::Order(record.id),
+        Kind::Limit => Soon::New { instrument: record.instrument, side, price: record.price },
+        Kind::Market => Soon::New { instrument: record.instrument, side, price: 0 },
+    }
+}
+
 fn filled(workload: &Workload) -> Books {
     let mut books = Books::new();
     let Workload { lowest, highest, tick, .. } = *workload;
@@ -81,16 +91,26 @@ fn percentiles(name: &str, mut nanos: Vec<u32>) {
 }
 
 fn bare(workload: &Workload, right: Tape) {
-    let mut rates = Vec::new();
-    for _ in 0..ROUNDS {
-        let mut books = filled(workload);
-        let mut sums = Sums::default();
-        let (clock, began) = (Instant::now(), now(Instant::now()));
-        workload.measured.iter().for_each(|record| run(&mut books, record, &mut sums));
-        rates.push(workload.measured.len() as f64 / (now(clock) - began) / 1e6);
-        assert_eq!(sums, right.sums, "the book's trades are those of the model");
+    for ahead in [0, 16] {
+        let mut rates = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut books = filled(workload);
+            let mut sums = Sums::default();
+            let (clock, began) = (Instant::now(), now(Instant::now()));
+            if ahead == 0 {
+                workload.measured.iter().for_each(|record| run(&mut books, record, &mut sums));
+            } else {
+                for group in workload.measured.chunks(ahead) {
+                    let known: Vec<Soon> = group.iter().map(soon).collect();
+                    books.touch(&known);
+                    group.iter().for_each(|record| run(&mut books, record, &mut sums));
+                }
+            }
+            rates.push(workload.measured.len() as f64 / (now(clock) - began) / 1e6);
+            assert_eq!(sums, right.sums, "the book's trades are those of the model");
+        }
+        spread(if ahead == 0 { "bare book" } else { "bare book, touched ahead" }, &rates);
     }
-    spread("bare book", &rates);
     let mut books = filled(workload);
     let mut tape = Tape::default();
     let mut nanos = Vec::with_capacity(workload.measured.len());
