@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crowd::{Plan, SEED};
-use peers::onseju::{AnyPrice, Limited};
+use peers::onseju::{Ahead, AnyPrice, Limited};
 use record::Workload;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -65,10 +65,11 @@ fn generate(file: &str, name: &str, commands: &str) -> Outcome {
 type Run = fn(&Workload) -> String;
 
 const BOOKS: [(&str, Run);
-    2 + cfg!(feature = "lobster") as usize
+    3 + cfg!(feature = "lobster") as usize
         + cfg!(feature = "orderbook-rs") as usize
         + cfg!(feature = "matchcore") as usize] = [
     ("onseju", measure::measure::<Limited>),
+    ("onseju-ahead", measure::measure::<Ahead>),
     ("onseju-any-price", measure::measure::<AnyPrice>),
     #[cfg(feature = "lobster")]
     ("lobster", measure::measure::<peers::lobster::Lobster>),
