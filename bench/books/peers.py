@@ -106,6 +106,13 @@ def ours(binary: Path) -> list[Engine]:
     engines = [
         Engine("onseju", "**Onseju, bare book**", "Rust", (str(binary), "run", "onseju"), is_ours=True),
         Engine(
+            "onseju-ahead",
+            "Onseju, bare book, touched ahead",
+            "Rust",
+            (str(binary), "run", "onseju-ahead"),
+            is_ours=True,
+        ),
+        Engine(
             "onseju-any-price", "Onseju, bare book, any price", "Rust", (str(binary), "run", "onseju-any-price"), True
         ),
         Engine("native-1", "**Onseju, whole exchange**, one call per order", "Python", (*call, "native-1"), True),

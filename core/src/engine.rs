@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ahead::AHEAD;
 use crate::commands::{COMMAND_BYTES, Command, CommandKind};
 use crate::order_desk::NO_HASH;
 use crate::outbox::Outbox;
@@ -64,9 +65,14 @@ impl Engine {
     /// answer is events; an error means that none of the commands took effect.
     pub fn apply(&mut self, commands: &[u8]) -> Result<&[u8], ApplyError> {
         self.out.events.bytes.clear();
-        for bytes in self.checked(commands)? {
-            if let Ok(command) = Command::read(bytes) {
-                self.apply_one(command);
+        for group in self.checked(commands)?.chunks(AHEAD) {
+            if group.len() > 1 && self.is_large() {
+                self.touch_ahead(group);
+            }
+            for bytes in group {
+                if let Ok(command) = Command::read(bytes) {
+                    self.apply_one(command);
+                }
             }
         }
         Ok(&self.out.events.bytes)

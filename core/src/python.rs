@@ -25,7 +25,7 @@ type Level = (i64, i128, u32);
 type AccountView = (i64, i64, i64, i64, u32, Vec<(u32, i64, i64, i64, i64)>);
 
 /// So many commands are applied before their events are copied out: they are in the cache still.
-const PIECE: usize = 512 * COMMAND_BYTES;
+const PIECE: usize = 64 * COMMAND_BYTES;
 
 fn raise(error: ApplyError) -> PyErr {
     match error {

@@ -73,6 +73,12 @@ impl<T: Node> Slab<T> {
         self.free = place;
     }
 
+    /// The record at a place, where there is such a place.
+    #[inline]
+    pub fn get(&self, place: u32) -> Option<&T> {
+        self.chunks.get((place >> CHUNK_BITS) as usize).map(|chunk| &chunk[place as usize % CHUNK])
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.len
