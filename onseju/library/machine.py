@@ -13,9 +13,10 @@ from onseju.contract.commands import CommandKind
 from onseju.contract.events import EVENT_BYTES, EventKind
 from onseju.contract.events import KIND_OFFSET as KIND_AT
 from onseju.contract.words import Phase
-from onseju.library.engines import BATCHES, EngineName, Pipe, make
+from onseju.library.engines import BATCHES, Pipe, make
 from onseju.library.flow import Whole
 from onseju.library.tape import Tape
+from onseju.matching.engines import EngineName
 
 Ints = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.uint8]

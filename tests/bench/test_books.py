@@ -11,6 +11,7 @@ import pytest
 
 from bench.books import ours, peers, report, side_by_side, workload
 from bench.books.pybooks import filled, tape
+from tests.engines import must_run
 
 COMMANDS = 2_000
 
@@ -54,7 +55,7 @@ def test_the_bare_book_trades_as_the_model_does(files: dict[str, Path], name: st
 @pytest.mark.parametrize("engine", ["native-1", "native-64", "reference-1024"])
 def test_the_whole_exchange_trades_as_the_model_does(files: dict[str, Path], engine: str) -> None:
     if engine.startswith("native"):
-        pytest.importorskip("onseju_core")
+        must_run("native")
     figures = ours.measure(engine, files["base"], COMMANDS)
     assert side_by_side.what_is_wrong(figures, files["base"]) == ""
     assert figures["events"] > 3 * COMMANDS
