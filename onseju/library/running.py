@@ -166,7 +166,7 @@ class Runner:
         """Run all. Raises `Interrupted`."""
         began = time.perf_counter()
         cuts = np.union1d(np.append(np.arange(0, len(self._flow), batch), len(self._flow)), self._points + 1)
-        self._machine.tapes.add(self._tape)
+        self._machine.listen(self._tape)
         try:
             with _heard() as stop, _shown(len(self._flow), progress) as show:
                 for start, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
@@ -176,7 +176,7 @@ class Runner:
                     if stop:
                         raise Interrupted(self.run)
         finally:
-            self._machine.tapes.discard(self._tape)
+            self._machine.ignore(self._tape)
         return self.run
 
     def _batch(self, start: int, end: int) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from onseju.contract.arrays import EVENT, EVENTS, Records, view_events
 from onseju.contract.events import EventKind
+from onseju.library.results import UnknownNameError
 
 Ints = npt.NDArray[np.int64]
 
@@ -141,9 +142,9 @@ class Tape:
 
     def curve(self, account: str | int) -> Curve:
         """An account over time. Raises `KeyError` for one that the tape does not follow."""
-        number = self._accounts[account] if isinstance(account, str) else account
+        number = self._accounts.get(account, 0) if isinstance(account, str) else account
         if number not in self._openings:
-            raise KeyError(f"the tape does not follow account {account!r}: name it in `accounts`")
+            raise UnknownNameError(f"the tape does not follow account {account!r}: name it in `accounts`")
         opening = self._openings[number]
         balances, positions = (self._of(number, name, form) for name, form in _FOLLOWED)
         held = sorted({*opening.positions, *np.unique(positions["instrument"]).tolist()})
