@@ -97,7 +97,7 @@ def test_the_wheel_holds_the_core_the_page_and_the_migrations(wheel: Path) -> No
     for stage in ("projections", "identity"):
         assert any(name.startswith(f"onseju/{stage}/migrations/") and name.endswith(".py") for name in names)
     assert CORE in names
-    assert CORE.replace("abi3.so", "pyi") in names
+    assert {CORE.replace("abi3.so", "pyi"), "onseju/py.typed"} <= names
     assert all(name.startswith("onseju/") for name in names)
     assert not any(name.endswith(".pyc") for name in names)
 
