@@ -59,12 +59,12 @@ page: ## Build the web page into onseju/web
 
 web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
 	@echo "Installing what the page is built with …"
-	@cd web && npm ci --loglevel=error
+	@said=$$(cd web && npm ci --loglevel=error 2>&1) || { echo "$$said"; exit 1; }
 	@touch $@
 
 $(PAGE): web/node_modules/.ready $(PAGE_SOURCES)
 	@echo "Building the page …"
-	@cd web && npm run --silent build -- --logLevel warn
+	@said=$$(cd web && npm run --silent build -- --logLevel warn 2>&1) || { echo "$$said"; exit 1; }
 	@rm -rf onseju/web && mkdir -p onseju/web && cp -R web/dist/. onseju/web/
 	@touch $@
 
