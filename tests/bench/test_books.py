@@ -11,11 +11,8 @@ import pytest
 
 from bench.books import ours, peers, report, side_by_side, workload
 from bench.books.pybooks import filled, tape
-<<<<<<< HEAD
 from onseju.matching.reference import ReferenceEngine
-=======
 from tests.engines import must_run
->>>>>>> library
 
 COMMANDS = 2_000
 
