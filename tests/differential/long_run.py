@@ -14,6 +14,7 @@ from random import Random
 
 from onseju.contract.commands import SetRule, encode_command
 from onseju.contract.words import Rule
+from onseju.matching.reference import ReferenceEngine
 from tests.differential.twins import Twins, TwinsDifferError, explain, follow, shrunk
 from tests.differential.wild import Wild
 from tests.properties.busy_day import BusyDay
@@ -28,7 +29,7 @@ A_LIFE = 3_000
 def begin(seed: int, random: Random) -> tuple[Twins, BusyDay, Wild]:
     """A venue, and who sends it commands."""
     variant = random.randrange(len(VARIANTS))
-    driver, day = busy(variant, seed)
+    driver, day = busy(variant, seed, ReferenceEngine())
     base, tick = (98_500, 100) if VARIANTS[variant][0] == "krx" else (100, 1)
     return follow(driver), day, Wild(random, base, tick)
 

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from onseju.matching.reference import ReferenceEngine
 from tests.differential.twins import TwinsDifferError, explain, follow
 from tests.properties.streams import ACCOUNTS
 from tests.properties.test_busy_days import busy
@@ -21,7 +22,7 @@ IN_FULL_EVERY = 500
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("variant", range(len(VARIANTS)))
 def test_the_engines_agree_all_day(variant: int, seed: int) -> None:
-    driver, day = busy(variant, 1000 + seed)
+    driver, day = busy(variant, 1000 + seed, ReferenceEngine())
     twins = follow(driver)
     try:
         for number in range(COMMANDS):

@@ -21,7 +21,7 @@ COMMANDS = 400
 @pytest.mark.parametrize("variant", range(len(VARIANTS)))
 def test_a_snapshot_and_the_rest_are_the_whole(variant: int) -> None:
     random = Random(variant)
-    driver, day = busy(variant, 77 + variant)
+    driver, day = busy(variant, 77 + variant, ReferenceEngine())
     reference, native = driver.engine, NativeEngine()
     native.apply(b"".join(driver.commands))
     base, tick = (98_500, 100) if VARIANTS[variant][0] == "krx" else (100, 1)
@@ -56,7 +56,7 @@ def test_a_snapshot_and_the_rest_are_the_whole(variant: int) -> None:
 @pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
 def test_damage_is_noticed(restore: object) -> None:
     assert callable(restore)
-    driver, _ = busy(0, 1)
+    driver, _ = busy(0, 1, ReferenceEngine())
     snapshot = driver.engine.snapshot()
     restore(snapshot)
     random = Random(1)

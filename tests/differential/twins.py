@@ -64,7 +64,9 @@ class Twins:
 
 
 def follow(driver: Driver) -> Twins:
-    """Twins at the point where a driver's engine is, which becomes the reference. Raises `TwinsDifferError`."""
+    """Twins at the point where a driver's engine, a reference, is. Raises `TwinsDifferError`."""
+    if not isinstance(driver.engine, ReferenceEngine):
+        raise TypeError(f"{type(driver.engine).__name__} would be compared with its own kind")
     twins = Twins()
     twins.reference = driver.engine
     twins.seq = driver.seq
@@ -77,7 +79,7 @@ def follow(driver: Driver) -> Twins:
 
 def twins_of_a_crowd(rules: RulesName, values: dict[Rule, int]) -> Twins:
     """Twins with a few accounts, each a little too poor for all it might want."""
-    return follow(crowd(rules, values))
+    return follow(crowd(rules, values, ReferenceEngine()))
 
 
 def said(record: Command | Event) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, encode_command, sequence
 from onseju.contract.events import (
@@ -33,8 +33,9 @@ E = TypeVar("E", bound=Event)
 class Driver:
     """One engine, the bytes that went in and out, and the read side that its events make."""
 
-    def __init__(self) -> None:
-        self.engine = make_engine()
+    def __init__(self, engine: Any = None) -> None:
+        """Without an engine it drives a fresh one of the kind under test."""
+        self.engine = make_engine() if engine is None else engine
         self.seq = 0
         self.commands: list[bytes] = []
         self.payloads: list[bytes] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ KRX_TYPES = tuple(word for word in OrderType if word is not OrderType.STOP)
 PLAIN_TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
 
 
-def busy(variant: int, seed: int) -> tuple[Driver, BusyDay]:
+def busy(variant: int, seed: int, engine: Any = None) -> tuple[Driver, BusyDay]:
     rules, values = VARIANTS[variant]
-    driver = crowd(rules, values)
+    driver = crowd(rules, values, engine)
     for account in ACCOUNTS:
         driver.do(DepositCash(account=account, amount=10**9 if rules == "krx" else 10**5))
         driver.do(DepositShares(account=account, instrument=1, qty=5_000))

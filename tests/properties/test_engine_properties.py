@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,9 +45,9 @@ variants = pytest.mark.parametrize(
 )
 
 
-def crowd(rules: RulesName, values: dict[Rule, int]) -> Driver:
+def crowd(rules: RulesName, values: dict[Rule, int], engine: Any = None) -> Driver:
     """A venue with three accounts, each a little too poor for all it might want."""
-    driver = Driver()
+    driver = Driver(engine)
     driver.open(rules)
     driver.account(VENUE_ACCOUNT, kind=AccountKind.VENUE)
     for rule, value in values.items():
