@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, encode_command, sequence
@@ -74,9 +75,10 @@ class Driver:
         """Apply one command; gives its events of one kind."""
         return [event for event in self.do(command) if isinstance(event, kind)]
 
-    def open(self, rules: RulesName) -> None:
-        """The venue with the demo's instruments."""
-        for request in packs.commands(rules, DAY) + list_commands(rules):
+    def open(self, rules: RulesName, listed: Sequence[int] | None = None) -> None:
+        """The venue with the demo's instruments: all of them, or those `listed`, which are told by their places."""
+        demo = list_commands(rules)
+        for request in packs.commands(rules, DAY) + (demo if listed is None else [demo[place] for place in listed]):
             self.do(request.command)
 
     def account(self, number: int, cash: int = 0, shares: dict[int, int] | None = None, kind: int = 1) -> None:

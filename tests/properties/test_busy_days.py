@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,14 +23,16 @@ KRX_TYPES = tuple(word for word in OrderType if word is not OrderType.STOP)
 PLAIN_TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
 
 
-def busy(variant: int, seed: int, engine: Any = None) -> tuple[Driver, BusyDay]:
+def busy(
+    variant: int, seed: int, engine: Any = None, listed: Sequence[int] | None = None, calm: float = 0.0
+) -> tuple[Driver, BusyDay]:
     rules, values = VARIANTS[variant]
-    driver = crowd(rules, values, engine)
+    driver = crowd(rules, values, engine, listed)
     for account in ACCOUNTS:
         driver.do(DepositCash(account=account, amount=10**9 if rules == "krx" else 10**5))
         driver.do(DepositShares(account=account, instrument=1, qty=5_000))
     types = KRX_TYPES if rules == "krx" else PLAIN_TYPES
-    return driver, BusyDay(driver, seed, ACCOUNTS, types + (OrderType.LIMIT,) * 4)
+    return driver, BusyDay(driver, seed, ACCOUNTS, types + (OrderType.LIMIT,) * 4, calm)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

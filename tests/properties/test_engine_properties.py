@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -45,10 +46,10 @@ variants = pytest.mark.parametrize(
 )
 
 
-def crowd(rules: RulesName, values: dict[Rule, int], engine: Any = None) -> Driver:
+def crowd(rules: RulesName, values: dict[Rule, int], engine: Any = None, listed: Sequence[int] | None = None) -> Driver:
     """A venue with three accounts, each a little too poor for all it might want."""
     driver = Driver(engine)
-    driver.open(rules)
+    driver.open(rules, listed)
     driver.account(VENUE_ACCOUNT, kind=AccountKind.VENUE)
     for rule, value in values.items():
         driver.do(SetRule(rule=rule, value=value))
