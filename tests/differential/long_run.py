@@ -19,12 +19,15 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from onseju.contract.commands import Command, DepositCash, SetRule, WithdrawCash
-from onseju.contract.words import Rule
+import msgspec
+
+from onseju.contract.commands import Command, DepositCash, ListInstrument, SetRule, WithdrawCash
+from onseju.contract.words import Rule, Security
 from onseju.matching.reference import ReferenceEngine
-from onseju.rules.instruments import DEMO
+from onseju.rules.instruments import list_commands, tick_table
+from onseju.rules.packs import RulesName
 from onseju.rules.ticks import next_up
-from tests.differential.reached import Reached, count, missing, table
+from tests.differential.reached import POOLED, Reached, count, missing, table
 from tests.differential.scenario_file import encoded, with_difference
 from tests.differential.twins import MakeNative, Twins, TwinsDifferError, differ, explain, keep_hash, shrunk
 from tests.differential.wild import Wild
@@ -41,6 +44,8 @@ REACHES_ALL = 500_000
 """So many commands must reach all that a run can reach."""
 LIVES_A_LINE = 50
 
+PRICES = (100, 990, 1_000, 1_995, 4_990, 19_950, 49_900, 199_800)
+"""Base prices besides the demo's: low, and where ticks change."""
 CALM = (0.0, 0.8, 0.97)
 """How often the operator leaves continuous trading alone: one of these for each life."""
 WILDNESS = (0.0, 0.05, 0.3, 0.9)
@@ -70,26 +75,63 @@ class Life(NamedTuple):
 
 def life(seed: int, make_native: MakeNative = keep_hash, commands: int = A_LIFE) -> Life:
     """A venue's life, from a seed."""
-    random = Random(seed)
-    listed, calm = random.sample(range(len(DEMO)), 3), random.choice(CALM)
-    driver, day = busy(random.randrange(len(VARIANTS)), seed, ReferenceEngine(), listed, calm)
     twins = Twins(make_native)
     try:
-        twins.follow(driver)
-        live(twins, day, random, commands)
+        live(twins, seed, commands)
     except TwinsDifferError as error:
         return Life(seed, twins.seq, Reached(), explained(twins.commands, str(error), f"seed {seed}", make_native))
-    return Life(seed, twins.seq, count(twins.commands, twins.events), None)
+    reached = count(twins.commands, twins.events)
+    reached[POOLED] += twins.pools
+    return Life(seed, twins.seq, reached, None)
 
 
-def live(twins: Twins, day: BusyDay, random: Random, commands: int) -> None:
-    """The venue's life. Raises `TwinsDifferError`."""
+def history(seed: int, commands: int) -> list[bytes]:
+    """The commands of a life. Raises `TwinsDifferError`."""
+    twins = Twins()
+    live(twins, seed, commands)
+    return twins.commands
+
+
+def live(twins: Twins, seed: int, commands: int) -> None:
+    """A venue's life. Raises `TwinsDifferError`."""
+    random = Random(seed)
+    variant = random.randrange(len(VARIANTS))
+    listed, calm = listing(VARIANTS[variant][0], random), random.choice(CALM)
+    driver, day = busy(variant, seed, ReferenceEngine(), listed, calm)
+    twins.follow(driver)
+    go_on(twins, day, random, commands)
+
+
+def listing(rules: RulesName, random: Random) -> list[Command]:
+    """Three of the demo's instruments: some at other prices, some another kind of security."""
+    listed = []
+    for request in random.sample(list_commands(rules), 3):
+        command = request.command
+        assert isinstance(command, ListInstrument)
+        security = Security(command.security if random.random() < 0.7 else random.choice(list(Security)))
+        listed.append(
+            msgspec.structs.replace(
+                command,
+                base_price=command.base_price if random.random() < 0.5 else random.choice(PRICES),
+                security=security,
+                tick_table=tick_table(security) if rules == "krx" else command.tick_table,
+                leverage=random.choice((1, 1, 2, -1)),
+            )
+        )
+    return listed
+
+
+def go_on(twins: Twins, day: BusyDay, random: Random, commands: int) -> None:
+    """What the venue is asked from its opening on. Raises `TwinsDifferError`."""
     state = twins.reference.state
     first = state.instruments[0]
     wild = Wild(random, first.base_price, next_up(first.bands, first.base_price) - first.base_price)
     wildness, wealth = random.choice(WILDNESS), random.choice(WEALTH)
     for rule, most in ((Rule.STOP_ELECTION, 3), (Rule.SETTLEMENT_DAYS, 2)):
         twins.do(SetRule(rule=rule, value=random.randint(most == 3, most)))
+    if random.random() < 0.3:
+        twins.do(SetRule(rule=Rule.VI_DYNAMIC_PPM, value=random.choice((1_000, 30_000))))
+        twins.do(SetRule(rule=Rule.VI_STATIC_PPM, value=random.choice((2_000, 100_000))))
     for account in ACCOUNTS if wealth else ():
         twins.do(DepositCash(account=account, amount=wealth))
     for number in range(1, commands + 1):
@@ -101,6 +143,7 @@ def live(twins: Twins, day: BusyDay, random: Random, commands: int) -> None:
             twins.do_bytes(wild.next_bytes(state.trading_day, state.last_order_id))
         else:
             twins.do(day.next_command())
+        twins.pools += first.book.pool is not None
         if number % IN_FULL_EVERY == 0 or number == commands:
             look_into(twins)
 

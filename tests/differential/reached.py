@@ -24,6 +24,8 @@ from onseju.contract.words import AccountKind, Liquidity, OrderType, Phase, Side
 Reached = Counter[tuple[str, str]]
 """How often, by group and name."""
 
+POOLED = ("auctions", "commands with quotas left at a price limit")
+"""Counted by who sees the state: no event tells."""
 CORRECTED = {
     "price": CORRECT_LIMIT_PRICE,
     "quantity": CORRECT_LEAVES_QTY,
@@ -48,7 +50,7 @@ def everything() -> dict[str, tuple[str, ...]]:
         "phases": tuple(phase.label for phase in Phase if phase is not Phase.PRE_OPEN),
         "halts": ("by hand", Reason.CIRCUIT_BREAKER.code),
         "interruptions": (Reason.VI_DYNAMIC.code, Reason.VI_STATIC.code, "extended"),
-        "auctions": ("with a price", "without"),
+        "auctions": ("with a price", "without", POOLED[1]),
         "trades": ("in auctions", *(side.label for side in Side)),
         "fills": tuple(word.label for word in Liquidity),
         "triggered": tuple(WOKEN.values()),

@@ -42,6 +42,8 @@ class Twins:
         self.seq = 0
         self.commands: list[bytes] = []
         self.events: list[bytes] = []
+        self.pools = 0
+        """After how many commands an auction's quotas at a price limit were left."""
 
     def do(self, command: Command) -> None:
         """Apply one command to both. Raises `TwinsDifferError` where events or states differ."""

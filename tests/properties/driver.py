@@ -75,11 +75,12 @@ class Driver:
         """Apply one command; gives its events of one kind."""
         return [event for event in self.do(command) if isinstance(event, kind)]
 
-    def open(self, rules: RulesName, listed: Sequence[int] | None = None) -> None:
-        """The venue with the demo's instruments: all of them, or those `listed`, which are told by their places."""
-        demo = list_commands(rules)
-        for request in packs.commands(rules, DAY) + (demo if listed is None else [demo[place] for place in listed]):
+    def open(self, rules: RulesName, listed: Sequence[Command] | None = None) -> None:
+        """The venue with instruments of one's own, or the demo's."""
+        for request in packs.commands(rules, DAY):
             self.do(request.command)
+        for command in [request.command for request in list_commands(rules)] if listed is None else listed:
+            self.do(command)
 
     def account(self, number: int, cash: int = 0, shares: dict[int, int] | None = None, kind: int = 1) -> None:
         """An account with cash and shares."""

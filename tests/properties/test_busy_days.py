@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onseju.contract.commands import CancelAll, DepositCash, DepositShares
+from onseju.contract.commands import CancelAll, Command, DepositCash, DepositShares
 from onseju.contract.events import AuctionExtended, AuctionUncrossed, OrderTriggered, PhaseChanged, Trade
 from onseju.contract.words import OrderType, Phase
 from tests.engines import make_engine
@@ -24,7 +24,7 @@ PLAIN_TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP
 
 
 def busy(
-    variant: int, seed: int, engine: Any = None, listed: Sequence[int] | None = None, calm: float = 0.0
+    variant: int, seed: int, engine: Any = None, listed: Sequence[Command] | None = None, calm: float = 0.0
 ) -> tuple[Driver, BusyDay]:
     rules, values = VARIANTS[variant]
     driver = crowd(rules, values, engine, listed)

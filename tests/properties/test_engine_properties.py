@@ -46,7 +46,9 @@ variants = pytest.mark.parametrize(
 )
 
 
-def crowd(rules: RulesName, values: dict[Rule, int], engine: Any = None, listed: Sequence[int] | None = None) -> Driver:
+def crowd(
+    rules: RulesName, values: dict[Rule, int], engine: Any = None, listed: Sequence[Command] | None = None
+) -> Driver:
     """A venue with three accounts, each a little too poor for all it might want."""
     driver = Driver(engine)
     driver.open(rules, listed)
