@@ -75,7 +75,7 @@ class BusyDay:
         if roll < 0.88:
             account = self._random.choice(self._accounts)
             return CancelAll(account=account, instrument=1, side=self._random.choice((0, 1, 2)))
-        if instrument.phase is Phase.CONTINUOUS and self._random.random() < self._calm:
+        if self._calm and instrument.phase is Phase.CONTINUOUS and self._random.random() < self._calm:
             return self._new(instrument)
         return self._operate(instrument)
 
