@@ -13,7 +13,7 @@ from onseju.matching.native import NativeEngine
 from onseju.matching.reference import OutOfSequenceError, ReferenceEngine
 from tests.properties.test_busy_days import busy
 
-driver, day = busy(0, 5)
+driver, day = busy(0, 5, ReferenceEngine())
 for _ in range(2_000):
     driver.do(day.next_command())
 COMMANDS = b"".join(driver.commands)

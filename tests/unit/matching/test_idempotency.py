@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -17,20 +17,20 @@ ID, OTHER_ID = b"\x01" * 16, b"\x02" * 16
 BODY, OTHER_BODY = b"\x0a" * 16, b"\x0b" * 16
 
 
-def open_orders(driver: Driver) -> list[tuple[Any, ...]]:
-    """What every open order is like."""
-    return [astuple(order) for order in driver.engine.state.orders.values()]
-
-
 def repeat(driver: Driver, command: Command) -> RequestRepeated:
     """The answer to a repeat, which must be all that happens."""
-    order_id, orders = driver.engine.state.last_order_id, open_orders(driver)
+    order_id, orders = driver.engine.state.last_order_id, terms(driver)
     events = driver.do(command)
     assert len(events) == 1
     assert isinstance(events[0], RequestRepeated)
     assert driver.engine.state.last_order_id == order_id
-    assert open_orders(driver) == orders
+    assert terms(driver) == orders
     return events[0]
+
+
+def terms(driver: Driver) -> dict[int, dict[str, Any]]:
+    """The open orders by what they are: a look into the native engine shows other objects each time."""
+    return {order_id: asdict(order) for order_id, order in driver.engine.state.orders.items()}
 
 
 def test_the_same_body_is_pointed_to_the_first_answer() -> None:
