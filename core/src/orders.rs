@@ -377,6 +377,9 @@ pub(crate) fn reservation(unit: i64, qty: i64, commission_ppm: u32) -> i64 {
 /// The same for what nobody checked yet.
 #[inline]
 pub(crate) fn wide_reservation(unit: i64, qty: i64, commission_ppm: u32) -> i128 {
+    if let Some(amount) = unit.checked_mul(qty).filter(|amount| (0..1 << 31).contains(amount)) {
+        return (amount + part(amount, commission_ppm)).into(); // 128 bits divide slowly
+    }
     let amount = i128::from(unit) * i128::from(qty);
     if commission_ppm == 0 { amount } else { amount + amount * i128::from(commission_ppm) / i128::from(PPM) }
 }
