@@ -150,7 +150,7 @@ impl Engine {
     }
 
     /// Call before an order's place in the book, or what it shows there, is changed.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, place: u32, instrument: usize) {
         self.hash_without_order(place);
         let order = &self.state.orders[place];
@@ -278,7 +278,7 @@ impl Engine {
     ///
     /// All, as a rule. But a buy without a reservation pays from the cash that is free, in whole lots, and no order's filled
     /// amount grows beyond `MAX_AMOUNT`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn most(&self, place: u32, price: i64) -> i64 {
         let order = &self.state.orders[place];
         let room = room(order, price);
@@ -336,7 +336,7 @@ impl Engine {
     }
 
     /// Show that `qty` shares of a resting order are about to trade.
-    #[inline]
+    #[inline(always)]
     fn take_from_book(&mut self, place: u32, instrument: usize, qty: i64) {
         self.note(place, instrument);
         let order = &self.state.orders[place];
