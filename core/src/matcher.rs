@@ -50,24 +50,26 @@ impl Engine {
     #[inline]
     pub(crate) fn rest(&mut self, place: u32, instrument: usize) {
         self.hash_without_order(place);
-        self.touch(instrument);
-        let order = &mut self.state.orders[place];
-        if order.has_own_price() {
-            let (side, price) = (order.side(), order.limit_price);
-            let level = self.state.instruments[instrument].book.side_mut(side).limits.make(price);
-            self.state.orders[place].level = level;
-            self.note_level(instrument, side, level);
-        }
         let order = &mut self.state.orders[place];
         let (side, sleeps, account) = (order.side(), order.order_type.sleeps(), order.account);
+        let own_price = order.has_own_price().then_some((order.limit_price, order.leaves_qty));
         if !order.is_listed() {
             order.set_listed();
             let id = order.order_id;
             self.state.orders.ids.insert(id, place);
             self.state.accounts.at_mut(account).orders.push(self.state.orders.slab_mut(), place);
         }
+        self.touch(instrument); // before the level is made: floating orders go by the best price
+        if let Some((price, leaves_qty)) = own_price {
+            let level = self.state.instruments[instrument].book.side_mut(side).limits.make(price);
+            self.note_level(instrument, side, level);
+            self.state.orders[place].level = level;
+            let limits = &mut self.state.instruments[instrument].book.side_mut(side).limits;
+            limits.push(self.state.orders.slab_mut(), level, place, leaves_qty);
+        } else {
+            self.state.instruments[instrument].book.side_mut(side).add(&mut self.state.orders, place);
+        }
         let found = &mut self.state.instruments[instrument];
-        found.book.side_mut(side).add(&mut self.state.orders, place);
         if found.phase.is_auction() && !sleeps {
             found.awaits_uncross = true;
         }

@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// Call before a level is touched, by its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_level(&mut self, instrument: usize, side: Side, place: u32) {
         self.touch(instrument);
         let found = &mut self.state.instruments[instrument];
@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// Call before an account's cash, reserved or unsettled cash is touched.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_balance(&mut self, place: u32) {
         if !self.state.accounts.at(place).is_noted {
             self.hash_without_account(place);
@@ -201,8 +201,10 @@ impl Engine {
         } else {
             self.finish_levels();
         }
-        for at in 0..self.out.books.len() {
-            self.hash_with_instrument(self.out.books[at] as usize);
+        if self.hash.is_kept() {
+            for at in 0..self.out.books.len() {
+                self.hash_with_instrument(self.out.books[at] as usize);
+            }
         }
         self.out.books.clear();
     }
@@ -284,8 +286,10 @@ impl Engine {
                 self.out.events.position_changed(note.account, note.instrument, &position.shares);
             }
         }
-        for at in 0..self.out.positions.len() {
-            self.hash_with_position(self.out.positions[at].place);
+        if self.hash.is_kept() {
+            for at in 0..self.out.positions.len() {
+                self.hash_with_position(self.out.positions[at].place);
+            }
         }
         self.out.positions.clear();
     }
@@ -302,8 +306,10 @@ impl Engine {
                 self.out.events.balance_changed(note.account, &account.balance);
             }
         }
-        for at in 0..self.out.balances.len() {
-            self.hash_with_account(self.out.balances[at].place);
+        if self.hash.is_kept() {
+            for at in 0..self.out.balances.len() {
+                self.hash_with_account(self.out.balances[at].place);
+            }
         }
         self.out.balances.clear();
     }
