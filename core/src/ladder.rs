@@ -202,7 +202,7 @@ impl Ladder {
     }
 
     /// The place of the level at a price, made where there is none. The price is on the grid and within the limits.
-    #[inline]
+    #[inline(always)]
     pub fn make(&mut self, price: i64) -> u32 {
         let place = match &mut self.sorted {
             None => {
@@ -255,7 +255,7 @@ impl Ladder {
     }
 
     /// Put a record at the end of a level's queue.
-    #[inline]
+    #[inline(always)]
     pub fn push<T: Node>(&mut self, slab: &mut Slab<T>, level: u32, record: u32, qty: i64) {
         let level = self.at_mut(level);
         level.queue.push(slab, record);
@@ -263,7 +263,7 @@ impl Ladder {
     }
 
     /// Take a record with `qty` open out of its level's queue; the level goes with the last one.
-    #[inline]
+    #[inline(always)]
     pub fn unlink<T: Node>(&mut self, slab: &mut Slab<T>, place: u32, record: u32, qty: i64) {
         let level = self.at_mut(place);
         level.queue.unlink(slab, record);

@@ -88,7 +88,7 @@ impl PyEngine {
         let slice = py.get_type::<PySlice>();
         let mut written = 0;
         for piece in commands.chunks(PIECE) {
-            let given = py.detach(|| engine.apply(piece)).map_err(raise)?;
+            let given = py.detach(|| engine.apply_checked(piece));
             if !rest.is_empty() || given.len() > room - written {
                 rest.extend_from_slice(given);
                 continue;

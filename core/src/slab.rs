@@ -33,7 +33,7 @@ impl<T> Default for Slab<T> {
 
 impl<T: Node> Slab<T> {
     /// Store a record; gives its place.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, record: T) -> u32 {
         self.len += 1;
         if self.free != NONE {
