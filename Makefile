@@ -16,7 +16,7 @@ RUST_OK := $(BIN)/python build_backend.py
 CORE := onseju/matching/_core.abi3.so
 CORE_SOURCES := $(shell find core/src -name '*.rs') core/Cargo.toml core/Cargo.lock
 
-.PHONY: help setup core page wheel run test check check-core check-page format bench soak lock clean
+.PHONY: help setup core page wheel run test check check-core check-page format bench soak fuzz differential lock clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,12 +59,12 @@ page: ## Build the web page into onseju/web
 
 web/node_modules/.ready: web/package.json web/package-lock.json web/.npmrc
 	@echo "Installing what the page is built with …"
-	@cd web && npm ci --loglevel=error
+	@said=$$(cd web && npm ci --loglevel=error 2>&1) || { echo "$$said"; exit 1; }
 	@touch $@
 
 $(PAGE): web/node_modules/.ready $(PAGE_SOURCES)
 	@echo "Building the page …"
-	@cd web && npm run --silent build -- --logLevel warn
+	@said=$$(cd web && npm run --silent build -- --logLevel warn 2>&1) || { echo "$$said"; exit 1; }
 	@rm -rf onseju/web && mkdir -p onseju/web && cp -R web/dist/. onseju/web/
 	@touch $@
 
@@ -106,9 +106,24 @@ bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order
 soak: setup ## The long forms of the fault tests: 200 kills (about ten minutes)
 	@ONSEJU_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
 
+MINUTES ?= 5
+FUZZ ?= commands snapshots
+COMMANDS ?= 10000000
+
+fuzz: setup ## Give the core any bytes, MINUTES=5 for each target; needs cargo-fuzz
+	@command -v cargo-fuzz >/dev/null || { echo "Fuzzing needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
+	@for target in $(FUZZ); do \
+		$(BIN)/python -m tests.differential.fuzz_seeds core/fuzz/corpus/$$target && \
+		(cd core && RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target tests/corpus/$$target -- \
+			-max_total_time=$$(($(MINUTES) * 60)) -max_len=8192 -print_final_stats=1 -verbosity=0 $(ARGS)) || exit 1; \
+	done
+
+differential: setup ## Random commands on both engines, COMMANDS=10000000, other SEED=… for others (a quarter of an hour)
+	@$(BIN)/python -m tests.differential.long_run --commands $(COMMANDS) --seed $(or $(SEED),2) --processes 2 $(ARGS)
+
 lock: setup ## Pin the requirements anew
 	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --universal --no-annotate --upgrade --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --universal --no-annotate --upgrade --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove what was built; keeps the data folder
-	@rm -rf $(VENV) build dist core/target $(CORE) web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist core/target core/fuzz/target core/fuzz/corpus $(CORE) web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Back-test a market maker on a simulated KRX day: opening auction, continuous trading, closing auction.
 
-    pip install 'onseju[research]' matplotlib
+    pip install 'onseju[research]'
     python examples/backtest_krx_day.py --plot krx-day.png
 
 A seeded crowd trades around a value that wanders; every 20 seconds the market maker takes its two quotes back and sets new
@@ -141,28 +141,51 @@ def plot(path: Path, exchange: Exchange, tape: Tape, runs: list[Run]) -> None:
     figure, (top, middle, low, bottom) = plt.subplots(
         4, 1, figsize=(9, 9), sharex=True, layout="constrained", height_ratios=(3, 1, 2, 1.5)
     )
-    top.plot(hours(trades["ts"]), trades["price"], color="#9aa0a6", linewidth=0.7, label="trades")
+    top.scatter(hours(trades["ts"]), trades["price"], s=1, color="#c4c8cc", label="trades", rasterized=True)
+    minutes, place = np.unique(trades["ts"] // (60 * SECOND), return_inverse=True)
+    volume = np.bincount(place, trades["qty"])
+    average = np.bincount(place, trades["qty"] * trades["price"]) / volume
+    top.plot(
+        *gapped(hours(minutes * 60 * SECOND), average),
+        color="#5f6368",
+        linewidth=0.8,
+        label="average price of a minute",
+    )
     for side, colour, label in ((1, "#cf2436", "maker bought"), (2, "#1d5fd6", "maker sold")):
         own = fills[fills["side"] == side]
-        top.scatter(hours(own["ts"]), own["price"], s=5, color=colour, label=label, zorder=3)
-    top.set_ylabel("won")
-    top.legend(frameon=False, fontsize=8, markerscale=2)
+        top.scatter(hours(own["ts"]), own["price"], s=7, color=colour, label=label, zorder=3)
+    for auction in ("09:00", "15:30"):
+        done = trades[trades["ts"] >= exchange.time(auction)][:1]
+        top.scatter(hours(done["ts"]), done["price"], s=30, marker="D", color="#dba11c", zorder=4)
+    top.scatter([], [], s=30, marker="D", color="#dba11c", label="auction price")
+    top.set_ylabel("price, won")
+    top.legend(frameon=False, fontsize=8, ncols=2, loc="upper center")
     top.set_title(f"{SYMBOL}, a simulated KRX day: {len(trades):,} trades", fontsize=10)
     both = books[(books["bid_price"][:, 0] > 0) & (books["ask_price"][:, 0] > 0) & (hours(books["ts"]) > 9.01)]
     spread = (both["ask_price"][:, 0] - both["bid_price"][:, 0]).astype(float)
     spread[spread < 0] = np.nan  # while the closing auction collects, the book is crossed
-    middle.plot(hours(both["ts"]), spread, color="#dba11c", linewidth=0.6)
+    middle.plot(hours(both["ts"]), spread, ".", color="#dba11c", markersize=1.5)
     middle.set_ylabel("spread, won")
-    low.plot(hours(curve.ts), profit(curve), color="#1a1c1f", linewidth=0.9)
+    low.step(hours(curve.ts), profit(curve), where="post", color="#1a1c1f", linewidth=0.7)
     low.axhline(0, color="#9aa0a6", linewidth=0.6)
     low.set_ylabel("profit, won")
     bottom.step(hours(curve.ts), curve.position[SYMBOL] - MAX_HELD, where="post", color="#1d5fd6", linewidth=0.8)
+    bottom.axhline(0, color="#9aa0a6", linewidth=0.6)
     bottom.set_ylabel("shares held")
-    bottom.set_xlabel("hour of the day, KST")
+    bottom.set_xlabel("KST")
+    bottom.set_xlim(8.9, 15.6)
+    bottom.set_xticks(range(9, 16), [f"{hour:02}:00" for hour in range(9, 16)])
     for axes in (top, middle, low, bottom):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
+
+
+def gapped(hours: Any, values: Any) -> Any:
+    """The same with a hole wherever nothing was traded for five minutes, so that no line says otherwise."""
+    holes = np.flatnonzero(np.diff(hours) > 5 / 60) + 1
+    return np.insert(hours, holes, np.nan), np.insert(values, holes, np.nan)
 
 
 def profit(curve: Curve) -> Any:

@@ -1,6 +1,6 @@
 """Back-test a market maker on NASDAQ's own order messages (AAPL, 2012-06-21, LOBSTER's free sample of lobsterdata.com).
 
-    pip install 'onseju[research]' matplotlib
+    pip install 'onseju[research]'
     ONSEJU_LOBSTER_DIR=… python examples/backtest_nasdaq.py --plot nasdaq.png
 
 The folder holds one `*message*.csv` and one `*orderbook*.csv`. The recording is played order by order under `plain` rules;
@@ -23,7 +23,7 @@ from onseju.contract.commands import CancelOrder, NewOrder
 from onseju.contract.reasons import Reason
 from onseju.library.results import OrderResult
 from onseju.library.tape import Tape
-from onseju.market_data.lobster import PRICE_SCALE, Message, MessageType, book_before, read
+from onseju.market_data.lobster import PRICE_SCALE, LobsterError, Message, MessageType, book_before, read
 from onseju.market_data.lobster_player import LobsterPlayer
 from onseju.rules.pack import RulePack
 from onseju.rules.packs import RULES
@@ -128,19 +128,22 @@ def plot(path: Path, tape: Tape, quotes: list[tuple[int, int, int]], midnight: i
     top.step(
         times, [ask / DOLLAR for _, _, ask in quotes], where="post", color="#1d5fd6", linewidth=0.8, label="best ask"
     )
+    top.set_ylim(min(bid for _, bid, _ in quotes) / DOLLAR - 0.05, max(ask for _, _, ask in quotes) / DOLLAR + 0.2)
     for side, marker, label in ((1, "^", "maker bought"), (2, "v", "maker sold")):
         own = fills[fills["side"] == side]
         top.scatter(
             seconds(own["ts"] - midnight), own["price"] / DOLLAR, s=22, marker=marker, color="#1a1c1f", label=label
         )
-    top.set_ylabel("dollars")
-    top.legend(frameon=False, fontsize=8)
+    top.set_ylabel("price, dollars")
+    top.yaxis.set_major_formatter("{x:.2f}")
+    top.legend(frameon=False, fontsize=8, ncols=4, loc="upper center")
     top.set_title("AAPL on NASDAQ, 2012-06-21, from 09:30", fontsize=10)
     middle.step(seconds(curve.ts - midnight), profit(curve), where="post", color="#1a1c1f", linewidth=0.9)
     middle.axhline(0, color="#9aa0a6", linewidth=0.6)
     middle.set_ylabel("profit, dollars")
     held = curve.position[SYMBOL] - MAX_HELD
     bottom.step(seconds(curve.ts - midnight), held, where="post", color="#1d5fd6", linewidth=0.8)
+    bottom.axhline(0, color="#9aa0a6", linewidth=0.6)
     bottom.set_ylabel("shares held")
     bottom.set_xlabel("seconds after 09:30")
     for axes in (top, middle, bottom):
@@ -168,7 +171,10 @@ def main() -> None:
     exchange.open_account("nasdaq", cash=10**15, shares={SYMBOL: 10**8})
     exchange.open_account("maker", cash=100_000 * DOLLAR, shares={SYMBOL: MAX_HELD})
     midnight = exchange.now  # the recording's times count from midnight in New York
-    tape, quotes = play(exchange, chosen.folder)
+    try:
+        tape, quotes = play(exchange, chosen.folder)
+    except LobsterError as error:
+        sys.exit(str(error))
     curve, fills = tape.curve("maker"), tape.fills
     made = profit(curve)
     print(f"engine           {exchange.engine}")

@@ -20,7 +20,10 @@ options = parser.parse_args()
 with httpx.Client(base_url=options.url, timeout=30) as http:
     # A user with play money, a session, and with it an API key: all that a program needs from then on.
     login = {"name": f"visitor-{secrets.token_hex(4)}", "password": secrets.token_urlsafe(16)}
-    http.post("/v1/users", json=login).raise_for_status()
+    try:
+        http.post("/v1/users", json=login).raise_for_status()
+    except httpx.ConnectError:
+        raise SystemExit(f"Nobody answers at {options.url}. Start the exchange first: onseju up") from None
     session = http.post("/v1/session", json=login).raise_for_status()
     proof = {"Cookie": session.headers["set-cookie"].split(";")[0], "X-CSRF-Token": session.json()["csrf_token"]}
     wanted = {"name": "first fill", "scopes": ["read", "trade"]}

@@ -67,5 +67,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt, TimeoutError):
-        main()
+    try:
+        with contextlib.suppress(KeyboardInterrupt, TimeoutError):
+            main()
+    except ConnectionRefusedError:
+        raise SystemExit(f"Nobody answers at {options.url}. Start the exchange first: onseju up") from None

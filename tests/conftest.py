@@ -22,6 +22,10 @@ hypothesis.settings.register_profile("dev", deadline=None, print_blob=True, supp
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
+NOT_FOR: dict[EngineName | None, str] = {"native": "reference_only", "reference": "once"}
+"""By engine, the mark of the tests that are for the other alone."""
+
+
 @pytest.fixture(scope="module", params=ENGINE_NAMES)
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineName]:
     """Each engine in turn, as the one under test."""
@@ -54,11 +58,9 @@ def fresh_server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser's tests come last: while Playwright is started, its event loop counts as running in this thread, and
-    no other test could run one of its own. A test for the reference alone is no test of the native engine."""
+    no other test could run one of its own. A test for one engine alone is no test of the other."""
     items.sort(key=lambda item: "browser" in item.path.parts)
-    items[:] = [
-        item for item in items if not (item.get_closest_marker("reference_only") and engine_of(item) == "native")
-    ]
+    items[:] = [item for item in items if not item.get_closest_marker(NOT_FOR.get(engine_of(item), "no mark"))]
 
 
 def engine_of(item: pytest.Item) -> EngineName | None:

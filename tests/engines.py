@@ -23,12 +23,16 @@ __all__ = [
     "make_engine",
     "must_run",
     "name_under_test",
+    "once",
     "reference_only",
     "take_over",
     "under_test",
 ]
 
 _under_test: list[EngineName] = []
+
+once = pytest.mark.once
+"""For a test that waits long for something in which no engine has a part: it runs on the native engine alone."""
 
 reference_only = pytest.mark.reference_only
 """For a test that lays hands on what only the reference has: its own objects."""

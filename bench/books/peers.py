@@ -6,7 +6,6 @@ Everything goes into build/books. A peer that cannot be had is named with the re
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ RUST = BUILD / "target/release/books"
 
 OWN = BUILD / "own/release/books"
 """The same without them: for quick runs and tests."""
-
-SITE = BUILD / "site"
 
 CRATES = {"lobster": "0.7.0", "orderbook-rs": "0.15.3", "matchcore": "0.4.0"}
 EXCHANGE_CORE = "0.5.3"
@@ -86,25 +83,24 @@ def run(*command: str | Path, cwd: Path = ROOT, timeout: float = 900, env: dict[
 
 
 def environment() -> dict[str, str]:
-    """Where Python finds the project and the core that was built here."""
-    return {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SITE)])}
+    """Where Python finds the project, with the core compiled into it."""
+    return {"PYTHONPATH": str(ROOT)}
 
 
 def ours(binary: Path) -> list[Engine]:
-    """Build the core as a module for Python. Raises `FailedError`: without it there is no comparison. The bare book is in
+    """Compile the core into the package. Raises `FailedError`: without it there is no comparison. The bare book is in
     the harness that `build_rust` makes."""
-    run(
-        *("cargo", "build", "--release", "--locked", "--features", "python", "--target-dir", BUILD / "core"),
-        cwd=ROOT / "core",
-    )
-    SITE.mkdir(parents=True, exist_ok=True)
-    library, name = {"darwin": ("libonseju_core.dylib", "onseju_core.abi3.so")}.get(
-        sys.platform, ("libonseju_core.so", "onseju_core.abi3.so")
-    )
-    shutil.copyfile(BUILD / "core/release" / library, SITE / name)
+    run("make", "--silent", "core", cwd=ROOT)
     call = (sys.executable, "-m", "bench.books.ours", "run")
     engines = [
         Engine("onseju", "**Onseju, bare book**", "Rust", (str(binary), "run", "onseju"), is_ours=True),
+        Engine(
+            "onseju-ahead",
+            "Onseju, bare book, touched ahead",
+            "Rust",
+            (str(binary), "run", "onseju-ahead"),
+            is_ours=True,
+        ),
         Engine(
             "onseju-any-price", "Onseju, bare book, any price", "Rust", (str(binary), "run", "onseju-any-price"), True
         ),

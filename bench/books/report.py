@@ -25,6 +25,7 @@ FLAT = 1.1
 
 SWEPT = {
     "onseju": ("Onseju, bare book", BLUE, "-"),
+    "onseju-ahead": ("Onseju, bare book, touched ahead", BLUE, "-."),
     "onseju-any-price": ("Onseju, bare book, any price", BLUE, ":"),
     "native-1024": ("Onseju, whole exchange from Python", RED, "-"),
     "exchange-core": ("exchange-core, direct book (warm)", BRASS, "-"),
@@ -176,8 +177,14 @@ def aims(result: Figures) -> str:
                 verdict(grown, FLAT, at_least=False),
             )
         )
-    for name, what in (("onseju", "bare book"), ("native-1024", "whole exchange")):
+    for name, what in (
+        ("onseju", "bare book"),
+        ("onseju-ahead", "bare book, touched ahead"),
+        ("native-1024", "whole exchange"),
+    ):
         costs = [1e9 / figures[name]["rate"] for figures in result["depth"].values() if works(figures.get(name))]
+        if not costs:
+            continue
         spread = max(costs) / min(costs)
         rows.append(
             (

@@ -31,7 +31,7 @@ PROBES = (1_000, 30_000)
 
 DEPTHS = (1_000, 10_000, 100_000, 1_000_000)
 SYMBOLS = (1, 10, 100, 1_000, 10_000)
-SWEPT = ("onseju", "onseju-any-price", "native-1024", "exchange-core", "matchcore")
+SWEPT = ("onseju", "onseju-ahead", "onseju-any-price", "native-1024", "exchange-core", "matchcore")
 SECONDS_A_PASS = 1.0
 PATIENCE_S = 120
 

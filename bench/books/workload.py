@@ -23,7 +23,7 @@ from onseju.contract.commands import (
     SetTickBand,
     encode_command,
 )
-from onseju.contract.words import OrderType, Rule, TimeInForce
+from onseju.contract.words import AccountKind, OrderType, Rule, TimeInForce
 from onseju.rules.packs import RULES
 
 HEADER_BYTES = 64
@@ -114,12 +114,13 @@ def commands(work: Workload) -> tuple[bytes, bytes]:
     """The workload for the whole exchange: what opens the venue and fills its books, and what is measured.
 
     A thousand accounts on one instrument, a hundred on many: each has cash and shares enough for all of its orders, and
-    pays a commission and taxes. An account's number follows from its order's id.
+    pays a commission and taxes to the venue's account, the last. An account's number follows from its order's id.
     """
     accounts = 1_000 if work.instruments == 1 else 100
     opening: list[Command] = [OpenVenue(trading_day=20261123), SetTickBand(table=1, from_price=0, tick=work.tick)]
     opening += [SetRule(rule=rule, value=value) for rule, value in RULES["plain"].items()]
     opening += [
+        OpenAccount(account=accounts + 1, owner=(accounts + 1).to_bytes(16, "little"), account_kind=AccountKind.VENUE),
         SetRule(rule=Rule.MAX_OPEN_ORDERS, value=0),
         SetRule(rule=Rule.COMMISSION_PPM, value=COMMISSION_PPM),
         SetRule(rule=Rule.TRANSACTION_TAX_PPM, value=TRANSACTION_TAX_PPM),

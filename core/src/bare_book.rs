@@ -2,6 +2,8 @@
 //!
 //! It stands on the same ladder, queues and ids as the engine's books, and may be used without the engine.
 
+use std::hint::black_box;
+
 use crate::ladder::Ladder;
 use crate::order_ids::OrderIds;
 use crate::slab::{NONE, Node, Slab};
@@ -77,6 +79,25 @@ impl Node for Resting {
     }
 }
 
+/// What a caller will soon do; see [`Books::touch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Soon {
+    /// Cancel or correct the order with this id.
+    Order(u64),
+    /// Enter an order.
+    New {
+        /// The instrument's number.
+        instrument: u32,
+        /// The order's side.
+        side: Side,
+        /// Its price; 0 for a market order.
+        price: i64,
+    },
+}
+
+/// [`Books::touch`] fetches so many side by side.
+const TOUCHED: usize = 16;
+
 /// The books of many instruments, numbered from 0. Their orders share one store and one sequence of ids.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
@@ -110,11 +131,18 @@ impl Books {
     /// Whether an order of the instrument may carry a price.
     #[inline]
     pub fn takes(&self, instrument: u32, price: i64) -> bool {
-        match self.prices.get(instrument as usize) {
+        match self.ladders.get(instrument as usize * 2) {
             None => false,
-            Some(Prices::Any) => price > 0,
-            Some(Prices::Between { lowest, highest, tick }) => {
-                *lowest <= price && price <= *highest && price % tick == 0
+            Some(ladder) if ladder.has_grid() => ladder.number_of(price).is_some(),
+            Some(_) => self.takes_unlimited(instrument, price),
+        }
+    }
+
+    fn takes_unlimited(&self, instrument: u32, price: i64) -> bool {
+        match self.prices[instrument as usize] {
+            Prices::Any => price > 0,
+            Prices::Between { lowest, highest, tick } => {
+                price > 0 && lowest <= price && price <= highest && price % tick.max(1) == 0
             }
         }
     }
@@ -197,6 +225,52 @@ impl Books {
             self.forget(place);
         }
         Some(Placed { id, leaves_qty })
+    }
+
+    /// Read what these commands will need, so that memory is waited for once and not for each of them. Nothing changes, and
+    /// nothing depends on it: it pays where the open orders are more than the caches hold and the next commands are known.
+    /// A handful to some dozen at a time are best.
+    pub fn touch(&self, soon: &[Soon]) {
+        let mut sum = 0_u64;
+        for soon in soon.chunks(TOUCHED) {
+            // The order that each names or will meet, and the one at whose end it will queue.
+            let mut found = [(NONE, NONE); TOUCHED];
+            for (found, soon) in found.iter_mut().zip(soon) {
+                *found = match *soon {
+                    Soon::Order(id) => (self.ids.get(id), NONE),
+                    Soon::New { instrument, side, price } => self.will_meet(instrument, side, price),
+                };
+            }
+            let open = |place: u32| self.orders.get(place);
+            let found = &found[..soon.len()];
+            for (order, last) in found {
+                sum ^= open(*order).map_or(0, |order| order.id) ^ open(*last).map_or(0, |order| order.id);
+            }
+            for (place, soon) in found.iter().zip(soon) {
+                let Some(order) = open(place.0) else { continue };
+                let [before, after] = order.links;
+                sum ^= open(after).map_or(0, |order| order.id);
+                if let Soon::Order(_) = soon {
+                    let level = self.ladders.get(order.place as usize).and_then(|ladder| ladder.get(order.level));
+                    sum ^= open(before).map_or(0, |order| order.id) ^ level.map_or(0, |level| level.qty as u64);
+                } else {
+                    sum ^= u64::from(self.ids.get(order.id));
+                }
+            }
+        }
+        black_box(sum);
+    }
+
+    /// The order that a new one will trade with first, or else the one at whose end it will queue.
+    #[inline]
+    fn will_meet(&self, instrument: u32, side: Side, price: i64) -> (u32, u32) {
+        let at = instrument as usize * 2;
+        let Some([buys, sells]) = self.ladders.get(at..at + 2) else { return (NONE, NONE) };
+        let (own, other) = if side == Side::Buy { (buys, sells) } else { (sells, buys) };
+        match other.best() {
+            Some(best) if price == 0 || side.reaches(price, best.price) => (best.queue.head, NONE),
+            _ => (NONE, own.find(price).map_or(NONE, |place| own.at(place).queue.tail)),
+        }
     }
 
     /// The best price of a side, with the open quantity there.
@@ -403,6 +477,52 @@ mod tests {
         let mut makers = Vec::new();
         book.market(Side::Sell, 100, |trade| makers.push((trade.maker, trade.qty)));
         assert_eq!(makers, [(ids[0], 4), (ids[2], 10), (ids[1], 11)]);
+    }
+
+    #[test]
+    fn touching_ahead_changes_nothing() {
+        let mut random = 1_u64;
+        let mut below = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % n
+        };
+        let mut both = [Books::new(), Books::new()];
+        for books in &mut both {
+            books.add(KRX);
+            books.add(Prices::Any);
+        }
+        let mut trades = [Vec::new(), Vec::new()];
+        for number in 0..500 {
+            let soon: Vec<Soon> = (0..40)
+                .map(|_| match below(3) {
+                    0 => Soon::Order(below(number * 40 + 2)),
+                    _ => Soon::New {
+                        instrument: below(3) as u32,
+                        side: if below(2) == 0 { Side::Buy } else { Side::Sell },
+                        price: if below(10) == 0 { 0 } else { 69_000 + below(21) as i64 * 100 },
+                    },
+                })
+                .collect();
+            both[1].touch(&soon);
+            for (books, trades) in both.iter_mut().zip(&mut trades) {
+                for soon in &soon {
+                    match *soon {
+                        Soon::Order(id) => {
+                            books.cancel(id);
+                        }
+                        Soon::New { instrument, side, price: 0 } => {
+                            books.market(instrument, side, 5, |trade| trades.push(trade));
+                        }
+                        Soon::New { instrument, side, price } => {
+                            books.limit(instrument, side, price, 3, |trade| trades.push(trade));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(trades[0].len() > 1_000);
+        assert_eq!(trades[0], trades[1]);
+        assert_eq!(both[0].open_orders(), both[1].open_orders());
     }
 
     #[test]

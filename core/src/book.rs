@@ -39,7 +39,7 @@ impl BookSide {
     }
 
     /// Rest an order, or put a stop order to sleep. The level of an order with a price of its own was made.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, orders: &mut Orders, place: u32) {
         let order = &orders[place];
         let leaves_qty = order.leaves_qty;
@@ -69,7 +69,7 @@ impl BookSide {
     }
 
     /// Take out an order; `leaves_qty` is what it still shows.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, orders: &mut Orders, place: u32) {
         let order = &orders[place];
         let leaves_qty = order.leaves_qty;
@@ -96,7 +96,7 @@ impl BookSide {
     }
 
     /// Show `qty` shares less of an order that keeps its place.
-    #[inline]
+    #[inline(always)]
     pub fn reduce(&mut self, orders: &Orders, place: u32, qty: i64) {
         let order = &orders[place];
         if order.is_market() {

@@ -151,9 +151,10 @@ impl<'a> Command<'a> {
         self.hash(32)
     }
 
+    /// The half of the body's hash that is kept.
     #[inline]
-    pub fn body_hash(&self) -> [u8; 16] {
-        self.hash(48)
+    pub fn body_hash(&self) -> [u8; 8] {
+        self.take(48)
     }
 
     /// The order that a cancel or a correction names; 0 for another command.

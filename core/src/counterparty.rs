@@ -17,7 +17,7 @@ impl Instrument {
     /// Whom the incoming order meets now, and at which price: the earlier one's (선행호가, KRX BR 24); none when nobody.
     ///
     /// A market order crosses every price. A midpoint order's limit is the midpoint at this moment.
-    #[inline]
+    #[inline(always)]
     pub fn best_match(&self, orders: &Orders, taker: &Order) -> Option<Match> {
         let limit = if taker.is_midpoint() {
             match self.midpoint(orders) {
@@ -39,7 +39,7 @@ impl Instrument {
     ///
     /// Ranked by price; at the same price market orders go first, but at the daily limit time alone decides between them
     /// and limit orders (KRX BR 22(2)1). What is left of a pool at a price limit goes before all others there.
-    #[inline]
+    #[inline(always)]
     pub fn best_resting(&self, orders: &Orders, side: Side, met: Option<(i64, bool)>) -> Option<Match> {
         let own = self.book.side(side);
         if own.market_qty == 0 && own.midpoints.count == 0 {
@@ -106,7 +106,7 @@ impl Instrument {
     }
 
     /// Whose turn it is where this order is the first at the price.
-    #[inline]
+    #[inline(always)]
     fn in_turn(&self, orders: &Orders, side: Side, place: u32, price: i64) -> Match {
         if let Some(pool) = &self.book.pool
             && pool.side == side

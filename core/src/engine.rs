@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ahead::AHEAD;
 use crate::commands::{COMMAND_BYTES, Command, CommandKind};
 use crate::order_desk::NO_HASH;
 use crate::outbox::Outbox;
@@ -63,21 +64,28 @@ impl Engine {
     /// The events stand in the engine's own buffer until the next call. Total: whatever a well-formed command asks, the
     /// answer is events; an error means that none of the commands took effect.
     pub fn apply(&mut self, commands: &[u8]) -> Result<&[u8], ApplyError> {
+        self.check_commands(commands)?;
+        Ok(self.apply_checked(commands))
+    }
+
+    /// The same for commands that `check_commands` found good.
+    pub(crate) fn apply_checked(&mut self, commands: &[u8]) -> &[u8] {
         self.out.events.bytes.clear();
-        for bytes in self.checked(commands)? {
-            if let Ok(command) = Command::read(bytes) {
-                self.apply_one(command);
+        for group in commands.as_chunks::<COMMAND_BYTES>().0.chunks(AHEAD) {
+            if group.len() > 1 && self.is_large() {
+                self.touch_ahead(group);
+            }
+            for bytes in group {
+                if let Ok(command) = Command::read(bytes) {
+                    self.apply_one(command);
+                }
             }
         }
-        Ok(&self.out.events.bytes)
+        &self.out.events.bytes
     }
 
     /// Whether `apply` would take these commands.
     pub fn check_commands(&self, commands: &[u8]) -> Result<(), ApplyError> {
-        self.checked(commands).map(|_| ())
-    }
-
-    fn checked<'a>(&self, commands: &'a [u8]) -> Result<&'a [[u8; COMMAND_BYTES]], ApplyError> {
         let (commands, rest) = commands.as_chunks::<COMMAND_BYTES>();
         if !rest.is_empty() {
             return Err(ApplyError::Cut);
@@ -90,7 +98,7 @@ impl Engine {
             seq = seq.wrapping_add(1);
             follows &= command.seq() == seq;
         }
-        if follows { Ok(commands) } else { Err(ApplyError::OutOfSequence { last_seq }) }
+        if follows { Ok(()) } else { Err(ApplyError::OutOfSequence { last_seq }) }
     }
 
     #[inline]

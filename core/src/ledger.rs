@@ -16,9 +16,17 @@ impl Engine {
     pub(crate) fn resize(&mut self, place: u32, leaves_qty: i64) {
         let order = &self.state.orders[place];
         if order.is_buy() {
-            let upper = self.upper_limit(order.instrument);
-            let was = self.state.orders.reserved(place, upper);
-            self.resize_buy(place, leaves_qty, was);
+            let (account, unit) = (order.account, order.reserve_price(self.upper_limit(order.instrument)));
+            let was = order.leaves_qty;
+            self.state.orders[place].leaves_qty = leaves_qty;
+            if unit != 0 {
+                let ppm = self.state.orders.commission_ppm(place);
+                let more = reservation(unit, leaves_qty, ppm) - reservation(unit, was, ppm);
+                if more != 0 {
+                    self.note_balance(account);
+                    self.state.accounts.at_mut(account).balance.reserved_cash += more;
+                }
+            }
         } else {
             let (account, instrument, more) = (order.account, order.instrument, leaves_qty - order.leaves_qty);
             let position = self.note_position(account, instrument);
@@ -28,14 +36,12 @@ impl Engine {
     }
 
     /// The same for a buy that had `was` reserved, maybe at another price.
-    #[inline]
     pub(crate) fn resize_buy(&mut self, place: u32, leaves_qty: i64, was: i64) {
-        let order = &self.state.orders[place];
-        let unit = order.reserve_price(self.upper_limit(order.instrument));
+        let upper = self.upper_limit(self.state.orders[place].instrument);
+        let order = &mut self.state.orders[place];
+        order.leaves_qty = leaves_qty;
         let account = order.account;
-        let reserved =
-            if unit == 0 { 0 } else { reservation(unit, leaves_qty, self.state.orders.commission_ppm(place)) };
-        self.state.orders[place].leaves_qty = leaves_qty;
+        let reserved = self.state.orders.reserved(place, upper);
         if reserved != was {
             self.note_balance(account);
             self.state.accounts.at_mut(account).balance.reserved_cash += reserved - was;
@@ -47,38 +53,47 @@ impl Engine {
     #[inline]
     pub(crate) fn settle(&mut self, buy: u32, sell: u32, price: i64, qty: i64) {
         let amount = price * qty;
-        for place in [sell, buy] {
-            let leaves_qty = self.state.orders[place].leaves_qty - qty;
-            self.resize(place, leaves_qty);
-            let order = &mut self.state.orders[place];
-            order.filled_qty += qty;
-            order.filled_amount += amount;
-        }
-        let instrument = self.state.orders[sell].instrument;
-        let seller = self.state.orders[sell].account;
-        self.note_balance(seller);
+        let order = &mut self.state.orders[sell];
+        let (seller, instrument) = (order.account, order.instrument);
+        order.leaves_qty -= qty;
+        order.filled_qty += qty;
+        order.filled_amount += amount;
         let position = self.note_position(seller, instrument);
-        self.state.accounts.positions[position].shares.sell(qty, amount);
-        self.move_cash(seller, amount);
+        let shares = &mut self.state.accounts.positions[position].shares;
+        shares.reserved_qty -= qty;
+        shares.sell(qty, amount);
+        self.note_balance(seller);
         // A fee is floored on the order's whole amount, so its increase may be a few won more than this fill brings.
-        self.charge(seller, sell, amount);
+        let fees = self.charge(sell, amount);
+        self.move_cash(seller, amount - fees);
 
-        let buyer = self.state.orders[buy].account;
-        self.note_balance(buyer);
+        let ppm = self.state.orders.commission_ppm(buy);
+        let unit = self.state.orders[buy].reserve_price(self.upper_limit(instrument));
+        let order = &mut self.state.orders[buy];
+        let buyer = order.account;
+        let was = order.leaves_qty;
+        order.leaves_qty -= qty;
+        order.filled_qty += qty;
+        order.filled_amount += amount;
+        let freed = if unit == 0 { 0 } else { reservation(unit, was, ppm) - reservation(unit, order.leaves_qty, ppm) };
         let position = self.note_position(buyer, instrument);
         self.state.accounts.positions[position].shares.buy(qty, amount);
-        self.move_cash(buyer, -amount);
-        let available = self.state.accounts.at(buyer).balance.available();
-        self.charge(buyer, buy, available);
+        self.note_balance(buyer);
+        let balance = &mut self.state.accounts.at_mut(buyer).balance;
+        balance.reserved_cash -= freed;
+        let available = balance.available() - amount;
+        let fees = self.charge(buy, available);
+        self.move_cash(buyer, -amount - fees);
     }
 
     /// Take the increase of the order's commission and taxes, each floored on its whole filled amount (KRX rules 8.1), for
-    /// the venue account. Never more than `at_most`, so that no fee makes cash negative; a later fill catches up.
+    /// the venue account; gives how much. Never more than `at_most`, so that no fee makes cash negative; a later fill
+    /// catches up.
     #[inline]
-    fn charge(&mut self, account: u32, place: u32, at_most: i64) {
+    fn charge(&mut self, place: u32, at_most: i64) -> i64 {
         let rates = self.state.orders.rates(place);
         if rates.commission == 0 && rates.transaction_tax == 0 && rates.rural_tax == 0 {
-            return;
+            return 0;
         }
         let order = &self.state.orders[place];
         let (amount, is_buy) = (order.filled_amount, order.is_buy());
@@ -97,9 +112,9 @@ impl Engine {
         if charged != 0 {
             let Some(venue) = self.state.venue_place else { unreachable!("a fee needs an account to go to") };
             self.note_balance(venue);
-            self.move_cash(account, -charged);
             self.move_cash(venue, charged);
         }
+        charged
     }
 
     /// Give or take a trade's cash. It may be used at once, and is settled some trading days later (KRX BR 7).

@@ -7,9 +7,11 @@
 //! [`Engine`] is the whole machine, [`Book`] a bare order book that can be used alone.
 
 mod accounts;
+mod ahead;
 mod auction;
 mod auctioneer;
 mod bare_book;
+mod bits;
 mod book;
 mod commands;
 mod correction_desk;
@@ -19,6 +21,7 @@ mod events;
 mod hashing;
 mod instruments;
 mod invariants;
+mod kept_ids;
 mod ladder;
 mod ledger;
 mod matcher;
@@ -48,7 +51,7 @@ mod venue_desk;
 mod volatility;
 mod words;
 
-pub use bare_book::{Book, Books, Placed, Prices, Trade};
+pub use bare_book::{Book, Books, Placed, Prices, Soon, Trade};
 pub use commands::{COMMAND_BYTES, CommandKind};
 pub use engine::{ApplyError, Engine};
 pub use events::{EVENT_BYTES, EventKind};

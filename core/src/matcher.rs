@@ -50,24 +50,26 @@ impl Engine {
     #[inline]
     pub(crate) fn rest(&mut self, place: u32, instrument: usize) {
         self.hash_without_order(place);
-        self.touch(instrument);
-        let order = &mut self.state.orders[place];
-        if order.has_own_price() {
-            let (side, price) = (order.side(), order.limit_price);
-            let level = self.state.instruments[instrument].book.side_mut(side).limits.make(price);
-            self.state.orders[place].level = level;
-            self.note_level(instrument, side, level);
-        }
         let order = &mut self.state.orders[place];
         let (side, sleeps, account) = (order.side(), order.order_type.sleeps(), order.account);
+        let own_price = order.has_own_price().then_some((order.limit_price, order.leaves_qty));
         if !order.is_listed() {
             order.set_listed();
             let id = order.order_id;
             self.state.orders.ids.insert(id, place);
             self.state.accounts.at_mut(account).orders.push(self.state.orders.slab_mut(), place);
         }
+        self.touch(instrument); // before the level is made: floating orders go by the best price
+        if let Some((price, leaves_qty)) = own_price {
+            let level = self.state.instruments[instrument].book.side_mut(side).limits.make(price);
+            self.note_level(instrument, side, level);
+            self.state.orders[place].level = level;
+            let limits = &mut self.state.instruments[instrument].book.side_mut(side).limits;
+            limits.push(self.state.orders.slab_mut(), level, place, leaves_qty);
+        } else {
+            self.state.instruments[instrument].book.side_mut(side).add(&mut self.state.orders, place);
+        }
         let found = &mut self.state.instruments[instrument];
-        found.book.side_mut(side).add(&mut self.state.orders, place);
         if found.phase.is_auction() && !sleeps {
             found.awaits_uncross = true;
         }
@@ -150,7 +152,7 @@ impl Engine {
     }
 
     /// Call before an order's place in the book, or what it shows there, is changed.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, place: u32, instrument: usize) {
         self.hash_without_order(place);
         let order = &self.state.orders[place];
@@ -278,7 +280,7 @@ impl Engine {
     ///
     /// All, as a rule. But a buy without a reservation pays from the cash that is free, in whole lots, and no order's filled
     /// amount grows beyond `MAX_AMOUNT`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn most(&self, place: u32, price: i64) -> i64 {
         let order = &self.state.orders[place];
         let room = room(order, price);
@@ -336,7 +338,7 @@ impl Engine {
     }
 
     /// Show that `qty` shares of a resting order are about to trade.
-    #[inline]
+    #[inline(always)]
     fn take_from_book(&mut self, place: u32, instrument: usize, qty: i64) {
         self.note(place, instrument);
         let order = &self.state.orders[place];

@@ -14,12 +14,9 @@ pub(crate) fn fits(amount: i128) -> bool {
 /// `amount × ppm` millionths, floored. The amount is not negative.
 #[inline]
 pub(crate) fn part(amount: i64, ppm: u32) -> i64 {
-    if ppm == 0 {
-        0
-    } else if amount < 1 << 31 {
-        amount * i64::from(ppm) / PPM // below 2^63, and far quicker than 128 bits
-    } else {
-        (i128::from(amount) * i128::from(ppm) / i128::from(PPM)) as i64
+    match amount.checked_mul(ppm.into()) {
+        Some(product) => product / PPM, // far quicker than 128 bits
+        None => (i128::from(amount) * i128::from(ppm) / i128::from(PPM)) as i64,
     }
 }
 

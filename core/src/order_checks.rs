@@ -57,7 +57,7 @@ impl Engine {
     }
 
     /// The limit price that a 최유리 or 최우선 order gets now; others keep theirs. `without` is its own old quote.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn priced(&self, terms: Terms, instrument: usize, without: Option<u32>) -> Terms {
         if !terms.order_type.is_best() || terms.is_fixed {
             return terms;
@@ -82,7 +82,9 @@ impl Engine {
             return Err(Reason::NotAtClose);
         }
         let on_market = |price: i64| {
-            if !instrument.is_on_grid(price) {
+            if instrument.book.side(terms.side).limits.number_of(price).is_some() {
+                Ok(()) // the day's grid has prices within the limits alone
+            } else if !instrument.is_on_grid(price) {
                 Err(Reason::PriceTick)
             } else if !instrument.is_within_limits(price) {
                 Err(Reason::PriceLimit)

@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// Make the record of an order that stood the checks, with the next priority.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn make_order(
         &mut self,
         order_id: u64,
@@ -139,7 +139,7 @@ impl Engine {
 
     /// The place of the order that a request names, where it is the asking account's. Somebody else's order is as unknown as
     /// one that never was. Of done orders the engine keeps nothing, so it can only say that the id was given once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_theirs(&self, command: Command) -> Checked<u32> {
         if !self.state.counters.is_open {
             return Err(Reason::VenueNotOpen);
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     /// Take `qty` open shares out of a resting or sleeping order.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_out(&mut self, place: u32, instrument: usize, qty: i64, reason: Reason) {
         if qty == self.state.orders[place].leaves_qty {
             self.end_resting(place, instrument, reason);

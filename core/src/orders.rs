@@ -280,7 +280,7 @@ impl Orders {
     }
 
     /// The same, to be changed; made where there is none.
-    #[inline]
+    #[inline(always)]
     pub fn more_mut(&mut self, place: u32) -> &mut More {
         let mut more = self.slab[place].more;
         if more == NONE {
@@ -324,7 +324,7 @@ impl Orders {
     }
 
     /// The cash that an order keeps reserved, on a day with this upper limit.
-    #[inline]
+    #[inline(always)]
     pub fn reserved(&self, place: u32, upper_limit: i64) -> i64 {
         let order = &self.slab[place];
         match order.reserve_price(upper_limit) {
@@ -377,6 +377,11 @@ pub(crate) fn reservation(unit: i64, qty: i64, commission_ppm: u32) -> i64 {
 /// The same for what nobody checked yet.
 #[inline]
 pub(crate) fn wide_reservation(unit: i64, qty: i64, commission_ppm: u32) -> i128 {
+    if let Some(amount) = unit.checked_mul(qty)
+        && let Some(product) = amount.checked_mul(commission_ppm.into())
+    {
+        return i128::from(amount) + i128::from(product / PPM); // 128 bits divide slowly
+    }
     let amount = i128::from(unit) * i128::from(qty);
     if commission_ppm == 0 { amount } else { amount + amount * i128::from(commission_ppm) / i128::from(PPM) }
 }

@@ -6,6 +6,7 @@
 use crate::accounts::{Balance, Shares};
 use crate::engine::Engine;
 use crate::events::{EventKind, Events};
+use crate::ladder::Ladder;
 use crate::quotes::MarketLevel;
 use crate::reasons::Reason;
 use crate::slab::NONE;
@@ -24,8 +25,9 @@ struct LevelNote {
     order_count: u32,
 }
 
+/// Where the market orders of an instrument showed before the command, by side.
 #[derive(Clone, Copy, Debug)]
-struct BookNote {
+struct MarketNote {
     /// The instrument's place.
     place: u32,
     markets: [MarketLevel; 2],
@@ -50,26 +52,60 @@ struct BalanceNote {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pub events: Events,
-    books: Vec<BookNote>,
+    /// The places of the instruments.
+    books: Vec<u32>,
+    /// Of those among them where market orders float.
+    markets: Vec<MarketNote>,
     levels: Vec<LevelNote>,
     positions: Vec<PositionNote>,
     balances: Vec<BalanceNote>,
+}
+
+impl LevelNote {
+    /// What the level shows now; it is not noted any more.
+    #[inline]
+    fn finish(&self, ladder: &mut Ladder) -> (i64, u32) {
+        match ladder.still_at(self.place, self.price).or_else(|| ladder.find(self.price)) {
+            Some(place) => {
+                let level = ladder.at_mut(place);
+                level.is_noted = false;
+                (level.qty, level.queue.count)
+            }
+            None => (0, 0),
+        }
+    }
+}
+
+impl Outbox {
+    /// Where an instrument's market orders showed before the command.
+    fn markets_before(&self, place: u32) -> [MarketLevel; 2] {
+        self.markets.iter().find(|note| note.place == place).map_or_else(Default::default, |note| note.markets)
+    }
 }
 
 impl Engine {
     /// Call before anything is changed that an instrument's prices depend on: its book, last price, limits, phase.
     #[inline]
     pub(crate) fn touch(&mut self, instrument: usize) {
-        if !self.state.instruments[instrument].is_noted {
-            self.hash_without_instrument(instrument);
-            let found = &mut self.state.instruments[instrument];
+        let found = &mut self.state.instruments[instrument];
+        if !found.is_noted {
             found.is_noted = true;
-            self.out.books.push(BookNote { place: instrument as u32, markets: found.market_levels() });
+            self.out.books.push(instrument as u32);
+            if found.has_floating_orders() {
+                self.note_markets(instrument);
+            }
+            self.hash_without_instrument(instrument);
         }
     }
 
+    #[inline(never)]
+    fn note_markets(&mut self, instrument: usize) {
+        let markets = self.state.instruments[instrument].market_levels();
+        self.out.markets.push(MarketNote { place: instrument as u32, markets });
+    }
+
     /// Call before a level is touched, by its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_level(&mut self, instrument: usize, side: Side, place: u32) {
         self.touch(instrument);
         let found = &mut self.state.instruments[instrument];
@@ -107,7 +143,7 @@ impl Engine {
     }
 
     /// Call before an account's cash, reserved or unsettled cash is touched.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_balance(&mut self, place: u32) {
         if !self.state.accounts.at(place).is_noted {
             self.hash_without_account(place);
@@ -135,11 +171,11 @@ impl Engine {
     #[inline]
     fn finish_books(&mut self) {
         if self.out.books.len() > 1 {
-            self.out.books.sort_unstable_by_key(|note| note.place);
+            self.out.books.sort_unstable();
         }
-        let mut show_markets = false;
-        for note in &self.out.books {
-            let instrument = &mut self.state.instruments[note.place as usize];
+        let mut show_markets = !self.out.markets.is_empty();
+        for place in &self.out.books {
+            let instrument = &mut self.state.instruments[*place as usize];
             instrument.is_noted = false;
             if instrument.phase.is_auction() {
                 let found = instrument.find_auction_price();
@@ -151,27 +187,35 @@ impl Engine {
             } else {
                 instrument.indicated = (0, 0);
             }
-            let [buys, sells] = &instrument.book.sides;
-            show_markets |= note.markets.iter().any(|market| market.price != 0);
-            show_markets |= buys.market_qty != 0 || sells.market_qty != 0;
+            show_markets |= instrument.has_floating_orders();
         }
         if show_markets {
             self.note_market_levels();
         }
-        self.finish_levels();
-        for at in 0..self.out.books.len() {
-            self.hash_with_instrument(self.out.books[at].place as usize);
+        if self.out.levels.len() > 1 {
+            self.sort_levels();
+        }
+        if show_markets {
+            self.finish_levels_with_markets();
+            self.out.markets.clear();
+        } else {
+            self.finish_levels();
+        }
+        if self.hash.is_kept() {
+            for at in 0..self.out.books.len() {
+                self.hash_with_instrument(self.out.books[at] as usize);
+            }
         }
         self.out.books.clear();
     }
 
     /// Market orders that float show in the levels where they were and where they are.
     fn note_market_levels(&mut self) {
-        for note in &self.out.books {
-            let instrument = &self.state.instruments[note.place as usize];
-            let after = instrument.market_levels();
+        for place in &self.out.books {
+            let instrument = &self.state.instruments[*place as usize];
+            let (before, after) = (self.out.markets_before(*place), instrument.market_levels());
             for side in Side::BOTH {
-                for market in [note.markets[side.index()], after[side.index()]] {
+                for market in [before[side.index()], after[side.index()]] {
                     if market.price != 0 {
                         let (qty, order_count) = instrument.book.side(side).limits.shown(market.price);
                         self.out.levels.push(LevelNote {
@@ -189,30 +233,36 @@ impl Engine {
         }
     }
 
-    /// Write the levels that show something else than before: limit orders, and market orders where they float.
+    /// Bring the notes about levels into the order in which they are written, of each level the first alone.
+    fn sort_levels(&mut self) {
+        self.out.levels.sort_unstable_by_key(|note| (note.instrument, note.side, note.price, note.order));
+        self.out.levels.dedup_by_key(|note| (note.instrument, note.side, note.price));
+    }
+
+    /// Write the levels that show something else than before, where no market orders float.
     #[inline]
     fn finish_levels(&mut self) {
-        if self.out.levels.len() > 1 {
-            self.out.levels.sort_unstable_by_key(|note| (note.instrument, note.side, note.price, note.order));
-            self.out.levels.dedup_by_key(|note| (note.instrument, note.side, note.price));
-        }
-        let mut markets: (u32, [MarketLevel; 2], [MarketLevel; 2]) = (0, Default::default(), Default::default());
         for note in &self.out.levels {
             let instrument = &mut self.state.instruments[note.instrument as usize - 1];
-            if markets.0 != note.instrument {
-                let place = note.instrument - 1;
-                let before = self.out.books.iter().find(|book| book.place == place).map(|book| book.markets);
-                markets = (note.instrument, before.unwrap_or_default(), instrument.market_levels());
+            let now = note.finish(&mut instrument.book.side_mut(note.side).limits);
+            if (note.qty, note.order_count) != now {
+                self.out.events.level_changed(note.instrument, note.side, note.price, now.0, now.1);
             }
-            let ladder = &mut instrument.book.side_mut(note.side).limits;
-            let now = match ladder.still_at(note.place, note.price).or_else(|| ladder.find(note.price)) {
-                Some(place) => {
-                    let level = ladder.at_mut(place);
-                    level.is_noted = false;
-                    (level.qty, level.queue.count)
-                }
-                None => (0, 0),
-            };
+        }
+        self.out.levels.clear();
+    }
+
+    /// The same, with the market orders in the levels where they floated and where they float.
+    fn finish_levels_with_markets(&mut self) {
+        let mut markets: (u32, [MarketLevel; 2], [MarketLevel; 2]) = (0, Default::default(), Default::default());
+        for at in 0..self.out.levels.len() {
+            let note = self.out.levels[at];
+            let instrument = &mut self.state.instruments[note.instrument as usize - 1];
+            if markets.0 != note.instrument {
+                let before = self.out.markets_before(note.instrument - 1);
+                markets = (note.instrument, before, instrument.market_levels());
+            }
+            let now = note.finish(&mut instrument.book.side_mut(note.side).limits);
             let side = note.side.index();
             let was = with_markets(note.price, (note.qty, note.order_count), markets.1[side]);
             let now = with_markets(note.price, now, markets.2[side]);
@@ -236,8 +286,10 @@ impl Engine {
                 self.out.events.position_changed(note.account, note.instrument, &position.shares);
             }
         }
-        for at in 0..self.out.positions.len() {
-            self.hash_with_position(self.out.positions[at].place);
+        if self.hash.is_kept() {
+            for at in 0..self.out.positions.len() {
+                self.hash_with_position(self.out.positions[at].place);
+            }
         }
         self.out.positions.clear();
     }
@@ -254,8 +306,10 @@ impl Engine {
                 self.out.events.balance_changed(note.account, &account.balance);
             }
         }
-        for at in 0..self.out.balances.len() {
-            self.hash_with_account(self.out.balances[at].place);
+        if self.hash.is_kept() {
+            for at in 0..self.out.balances.len() {
+                self.hash_with_account(self.out.balances[at].place);
+            }
         }
         self.out.balances.clear();
     }

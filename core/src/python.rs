@@ -25,7 +25,7 @@ type Level = (i64, i128, u32);
 type AccountView = (i64, i64, i64, i64, u32, Vec<(u32, i64, i64, i64, i64)>);
 
 /// So many commands are applied before their events are copied out: they are in the cache still.
-const PIECE: usize = 512 * COMMAND_BYTES;
+const PIECE: usize = 64 * COMMAND_BYTES;
 
 fn raise(error: ApplyError) -> PyErr {
     match error {
@@ -64,22 +64,36 @@ impl PyEngine {
     ///
     /// Both are contiguous buffers of bytes. Where the events do not fit, `take_rest` gives what is left of them. The
     /// engine's own buffers are small, and used again and again.
-    fn apply_into(&mut self, py: Python<'_>, commands: PyBuffer<u8>, events: &Bound<'_, PyAny>) -> PyResult<usize> {
+    fn apply_into(
+        &mut self,
+        py: Python<'_>,
+        commands: &Bound<'_, PyAny>,
+        events: &Bound<'_, PyAny>,
+    ) -> PyResult<usize> {
         let out = PyMemoryView::from(events)?;
         let room = out.len()?;
         self.rest.clear();
-        self.commands.resize(commands.item_count(), 0);
-        commands.copy_to_slice(py, &mut self.commands)?;
-        let (engine, commands, rest) = (&mut self.engine, &self.commands, &mut self.rest);
+        let commands = match commands.cast::<PyBytes>() {
+            Ok(bytes) => bytes.as_bytes(), // nothing can change them meanwhile
+            Err(_) => {
+                let buffer = PyBuffer::<u8>::get(commands)?;
+                self.commands.resize(buffer.item_count(), 0);
+                buffer.copy_to_slice(py, &mut self.commands)?;
+                &self.commands
+            }
+        };
+        let (engine, rest) = (&mut self.engine, &mut self.rest);
         py.detach(|| engine.check_commands(commands)).map_err(raise)?;
+        // made by Python: PyO3's own constructor leaves an integer behind for each bound
+        let slice = py.get_type::<PySlice>();
         let mut written = 0;
         for piece in commands.chunks(PIECE) {
-            let given = py.detach(|| engine.apply(piece)).map_err(raise)?;
+            let given = py.detach(|| engine.apply_checked(piece));
             if !rest.is_empty() || given.len() > room - written {
                 rest.extend_from_slice(given);
                 continue;
             }
-            let part = out.get_item(PySlice::new(py, written as isize, (written + given.len()) as isize, 1))?;
+            let part = out.get_item(slice.call1((written, written + given.len()))?)?;
             PyBuffer::<u8>::get(&part)?.copy_from_slice(py, given)?;
             written += given.len();
         }

@@ -49,13 +49,15 @@ impl Instrument {
     }
 
     /// Where resting market orders show now, by side.
-    #[inline]
     pub fn market_levels(&self) -> [MarketLevel; 2] {
+        if self.has_floating_orders() { self.floating_levels() } else { Default::default() }
+    }
+
+    /// Whether market orders rest here that float.
+    #[inline]
+    pub fn has_floating_orders(&self) -> bool {
         let [buys, sells] = &self.book.sides;
-        if (buys.market_qty == 0 && sells.market_qty == 0) || !self.rules.market_orders_float() {
-            return Default::default();
-        }
-        self.floating_levels()
+        (buys.markets.count | sells.markets.count) != 0 && self.rules.market_orders_float()
     }
 
     fn floating_levels(&self) -> [MarketLevel; 2] {

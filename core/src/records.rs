@@ -21,7 +21,7 @@ pub(crate) const FIRST_USE: u8 = 9;
 pub(crate) const QUOTA: u8 = 10;
 
 /// How wide a record of each tag is, its tag included.
-pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 129, 8, 17, 21, 46, 42];
+pub(crate) const WIDTHS: [usize; 11] = [0, 59, 62, 41, 160, 129, 8, 17, 21, 38, 42];
 
 /// A record's canonical bytes, built up field by field.
 pub(crate) struct Record {
@@ -164,7 +164,7 @@ impl Engine {
             bands.iter().for_each(|(from_price, tick)| visit(&tick_band_record(*table, *from_price, *tick)));
         }
         for (day, uses) in state.repeats.days.iter().enumerate() {
-            uses.iter().for_each(|(key, first_use)| visit(&first_use_record(day as u8, key, first_use)));
+            uses.iter().for_each(|(key, first_use)| visit(&first_use_record(day as u8, &key, &first_use)));
         }
     }
 

@@ -1,8 +1,6 @@
 //! Idempotency: which client ids were used, today and on the trading day before.
 
-use std::hash::{Hash, Hasher};
-
-use crate::hashing::NumberMap;
+use crate::kept_ids::KeptIds;
 
 /// Account number and the hash of the client's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,41 +9,28 @@ pub(crate) struct Key {
     pub client_id: [u8; 16],
 }
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [low, high] = halves(self.client_id);
-        state.write_u64(low ^ u64::from(self.account).rotate_left(32));
-        state.write_u64(high);
-    }
-}
-
-fn halves(hash: [u8; 16]) -> [u64; 2] {
-    let whole = u128::from_le_bytes(hash);
-    [whole as u64, (whole >> 64) as u64]
-}
-
-/// The request that used a client id first: its meaning's hash, and its command's number.
-#[derive(Clone, Copy, Debug)]
+/// The request that used a client id first: its meaning's hash, of which the first half is kept, and its command's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FirstUse {
-    pub body_hash: [u8; 16],
+    pub body_hash: [u8; 8],
     pub seq: u64,
 }
 
 /// Client ids and what they were first used for. An id is free again after two rolls of the day.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repeats {
-    pub days: [NumberMap<Key, FirstUse>; 2],
+    pub days: [KeptIds; 2],
 }
 
 impl Repeats {
     /// What the id was used for; none when it is free.
     pub fn first_use(&self, key: &Key) -> Option<FirstUse> {
-        self.days.iter().find_map(|day| day.get(key)).copied()
+        self.days.iter().find_map(|day| day.get(key))
     }
 
-    /// Use an id up.
+    /// Use an id up that is free.
     pub fn remember(&mut self, key: Key, first_use: FirstUse) {
-        self.days[0].insert(key, first_use);
+        self.days[0].add(key, first_use);
     }
 
     /// A trading day begins: the ending one's ids are kept, those of the day before it are dropped.

@@ -33,7 +33,7 @@ impl<T> Default for Slab<T> {
 
 impl<T: Node> Slab<T> {
     /// Store a record; gives its place.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, record: T) -> u32 {
         self.len += 1;
         if self.free != NONE {
@@ -71,6 +71,12 @@ impl<T: Node> Slab<T> {
         *cell = T::default();
         cell.links_mut(0)[1] = free;
         self.free = place;
+    }
+
+    /// The record at a place, where there is such a place.
+    #[inline]
+    pub fn get(&self, place: u32) -> Option<&T> {
+        self.chunks.get((place >> CHUNK_BITS) as usize).map(|chunk| &chunk[place as usize % CHUNK])
     }
 
     /// How many records there are.

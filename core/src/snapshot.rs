@@ -1,6 +1,6 @@
 //! The whole state as bytes, the same from every implementation for the same state, and the state from its bytes.
 //!
-//! Little-endian: 8 bytes `ONSEJUSS`, u32 format (1), u32 semantics version (1), u64 number of records, 16 bytes state hash;
+//! Little-endian: 8 bytes `ONSEJUSS`, u32 format (2), u32 semantics version (1), u64 number of records, 16 bytes state hash;
 //! then the records of `records.rs`, sorted by their bytes. Buffers and links are not part of the state: queues follow from
 //! the orders' priorities.
 
@@ -23,7 +23,7 @@ use crate::ticks::PriceLimits;
 use crate::words::{AccountKind, OrderType, Phase, Side, TimeInForce};
 
 const MAGIC: [u8; 8] = *b"ONSEJUSS";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const SEMANTICS: u32 = 1;
 const HEAD: usize = 40;
 
@@ -192,11 +192,7 @@ impl Engine {
         }
         self.take_up_orders(records(ORDER))?;
         self.take_up_pools(records(QUOTA))?;
-        for mut fields in records(FIRST_USE) {
-            let day = known(self.state.repeats.days.get_mut(usize::from(fields.u8())))?;
-            let key = Key { account: fields.u32(), client_id: fields.take() };
-            day.insert(key, FirstUse { body_hash: fields.take(), seq: fields.u64() });
-        }
+        self.take_up_first_uses(records(FIRST_USE))?;
         Ok(self.full_state_hash())
     }
 
@@ -310,6 +306,27 @@ impl Engine {
         orders.ids.insert(order_id, place);
         self.state.accounts.at_mut(account).orders.push(orders.slab_mut(), place);
         Ok(place)
+    }
+
+    /// Client ids enter in the order of their use.
+    fn take_up_first_uses(&mut self, records: Vec<Fields>) -> Result<(), SnapshotError> {
+        let mut uses: Vec<_> = records
+            .into_iter()
+            .map(|mut fields| {
+                let (day, account, client_id) = (usize::from(fields.u8()), fields.u32(), fields.take());
+                let first_use = FirstUse { body_hash: fields.take(), seq: fields.u64() };
+                (day, Key { account, client_id }, first_use)
+            })
+            .collect();
+        uses.sort_unstable_by_key(|(_, _, first_use)| first_use.seq);
+        for (day, key, first_use) in uses {
+            let day = known(self.state.repeats.days.get_mut(day))?;
+            if day.get(&key).is_some() {
+                return Err(SnapshotError::Damaged);
+            }
+            day.add(key, first_use);
+        }
+        Ok(())
     }
 
     fn take_up_pools(&mut self, mut records: Vec<Fields>) -> Result<(), SnapshotError> {

@@ -61,19 +61,28 @@ impl Engine {
     }
 
     /// Call before a command is applied: its number changes the counters at least.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash_begin(&mut self) {
         if self.hash.is_on {
-            self.change(counters_record(&self.state.counters).hash(), 0);
+            self.take_counters();
         }
     }
 
+    #[cold]
+    fn take_counters(&mut self) {
+        self.change(counters_record(&self.state.counters).hash(), 0);
+    }
+
     /// Call when a command is done, all else having been written.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash_end(&mut self) {
-        if !self.hash.is_on {
-            return;
+        if self.hash.is_on {
+            self.add_counters_and_orders();
         }
+    }
+
+    #[cold]
+    fn add_counters_and_orders(&mut self) {
         self.change(0, counters_record(&self.state.counters).hash());
         while let Some((place, order_id)) = self.hash.dirty.pop() {
             let order = &mut self.state.orders[place];
@@ -85,9 +94,16 @@ impl Engine {
     }
 
     /// Call before an order is changed; `NONE` for none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash_without_order(&mut self, place: u32) {
-        if !self.hash.is_on || place == NONE || self.state.orders[place].is_dirty() {
+        if self.hash.is_on {
+            self.take_order(place);
+        }
+    }
+
+    #[cold]
+    fn take_order(&mut self, place: u32) {
+        if place == NONE || self.state.orders[place].is_dirty() {
             return;
         }
         if self.state.orders[place].is_listed() {
@@ -97,46 +113,76 @@ impl Engine {
         self.hash.dirty.push((place, self.state.orders[place].order_id));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash_without_instrument(&mut self, place: usize) {
         if self.hash.is_on {
-            self.change(self.instrument_hash(place), 0);
+            self.take_instrument(place);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn take_instrument(&mut self, place: usize) {
+        self.change(self.instrument_hash(place), 0);
+    }
+
+    #[inline(always)]
     pub(crate) fn hash_with_instrument(&mut self, place: usize) {
         if self.hash.is_on {
-            self.change(0, self.instrument_hash(place));
+            self.add_instrument(place);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn add_instrument(&mut self, place: usize) {
+        self.change(0, self.instrument_hash(place));
+    }
+
+    #[inline(always)]
     pub(crate) fn hash_without_account(&mut self, place: u32) {
         if self.hash.is_on {
-            self.change(self.account_record(place).hash(), 0);
+            self.take_account(place);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn take_account(&mut self, place: u32) {
+        self.change(self.account_record(place).hash(), 0);
+    }
+
+    #[inline(always)]
     pub(crate) fn hash_with_account(&mut self, place: u32) {
         if self.hash.is_on {
-            self.change(0, self.account_record(place).hash());
+            self.add_account(place);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn add_account(&mut self, place: u32) {
+        self.change(0, self.account_record(place).hash());
+    }
+
+    #[inline(always)]
     pub(crate) fn hash_without_position(&mut self, place: u32) {
         if self.hash.is_on {
-            self.change(self.position_record(place).hash(), 0);
+            self.take_position(place);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn take_position(&mut self, place: u32) {
+        self.change(self.position_record(place).hash(), 0);
+    }
+
+    #[inline(always)]
     pub(crate) fn hash_with_position(&mut self, place: u32) {
         if self.hash.is_on {
-            self.change(0, self.position_record(place).hash());
+            self.add_position(place);
         }
+    }
+
+    #[cold]
+    fn add_position(&mut self, place: u32) {
+        self.change(0, self.position_record(place).hash());
     }
 
     pub(crate) fn hash_rule(&mut self, instrument: u32, rule: u32, was: Option<i64>, is: i64) {
@@ -190,13 +236,13 @@ impl Engine {
         }
         let mut sum = 0_u128;
         let [today, yesterday] = &self.state.repeats.days;
-        for (key, first_use) in today {
+        for (key, first_use) in today.iter() {
             let moves =
-                first_use_record(1, key, first_use).hash().wrapping_sub(first_use_record(0, key, first_use).hash());
+                first_use_record(1, &key, &first_use).hash().wrapping_sub(first_use_record(0, &key, &first_use).hash());
             sum = sum.wrapping_add(moves);
         }
-        for (key, first_use) in yesterday {
-            sum = sum.wrapping_sub(first_use_record(1, key, first_use).hash());
+        for (key, first_use) in yesterday.iter() {
+            sum = sum.wrapping_sub(first_use_record(1, &key, &first_use).hash());
         }
         self.change(0, sum);
     }

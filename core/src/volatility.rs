@@ -17,7 +17,7 @@ impl Instrument {
     /// auction's price. Continuous trading and the closing auction know both, the opening auction the static one alone, the
     /// auctions after an interruption or a halt none, nor does the first day of a listing. In the closing auction the dynamic
     /// rate is two thirds of the usual.
-    #[inline]
+    #[inline(always)]
     pub fn interruption(&self, price: i64, last_price: i64) -> Option<Reason> {
         if (self.rules.vi_dynamic_ppm == 0 && self.rules.vi_static_ppm == 0) || self.rules.is_new {
             return None;

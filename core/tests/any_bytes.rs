@@ -2,6 +2,9 @@
 
 mod stream;
 
+use std::fs;
+use std::path::Path;
+
 use onseju_core::{COMMAND_BYTES, Engine};
 use proptest::prelude::*;
 
@@ -9,6 +12,11 @@ proptest! {
     #[test]
     fn whatever_the_bytes_say_the_state_holds_together(bytes in proptest::collection::vec(any::<u8>(), 0..4_000)) {
         stream::run(&bytes);
+    }
+
+    #[test]
+    fn engines_hand_over_to_each_other(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        stream::hand_over(&bytes);
     }
 
     #[test]
@@ -32,5 +40,21 @@ proptest! {
         let at = at.index(snapshot.len());
         snapshot[at] ^= 1 << bit;
         prop_assert!(Engine::restore(&snapshot).is_err());
+    }
+}
+
+/// What fuzzing found worth keeping; see `make fuzz`.
+#[test]
+fn the_corpus_holds() {
+    for (name, play) in [("commands", stream::run as fn(&[u8])), ("snapshots", stream::hand_over)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name);
+        let mut count = 0;
+        for entry in fs::read_dir(&folder).expect("there is a corpus") {
+            let path = entry.expect("it can be read").path();
+            println!("{}", path.display()); // shown where it fails
+            play(&fs::read(path).expect("it can be read"));
+            count += 1;
+        }
+        assert!(count > 100, "{count} files in {}", folder.display());
     }
 }

@@ -9,7 +9,7 @@ Layout, little-endian, version 1:
     24 u32 instrument   dense id from 1; 0 = none or all
     28 u32 actor        the account number of who asked (an admin's for admin commands); 0 = the exchange itself
     32 16s client_id    128-bit hash of the client's own id, for idempotency; all zero = none
-    48 16s body_hash    128-bit hash of the request's meaning: a repeat must have the same
+    48 16s body_hash    128-bit hash of the request's meaning, of which 64 bits are kept: a repeat must have the same
     64 48 bytes         by kind, see the classes
 
 Unused bytes are zero. Text (a client's id, an instrument's name) never enters: it travels beside the command in the

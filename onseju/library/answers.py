@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from typing import SupportsIndex
 
-from onseju.contract import commands, events
+from onseju.contract import commands
 from onseju.contract.commands import COMMAND_VERSION, LAYOUTS, NO_HASH, CommandKind
 from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, EventKind
 from onseju.contract.reasons import Reason
@@ -14,17 +15,19 @@ from onseju.library.results import Answer, Fill, OrderResult
 _NEW = LAYOUTS[CommandKind.NEW_ORDER].packer
 _CANCEL = LAYOUTS[CommandKind.CANCEL_ORDER].packer
 _HEAD = struct.Struct("<QqIIIBBH")
-_ORDER = events.LAYOUTS[EventKind.ORDER_ACCEPTED].packer
-_FILL = events.LAYOUTS[EventKind.ORDER_FILLED].packer
-_I64 = struct.Struct("<q")
-_REASON = struct.Struct("<H")
-_REASON_AT = 30
-_ID_AT = 32
+_REASON = struct.Struct("<30xH")
+_ID = struct.Struct("<32xq")
+_ORDER = struct.Struct("<30xHq8xqq8xqqqq19xB4x")
+"""Of an event about an order: reason, order_id, qty, limit_price, leaves_qty, filled_qty, canceled_qty, filled_amount, status."""
+
+_FILL = struct.Struct("<30xHqqqqqqqq25xBB5x")
+"""Of a fill: reason, order_id, trade_id, price, qty, leaves_qty, filled_qty, canceled_qty, filled_amount, liquidity, status."""
+
 _FILLED, _REFUSED = int(EventKind.ORDER_FILLED), int(EventKind.REQUEST_REJECTED)
 _KIND, _CANCEL_KIND = int(CommandKind.NEW_ORDER), int(CommandKind.CANCEL_ORDER)
 
 REASONS = {int(reason): reason for reason in Reason}
-STATUSES = {int(status): status for status in OrderStatus}
+STATUSES: dict[int, OrderStatus | None] = {0: None, **{int(status): status for status in OrderStatus}}
 LIQUIDITIES = {int(liquidity): liquidity for liquidity in Liquidity}
 
 
@@ -40,7 +43,8 @@ def new_order(
     order_type: int,
     time_in_force: int,
 ) -> bytes:
-    """A new order's bytes. Raises `ValueError` for a number that is not whole or too large."""
+    """A new order's bytes. A float may stand for a whole number. Raises `ValueError` for one that is not whole or too
+    large."""
     try:
         return _NEW.pack(
             seq,
@@ -61,7 +65,8 @@ def new_order(
             time_in_force,
         )
     except struct.error:
-        raise _not_whole(qty=qty, price=limit_price, stop_price=stop_price) from None
+        numbers = whole("qty", qty), whole("price", limit_price), whole("stop_price", stop_price)
+        return new_order(seq, ts, account, instrument, *numbers, side, order_type, time_in_force)
 
 
 def cancel(seq: int, ts: int, account: int, order_id: int, qty: int) -> bytes:
@@ -82,7 +87,7 @@ def cancel(seq: int, ts: int, account: int, order_id: int, qty: int) -> bytes:
             qty,
         )
     except struct.error:
-        raise _not_whole(order_id=order_id, qty=qty) from None
+        return cancel(seq, ts, account, whole("order_id", order_id), whole("qty", qty))
 
 
 def encoded(command: commands.Command) -> bytes:
@@ -90,6 +95,10 @@ def encoded(command: commands.Command) -> bytes:
     try:
         return commands.encode_command(command)
     except struct.error as error:
+        for name in command.__struct_fields__:
+            value = getattr(command, name)
+            if not isinstance(value, bytes):
+                whole(name, value)
         raise ValueError(f"{type(command).__name__}: {error}") from None
 
 
@@ -103,41 +112,30 @@ def answer(payload: bytes) -> Answer:
 def order_result(payload: bytes, order_id: int, account: int) -> OrderResult:
     """What the events say of one order: its last state, and its fills."""
     fills: list[Fill] = []
-    state: tuple[int, ...] | None = None
-    reason = 0
-    limit_price = 0
+    status = 0
+    reason = qty = limit_price = leaves = filled = canceled = amount = 0
     offset = 0
     for kind in payload[KIND_OFFSET::EVENT_BYTES]:
-        if kind <= _FILLED:
-            if _I64.unpack_from(payload, offset + _ID_AT)[0] == order_id:
-                reason = _REASON.unpack_from(payload, offset + _REASON_AT)[0]
-                if kind == _FILLED:
-                    fields = _FILL.unpack_from(payload, offset)
-                    trade_id, price, qty = fields[9:12]
-                    fills.append(Fill(trade_id, price, qty, LIQUIDITIES[fields[20]]))
-                    leaves, filled, canceled, amount = fields[12:16]
-                    state = (leaves + filled + canceled if state is None else state[0], *fields[12:16], fields[21])
-                else:
-                    fields = _ORDER.unpack_from(payload, offset)
-                    limit_price = fields[11]
-                    state = (fields[10], *fields[13:17], fields[21])
+        if kind < _FILLED:
+            found = _ORDER.unpack_from(payload, offset)
+            if found[1] == order_id:
+                reason, _, qty, limit_price, leaves, filled, canceled, amount, status = found
+        elif kind == _FILLED:
+            if _ID.unpack_from(payload, offset)[0] == order_id:
+                found = _FILL.unpack_from(payload, offset)
+                reason, _, trade_id, price, shares, leaves, filled, canceled, amount, liquidity, status = found
+                fills.append(Fill(trade_id, price, shares, LIQUIDITIES[liquidity]))
         elif kind == _REFUSED:
-            reason = _REASON.unpack_from(payload, offset + _REASON_AT)[0]
+            reason = _REASON.unpack_from(payload, offset)[0]
         offset += EVENT_BYTES
-    seq = _I64.unpack_from(payload)[0]
-    if state is None:
-        return OrderResult(
-            seq=seq, reason=REASONS[reason], payload=payload, order_id=order_id, account=account, status=None
-        )
-    qty, leaves, filled, canceled, amount, status = state
     return OrderResult(
-        seq=seq,
+        seq=_HEAD.unpack_from(payload)[0],
         reason=REASONS[reason],
         payload=payload,
         order_id=order_id,
         account=account,
         status=STATUSES[status],
-        qty=qty,
+        qty=qty or leaves + filled + canceled,
         limit_price=limit_price,
         leaves_qty=leaves,
         filled_qty=filled,
@@ -147,9 +145,13 @@ def order_result(payload: bytes, order_id: int, account: int) -> OrderResult:
     )
 
 
-def _not_whole(**numbers: object) -> ValueError:
-    """The complaint about the first number that is no whole one, or about their size."""
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not hasattr(number, "__index__"):
-            return ValueError(f"{name}: {number!r} is no whole number")
-    return ValueError(f"a number is too large: {', '.join(f'{name}={number}' for name, number in numbers.items())}")
+def whole(name: str, number: object) -> int:
+    """A number of 63 bits and a sign. A float may stand for it, if it is whole. Raises `ValueError`, with the name."""
+    if isinstance(number, float) and number.is_integer():  # NumPy's too
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, SupportsIndex):
+        raise ValueError(f"{name}: {number!r} is no whole number")
+    found = number.__index__()
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(f"{name}: {number} is too large; 63 bits and a sign are what there is")
+    return found

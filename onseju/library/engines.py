@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from onseju.contract.arrays import Records, view_events
 from onseju.contract.events import EVENT_BYTES
+from onseju.matching import engines
+from onseju.matching.engines import ENGINE_NAMES, EngineName
 from onseju.matching.reference import ReferenceEngine
-
-EngineName = Literal["native", "reference"]
 
 BATCHES: dict[EngineName, int] = {"native": 4_096, "reference": 1_024}
 """Commands a batch: few enough that a batch's events stay in the cache, and that Ctrl-C is heard at once."""
@@ -34,34 +34,29 @@ class LibraryEngine(Protocol):
 
 
 def choose(name: str | None) -> EngineName:
-    """The engine of this name; without one the native engine, or where that is not installed the reference, with a
-    warning. Raises `ValueError` for an unknown name, `ImportError` where the native engine was asked for and is missing."""
-    if name not in (None, "native", "reference"):
-        raise ValueError(f"unknown engine {name!r}; there are native, reference")
-    if name == "reference":
-        return "reference"
+    """The engine of this name; without one the native engine, or where that cannot run the reference, with a warning.
+    Raises `ValueError` for an unknown name, `ImportError` where the native engine was asked for and cannot run."""
+    if name is not None and name not in ENGINE_NAMES:
+        raise ValueError(f"unknown engine {name!r}; there are {', '.join(ENGINE_NAMES)}")
     try:
-        import_module("onseju_core")
-    except ImportError as error:
-        if name == "native":
-            raise ImportError(
-                "the native engine (onseju_core) is not installed; engine='reference' needs nothing"
-            ) from error
+        choice = engines.choose(name)
+    except engines.EngineMissingError as error:
+        raise ImportError(f"{error} engine='reference' needs nothing.") from None
+    if choice.lack is not None:
         warnings.warn(
-            "onseju_core, the compiled engine, is not installed: the reference engine runs, in plain Python, "
-            "some hundred times slower. Say engine='reference' to run it without this warning.",
+            f"The reference engine runs, in plain Python, some hundred times slower than the native one: {choice.lack}. "
+            f"{engines.advice()} engine='reference' says that it is meant.",
             RuntimeWarning,
             stacklevel=3,
         )
-        return "reference"
-    return "native"
+    return choice.name
 
 
 def make(name: EngineName, snapshot: bytes | None = None) -> LibraryEngine:
     """An engine, empty or in the state of a snapshot."""
     if name == "reference":
         return ReferenceEngine() if snapshot is None else ReferenceEngine.restore(snapshot)
-    native: Any = import_module("onseju.matching.native").NativeEngine
+    native: Any = import_module("onseju.matching.native").NativeEngine  # not there without its compiled module
     engine: LibraryEngine = native() if snapshot is None else native.restore(snapshot)
     return engine
 

@@ -50,6 +50,8 @@ from onseju.rules.pack import RulePack
 
 KEEP = frozenset({"answers", "orders", "trades", "events"})
 FIRST_DAY = 2026_11_23
+_LIMIT, _MARKET, _DAY = int(OrderType.LIMIT), int(OrderType.MARKET), int(TimeInForce.DAY)
+_BUY, _SELL = int(Side.BUY), int(Side.SELL)
 MOST_SYMBOLS = 16
 """Of more instruments than these a run takes no books unless it is told of which."""
 
@@ -78,8 +80,14 @@ class Exchange(Venue):
         trading_day: int = FIRST_DAY,
         max_open_orders: int = 0,
     ) -> None:
-        machine = Machine(choose(engine), trading_day, korean_time(trading_day, 8 * 3600))
+        machine = Machine(choose(engine), trading_day, _morning(trading_day))
         super().__init__(machine, rules, fees=fees, max_open_orders=max_open_orders)
+
+    def __repr__(self) -> str:
+        return (
+            f"Exchange({self._pack.name!r}, {self.engine} engine, {len(self._symbols):,} instruments, "
+            f"{len(self._accounts) - 1:,} accounts, {self._machine.seq:,} commands)"
+        )
 
     def fork(self) -> Exchange:
         """Another exchange in the same state, which goes its own way from here. It runs the same prepared flows."""
@@ -101,7 +109,7 @@ class Exchange(Venue):
         stop_price: int = 0,
     ) -> OrderResult:
         """Buy `qty` shares: a limit order at `price`, without one a market order; or of another `type`."""
-        return self._order(Side.BUY, account, symbol, qty, price, type, time_in_force, stop_price)
+        return self._order(_BUY, account, symbol, qty, price, type, time_in_force, stop_price)
 
     def sell(
         self,
@@ -115,7 +123,7 @@ class Exchange(Venue):
         stop_price: int = 0,
     ) -> OrderResult:
         """Sell `qty` shares; see `buy`."""
-        return self._order(Side.SELL, account, symbol, qty, price, type, time_in_force, stop_price)
+        return self._order(_SELL, account, symbol, qty, price, type, time_in_force, stop_price)
 
     def limit(
         self, account: str | int, symbol: str | int, side: str | Side, qty: int, price: int, **more: Any
@@ -235,10 +243,12 @@ class Exchange(Venue):
     def roll_day(self, trading_day: int) -> None:
         """Begin a trading day (YYYYMMDD, KST) at 08:00: orders expire, the close becomes the base price. Raises
         `Refused`."""
-        self._must("roll_day", RollDay(trading_day=trading_day))
+        morning = _morning(trading_day)
+        what = f"roll_day from {self._machine.trading_day} to {trading_day}"
+        self._must(what, RollDay(trading_day=trading_day))
         self._machine.trading_day = trading_day
         self._machine.phase_counts.clear()
-        self._machine.now = max(self._machine.now, korean_time(trading_day, 8 * 3600))
+        self._machine.now = max(self._machine.now, morning)
 
     # Tables
 
@@ -279,11 +289,13 @@ class Exchange(Venue):
         flow = self.prepare(orders, **constants)
         if flow.whole.family not in self._families:
             raise ValueError("the flow was prepared by another exchange: its accounts and symbols are not this one's")
-        kept = frozenset(keep)
+        kept = frozenset([keep] if isinstance(keep, str) else keep)
         if not kept <= KEEP:
             raise ValueError(
                 f"there is nothing to keep as {', '.join(sorted(kept - KEEP))}; there are {', '.join(sorted(KEEP))}"
             )
+        if levels < 1:
+            raise ValueError(f"levels: a book has at least one, not {levels}")
         if batch is not None and batch < 1:
             raise ValueError("a batch has at least one command")
         points = _points(books, len(flow))
@@ -296,7 +308,7 @@ class Exchange(Venue):
         """A tape of what happens from now on, in single calls and in runs: its `trades`, `fills`, and `curve(account)`. It
         listens as long as you keep it."""
         tape = self._tape(accounts, trades=trades, events=events)
-        self._machine.tapes.add(tape)
+        self._machine.listen(tape)
         return tape
 
     def apply(self, commands: Records) -> Records:
@@ -317,6 +329,8 @@ class Exchange(Venue):
 
     def book(self, symbol: str | int, levels: int = 10) -> Book:
         """An instrument's book, best first, `levels` deep."""
+        if levels < 1:
+            raise ValueError(f"levels: a book has at least one, not {levels}")
         sides = self._machine.engine.book(self.instrument_number(symbol))
         bids, asks = (tuple(Level(*level) for level in side[:levels]) for side in sides)
         return Book(bids, asks)
@@ -345,7 +359,7 @@ class Exchange(Venue):
 
     def _order(
         self,
-        side: Side,
+        side: int,
         account: str | int,
         symbol: str | int,
         qty: int,
@@ -354,23 +368,26 @@ class Exchange(Venue):
         time_in_force: str | TimeInForce,
         stop_price: int,
     ) -> OrderResult:
-        if order_type is None:
-            number = int(OrderType.MARKET if price is None else OrderType.LIMIT)
-        else:
+        number = _MARKET if price is None else _LIMIT
+        if order_type is not None:
             number = word_number(OrderType, order_type)
-        owner = self.account_number(account)
+        try:
+            owner, instrument = self._account_keys[account], self._symbol_keys[symbol]
+        except KeyError:
+            owner, instrument = self.account_number(account), self.instrument_number(symbol)  # one of them says it
         machine = self._machine
+        machine.now += 1
         encoded = answers.new_order(
             machine.seq + 1,
-            self._next_ts(),
+            machine.now,
             owner,
-            self.instrument_number(symbol),
+            instrument,
             qty,
             0 if price is None else price,
             stop_price,
             side,
             number,
-            word_number(TimeInForce, time_in_force),
+            _DAY if time_in_force == "day" else word_number(TimeInForce, time_in_force),
         )
         return answers.order_result(machine.one(encoded), machine.next_order_id - 1, owner)
 
@@ -390,7 +407,7 @@ class Exchange(Venue):
     def _tape(self, accounts: Iterable[str | int], *, trades: bool, events: bool) -> Tape:
         machine = self._machine
         openings = {}
-        for account in accounts:
+        for account in _names(accounts):
             number = self.account_number(account)
             found = machine.engine.account(number)
             held = {instrument: position.qty for instrument, position in found.positions.items()}
@@ -409,17 +426,30 @@ class Exchange(Venue):
 
     def _numbers_of(self, symbols: Iterable[str | int] | None) -> list[int]:
         if symbols is not None:
-            return [self.instrument_number(symbol) for symbol in symbols]
+            return [self.instrument_number(symbol) for symbol in _names(symbols)]
         if len(self._symbols) > MOST_SYMBOLS:
             raise ValueError(f"of {len(self._symbols)} instruments say whose books to take: symbols=[…]")
         return list(self._symbols.values())
+
+
+def _names(given: Iterable[str | int] | str | int) -> list[str | int]:
+    """One name stands for a list of one."""
+    return [given] if isinstance(given, str | int) else list(given)
+
+
+def _morning(trading_day: int) -> int:
+    """08:00 KST of a day. Raises `ValueError` for a number that is no day."""
+    try:
+        return korean_time(trading_day, 8 * 3600)
+    except ValueError:
+        raise ValueError(f"trading_day: {trading_day} is no day; 20261123 is one") from None
 
 
 def _points(books: int | Sequence[int] | npt.NDArray[Any] | None, count: int) -> npt.NDArray[np.int64]:
     """The rows after which books are taken, ascending."""
     if books is None:
         return np.empty(0, np.int64)
-    if isinstance(books, int):
+    if isinstance(books, int) and not isinstance(books, bool):
         if books < 1:
             raise ValueError("books: every so many rows, at least 1")
         return np.arange(books - 1, count, books, dtype=np.int64)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from onseju.contract.arrays import COMMANDS, Records, new_commands
 from onseju.contract.commands import CORRECT_LEAVES_QTY, CORRECT_LIMIT_PRICE, CORRECT_STOP_PRICE, CommandKind
 from onseju.contract.words import OrderType, Phase, Side, TimeInForce, Word
-from onseju.library.table import Column, Ints, Mask, TableError
+from onseju.library.table import Column, Ints, Mask, TableError, meant
 from onseju.library.table import read as read_table
 
 ACTIONS: dict[str, CommandKind] = {
@@ -112,10 +112,12 @@ class Reader:
         self.columns, self.count = read_table(table)
         for name in (*self.columns, *constants):
             if name not in COLUMNS:
-                raise TableError(name, None, f"there is no such column; there are {', '.join(COLUMNS)}")
+                raise TableError(name, None, f"there is no such column{meant(name, COLUMNS, len(COLUMNS))}")
         for name, value in constants.items():
             if name in self.columns:
                 raise TableError(name, None, "given both in the table and as a constant")
+            if np.ndim(value):
+                raise TableError(name, None, "a keyword is one value for all rows; a column belongs into the table")
             column, _ = read_table({name: [value]})
             self.columns[name] = _repeated(column[name], self.count)
 
@@ -152,10 +154,10 @@ class Reader:
 
     def word(self, name: str, words: type[Word], where: Mask, default: Word | None) -> Ints:
         """A column of words, or of their numbers; without a default every row of `where` needs one. (n,), int64."""
-        return self.coded(name, {word.label: int(word) for word in words}, where, default, "there are " + _list(words))
+        return self.coded(name, _codes(words), where, default)
 
-    def coded(self, name: str, codes: Mapping[str, int], where: Mask, default: int | None, known: str) -> Ints:
-        """A column of names that stand for numbers, or of the numbers themselves."""
+    def coded(self, name: str, codes: Mapping[str, int], where: Mask, default: int | None) -> Ints:
+        """A column of names that stand for numbers, or of the numbers themselves. (n,), int64."""
         column = self.columns.get(name)
         fallback = 0 if default is None else int(default)
         if column is None:
@@ -168,16 +170,22 @@ class Reader:
         if column.words is None:
             numbers = self.whole(name, where)
             allowed = np.fromiter(codes.values(), np.int64, len(codes))
-            self._refuse_first(column, given & ~np.isin(numbers, allowed), f"is not known; {known}")
+            self._refuse_unknown(column, given & ~np.isin(numbers, allowed), codes)
         else:
             table = np.array([codes.get(word, -1) for word in column.words], np.int64)
             numbers = table[column.values]
-            self._refuse_first(column, given & (numbers < 0), f"is not known; {known}")
+            self._refuse_unknown(column, given & (numbers < 0), codes)
         return numbers if given.all() else np.where(given, numbers, fallback)
 
     def _expect_none(self, name: str, needed: Mask | None) -> None:
         if needed is not None and needed.any():
             raise TableError(name, int(needed.argmax()), _MISSING.get(name, "is missing, and this row needs it"))
+
+    def _refuse_unknown(self, column: Column, wrong: Mask, codes: Mapping[str, int]) -> None:
+        if wrong.any():
+            given = column.at(int(wrong.argmax()))
+            as_number = " as a number" if column.words is None else ""
+            self._refuse_first(column, wrong, f"is not known{as_number}{meant(given, codes)}")
 
     def _refuse_first(self, column: Column, wrong: Mask, words: str) -> None:
         if wrong.any():
@@ -198,7 +206,7 @@ def prepare(
     """The flow of a table; see `Exchange.prepare`. Raises `TableError`."""
     reader = Reader(table, constants)
     everywhere = np.ones(reader.count, np.bool_)
-    kinds = reader.coded("action", ACTIONS, everywhere, ACTIONS["new"], "there are " + ", ".join(ACTIONS))
+    kinds = reader.coded("action", ACTIONS, everywhere, ACTIONS["new"])
     is_kind = {kind: kinds == kind for kind in ACTIONS.values()}
     new, cancel, correct = (is_kind[ACTIONS[name]] for name in ("new", "cancel", "correct"))
     cancel_all, phase, uncross = (is_kind[ACTIONS[name]] for name in ("cancel_all", "phase", "uncross"))
@@ -206,11 +214,10 @@ def prepare(
     made = new_commands(reader.count, CommandKind.NEW_ORDER)
     made["kind"] = kinds
     made["ts"] = _times(reader, everywhere)
-    account = reader.coded("account", accounts, new | cancel | correct | cancel_all, None, _few("accounts", accounts))
+    account = reader.coded("account", accounts, new | cancel | correct | cancel_all, None)
     made["account"] = account
     made["actor"] = account
-    known = _few("symbols", symbols)
-    instrument = reader.coded("symbol", symbols, new | cancel_all | phase | uncross, 0, known)
+    instrument = reader.coded("symbol", symbols, new | cancel_all | phase | uncross, 0)
     unnamed = new & (instrument == 0)
     if unnamed.any():
         raise TableError("symbol", int(unnamed.argmax()), "is missing, and a new order needs it")
@@ -219,7 +226,7 @@ def prepare(
     targets = _named(reader, new, cancel | correct)
     _fill_changes(reader, made, cancel, correct)
     if cancel_all.any():
-        side = reader.coded("side", _codes(Side), cancel_all, 0, "there are " + _list(Side))
+        side = reader.coded("side", _codes(Side), cancel_all, 0)
         _put(made, CommandKind.CANCEL_ALL, cancel_all, "side", side)
     if phase.any():
         phases = reader.word("phase", Phase, phase, None)
@@ -349,13 +356,3 @@ def _repeated(column: Column, count: int) -> Column:
 
 def _codes(words: type[Word]) -> dict[str, int]:
     return {word.label: int(word) for word in words}
-
-
-def _list(words: type[Word]) -> str:
-    return ", ".join(word.label for word in words)
-
-
-def _few(what: str, names: Mapping[str, int]) -> str:
-    """Some of the names that there are."""
-    shown = ", ".join(list(names)[:8])
-    return f"there are no {what} yet" if not names else f"{what}: {shown}{', …' if len(names) > 8 else ''}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from onseju.contract.commands import CommandKind
 from onseju.contract.events import EVENT_BYTES, EventKind
 from onseju.contract.events import KIND_OFFSET as KIND_AT
 from onseju.contract.words import Phase
-from onseju.library.engines import BATCHES, EngineName, Pipe, make
+from onseju.library.engines import BATCHES, Pipe, make
 from onseju.library.flow import Whole
 from onseju.library.tape import Tape
+from onseju.matching.engines import EngineName
 
 Ints = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.uint8]
@@ -47,11 +48,12 @@ class Machine:
         self.trading_day = trading_day
         self.next_order_id = 1
         self.last_prices: Ints = np.zeros(1, np.int64)
-        self.tapes: WeakSet[Tape] = WeakSet()
+        self._tapes: tuple[ref[Tape], ...] = ()
         self.given_ids: WeakKeyDictionary[Whole, Ints] = WeakKeyDictionary()
         self.phase_counts: dict[int, int] = {}
         self.phases: dict[int, Phase] = {}
         self._pipe = Pipe(self.engine)
+        self._apply = self.engine.apply
 
     def fork(self) -> Machine:
         """Another one in the same state. Tapes stay behind."""
@@ -61,21 +63,35 @@ class Machine:
         other.seq, other.now, other.trading_day = self.seq, self.now, self.trading_day
         other.next_order_id = self.next_order_id
         other.last_prices = self.last_prices.copy()
-        other.tapes = WeakSet()
+        other._tapes = ()
         other.given_ids = WeakKeyDictionary({whole: ids.copy() for whole, ids in self.given_ids.items()})
         other.phase_counts, other.phases = dict(self.phase_counts), dict(self.phases)
         other._pipe = Pipe(other.engine)
+        other._apply = other.engine.apply
         return other
+
+    # Who listens
+
+    def listen(self, tape: Tape) -> None:
+        """Let a tape hear all events from now on, as long as somebody keeps it."""
+        self._tapes = (*self._tapes, ref(tape, self._forget))
+
+    def ignore(self, tape: Tape) -> None:
+        """Let it hear no more."""
+        self._forget(ref(tape))
+
+    def _forget(self, heard: ref[Tape]) -> None:
+        self._tapes = tuple(other for other in self._tapes if other != heard)
 
     # One command
 
     def one(self, command: bytes) -> bytes:
         """Apply one command that carries the next number and a time; gives its events."""
-        payload = self.engine.apply(command)
+        payload = self._apply(command)
         self.seq += 1
         kinds = payload[KIND_AT::EVENT_BYTES]
-        entered = max(kinds.rfind(_ACCEPTED), kinds.rfind(_REJECTED))
-        if entered >= 0:
+        if _ACCEPTED in kinds or _REJECTED in kinds:
+            entered = max(kinds.rfind(_ACCEPTED), kinds.rfind(_REJECTED))
             self.next_order_id = _I64.unpack_from(payload, entered * EVENT_BYTES + _ID_AT)[0] + 1
         if _TRADED in kinds:
             last_prices = self.last_prices
@@ -88,8 +104,9 @@ class Machine:
                 if kind == _PHASED:
                     instrument, phase = _PHASE.unpack_from(payload, place * EVENT_BYTES)
                     self.phases[instrument] = Phase(phase)
-        if len(self.tapes):
-            for tape in self.tapes:
+        for heard in self._tapes:
+            tape = heard()
+            if tape is not None:
                 tape.take_bytes(payload)
         return payload
 
@@ -168,5 +185,7 @@ class Machine:
         if entered.size:
             newest = events[entered[-1:]].view(EVENTS[EventKind.ORDER_ACCEPTED])
             self.next_order_id = int(newest["order_id"][0]) + 1
-        for tape in self.tapes:
-            tape.take(events, kinds)
+        for heard in self._tapes:
+            tape = heard()
+            if tape is not None:
+                tape.take(events, kinds)

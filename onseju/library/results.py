@@ -19,6 +19,13 @@ class Refused(ValueError):
         self.reason = reason
 
 
+class UnknownNameError(KeyError):
+    """An account or a symbol that is not known. Reads as a sentence, where a plain `KeyError` would quote it."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class Fill(NamedTuple):
     """One match of an order."""
 
@@ -28,7 +35,7 @@ class Fill(NamedTuple):
     liquidity: Liquidity
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a command came to. `reason` is why it was refused, `NONE` where it was not."""
 
     seq: int
@@ -49,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return f"{type(self).__name__}(seq={self.seq}, reason={self.reason.code})"
 
 
-class OrderResult(Answer, frozen=True, kw_only=True):
+class OrderResult(Answer, frozen=True, kw_only=True, gc=False):
     """An order right after a command about it. `fills` are those of this command; all other values are absolute.
 
     `status` is None where a cancel or correction was refused: of the order nothing is known then. `reason` also says why

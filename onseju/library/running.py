@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -30,13 +31,14 @@ ANSWERS = np.dtype(
         ("seq", "<i8"),
         ("ts", "<i8"),
         ("order_id", "<i8"),
-        ("status", "u1"),
-        ("reason", "<u2"),
         ("leaves_qty", "<i8"),
         ("filled_qty", "<i8"),
         ("canceled_qty", "<i8"),
         ("filled_amount", "<i8"),
-    ]
+        ("status", "u1"),
+        ("reason", "<u2"),
+    ],
+    align=True,
 )
 """What each row came to, right after it: its order as it stood then. `status` is a `words.OrderStatus`, 0 where there is no
 order to tell of; `reason` a `reasons.Reason`, 0 = none."""
@@ -45,18 +47,46 @@ ORDERS = np.dtype(
     [
         ("order_id", "<i8"),
         ("row", "<i8"),
-        ("status", "u1"),
-        ("reason", "<u2"),
         ("leaves_qty", "<i8"),
         ("filled_qty", "<i8"),
         ("canceled_qty", "<i8"),
         ("filled_amount", "<i8"),
-    ]
+        ("status", "u1"),
+        ("reason", "<u2"),
+    ],
+    align=True,
 )
 """Each new order at the end of the run."""
 
-_STATE = ("leaves_qty", "filled_qty", "canceled_qty", "filled_amount")
-_ORDER, _FILL = EVENTS[EventKind.ORDER_ACCEPTED], EVENTS[EventKind.ORDER_FILLED]
+
+def _offset(form: np.dtype[np.void], name: str) -> int:
+    fields: Any = form.fields
+    return int(fields[name][1])
+
+
+def _teller(kind: EventKind) -> np.dtype[np.void]:
+    """An event's view of what it tells of an order: `numbers` are leaves_qty to filled_amount, which stand in a row."""
+    places = {
+        name: (_offset(EVENTS[kind], field), form)
+        for name, field, form in (
+            ("seq", "seq", "<i8"),
+            ("reason", "reason", "<u2"),
+            ("order_id", "order_id", "<i8"),
+            ("numbers", "leaves_qty", "V32"),
+            ("status", "status", "u1"),
+        )
+    }
+    names, offsets, formats = list(places), [at for at, _ in places.values()], [form for _, form in places.values()]
+    return np.dtype({"names": names, "offsets": offsets, "formats": formats, "itemsize": EVENT_BYTES})
+
+
+_AS_ORDER, _AS_FILL = _teller(EventKind.ORDER_ACCEPTED), _teller(EventKind.ORDER_FILLED)
+_STATE = np.dtype(
+    {"names": ["numbers", "status", "reason"], "formats": ["V32", "u1", "<u2"], "offsets": [0, 32, 34], "itemsize": 40}
+)
+"""The bytes that `ANSWERS` and `ORDERS` end with."""
+
+_WHOLE_STATE = np.dtype(f"V{_STATE.itemsize}")
 _OPAQUE = np.dtype(f"V{COMMAND_BYTES}")
 """A command as one piece: copied at once, not field by field."""
 
@@ -166,7 +196,7 @@ class Runner:
         """Run all. Raises `Interrupted`."""
         began = time.perf_counter()
         cuts = np.union1d(np.append(np.arange(0, len(self._flow), batch), len(self._flow)), self._points + 1)
-        self._machine.tapes.add(self._tape)
+        self._machine.listen(self._tape)
         try:
             with _heard() as stop, _shown(len(self._flow), progress) as show:
                 for start, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
@@ -176,7 +206,7 @@ class Runner:
                     if stop:
                         raise Interrupted(self.run)
         finally:
-            self._machine.tapes.discard(self._tape)
+            self._machine.ignore(self._tape)
         return self.run
 
     def _batch(self, start: int, end: int) -> None:
@@ -196,8 +226,7 @@ class Runner:
         answers, orders = self.run._answers, self.run._orders
         if answers is None and orders is None:
             return
-        about = np.flatnonzero(kinds <= EventKind.ORDER_FILLED)
-        told = _Told(_words(events)[about], kinds[about])
+        told = _Told(events, kinds)
         if answers is not None:
             mine = answers[start : start + len(commands)]
             mine["seq"], mine["ts"], mine["order_id"] = commands["seq"], commands["ts"], ids
@@ -210,7 +239,7 @@ class Runner:
 
     def _write_answers(self, answers: Records, ids: Ints, told: _Told) -> None:
         """Each row's own order as the last event of the row tells it."""
-        rows = told.words[:, 0] - int(answers["seq"][0])
+        rows = told.seqs - int(answers["seq"][0])
         own = np.flatnonzero(ids[rows] == told.order_ids)
         last = np.full(len(ids), -1, np.int64)
         last[rows[own]] = own  # of several the last one stays
@@ -250,34 +279,32 @@ class Runner:
 
 
 class _Told:
-    """The events of a batch that tell of an order: (n, 16) words of 8 bytes. Fills have its state in other places."""
+    """What the events of a batch tell of orders: whose state, and the state in the bytes that `ANSWERS` and `ORDERS` end
+    with, so that it is copied at once and not field by field."""
 
-    def __init__(self, words: Ints, kinds: Kinds) -> None:
-        self.words = words
-        self.order_ids: Ints = np.ascontiguousarray(words[:, _offset(_ORDER, "order_id") // 8])
-        self._is_fill = kinds == EventKind.ORDER_FILLED
+    def __init__(self, events: Records, kinds: Kinds) -> None:
+        about = np.flatnonzero(kinds <= EventKind.ORDER_FILLED)
+        told = events.view(_AS_ORDER)
+        self.seqs: Ints = told["seq"][about]
+        self.order_ids: Ints = told["order_id"][about]
+        states = np.zeros(len(about), _STATE)
+        for name in ("numbers", "status", "reason"):
+            states[name] = told[name][about]
+        fills = np.flatnonzero(kinds[about] == EventKind.ORDER_FILLED)
+        for name in ("numbers", "status"):
+            states[name][fills] = events.view(_AS_FILL)[name][about[fills]]
+        self._states = states.view(_WHOLE_STATE)
 
     def write(self, into: Records, where: Ints, chosen: Ints) -> None:
-        """Write the states that the chosen events tell to places of `into`."""
-        words, is_fill = self.words[chosen], self._is_fill[chosen]
-        for name in _STATE:
-            into[name][where] = np.where(
-                is_fill, words[:, _offset(_FILL, name) // 8], words[:, _offset(_ORDER, name) // 8]
-            )
-        as_bytes = words.view(np.uint8)
-        into["status"][where] = np.where(
-            is_fill, as_bytes[:, _offset(_FILL, "status")], as_bytes[:, _offset(_ORDER, "status")]
-        )
-        into["reason"][where] = words.view(np.uint16)[:, _offset(_ORDER, "reason") // 2]
+        """Write the chosen states to places of `into`."""
+        into.view(_ending(into.dtype.itemsize))["state"][where] = self._states[chosen]
 
 
-def _words(events: Records) -> Ints:
-    return events.view(np.int64).reshape(-1, EVENT_BYTES // 8)
-
-
-def _offset(form: np.dtype[np.void], name: str) -> int:
-    fields: Any = form.fields
-    return int(fields[name][1])
+@cache
+def _ending(width: int) -> np.dtype[np.void]:
+    """A record of this width by its last bytes."""
+    at = width - _STATE.itemsize
+    return np.dtype({"names": ["state"], "formats": [_WHOLE_STATE], "offsets": [at], "itemsize": width})
 
 
 def _kept(found: Records | None, name: str) -> Records:

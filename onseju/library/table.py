@@ -5,7 +5,8 @@ Nothing here looks at single rows in Python. Text becomes codes into a short lis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -23,6 +24,15 @@ class TableError(ValueError):
         super().__init__(f"column {column}: {words}" if row is None else f"column {column}, row {row}: {words}")
         self.column = column
         self.row = row
+
+
+def meant(given: object, known: Iterable[str], most: int = 8) -> str:
+    """The end of a complaint about a name: the known one that is nearest, and what there is; no more than `most`."""
+    names = list(known)
+    near = get_close_matches(given.lower(), names, 1, 0.75) if isinstance(given, str) else []
+    ask = f"; did you mean {near[0]!r}?" if near else ""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{ask or ';'} there {'is' if len(names) == 1 else 'are'} {', '.join(names[:most]) or 'none yet'}{more}"
 
 
 class Column(NamedTuple):
@@ -67,6 +77,8 @@ def _series(table: object) -> dict[str, Any]:
     if arrow is not None and hasattr(table, "__arrow_c_stream__"):
         found = arrow.table(table)
         return {str(name): found.column(place) for place, name in enumerate(found.column_names)}
+    if hasattr(table, "collect"):
+        raise TypeError(f"{type(table).__name__} is no table yet: run(table.collect())")
     if hasattr(table, "columns") and hasattr(table, "__getitem__"):
         return {str(name): table[name] for name in table.columns}
     raise TypeError(
@@ -80,7 +92,14 @@ def _column(name: str, series: Any) -> Column:
         return _from_arrow(name, series, arrow)
     values = np.asarray(series)
     if values.ndim != 1:
-        raise TableError(name, None, f"one value a row is needed, here are {values.ndim} dimensions")
+        what = "a single value; lists or arrays make columns, a keyword stands for all rows: run(…, {0}={1!r})"
+        raise TableError(
+            name,
+            None,
+            f"one value a row is needed, here are {values.ndim} dimensions"
+            if values.ndim
+            else what.format(name, values.item()),
+        )
     if values.dtype.kind in "OUT":
         if arrow is not None:
             return _from_arrow(name, _to_arrow(name, values, arrow), arrow)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from onseju.contract.arrays import EVENT, EVENTS, Records, view_events
 from onseju.contract.events import EventKind
+from onseju.library.results import UnknownNameError
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,7 +25,8 @@ TRADES = np.dtype(
         ("qty", "<i8"),
         ("buy_order_id", "<i8"),
         ("sell_order_id", "<i8"),
-    ]
+    ],
+    align=True,
 )
 """A trade: `seq` of the command, `ts` in microseconds since 1970-01-01 UTC, `taker_side` 1 buy, 2 sell, 0 in an auction."""
 
@@ -45,7 +47,8 @@ FILLS = np.dtype(
         ("commission", "<i8"),
         ("transaction_tax", "<i8"),
         ("rural_tax", "<i8"),
-    ]
+    ],
+    align=True,
 )
 """One account's side of a trade: `side` 1 buy, 2 sell; `liquidity` 1 maker, 2 taker, 3 auction. Commission and taxes are
 the order's sums so far."""
@@ -141,9 +144,9 @@ class Tape:
 
     def curve(self, account: str | int) -> Curve:
         """An account over time. Raises `KeyError` for one that the tape does not follow."""
-        number = self._accounts[account] if isinstance(account, str) else account
+        number = self._accounts.get(account, 0) if isinstance(account, str) else account
         if number not in self._openings:
-            raise KeyError(f"the tape does not follow account {account!r}: name it in `accounts`")
+            raise UnknownNameError(f"the tape does not follow account {account!r}: name it in `accounts`")
         opening = self._openings[number]
         balances, positions = (self._of(number, name, form) for name, form in _FOLLOWED)
         held = sorted({*opening.positions, *np.unique(positions["instrument"]).tolist()})
@@ -191,7 +194,7 @@ class Tape:
     ) -> None:
         rows = np.flatnonzero(chosen)
         if rows.size:
-            self._parts[name].append(compact(events.view(EVENTS[kind])[rows], form))
+            self._parts[name].append(compact(events.view(EVENTS[kind]), rows, form))
 
     def _joined(self, name: str, form: np.dtype[np.void]) -> Records:
         self._flush()
@@ -221,11 +224,11 @@ _OF_ACCOUNTS = (
 _FOLLOWED = (("balances", _BALANCES), ("positions", _POSITIONS))
 
 
-def compact(records: Records, form: np.dtype[np.void]) -> Records:
-    """The fields that `form` names, alone."""
-    made: npt.NDArray[Any] = np.empty(len(records), form)
+def compact(records: Records, rows: Ints, form: np.dtype[np.void]) -> Records:
+    """Of some records the fields that `form` names, alone."""
+    made: npt.NDArray[Any] = np.zeros(len(rows), form)
     for name in form.names or ():
-        made[name] = records[name]
+        made[name] = records[name][rows]
     return made
 
 

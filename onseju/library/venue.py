@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,8 @@ from onseju.contract.words import (
 )
 from onseju.library import answers
 from onseju.library.machine import Machine
-from onseju.library.results import Answer, Refused
+from onseju.library.results import Answer, Refused, UnknownNameError
+from onseju.library.table import meant
 from onseju.rules import fees as krx_fees
 from onseju.rules import pack_file
 from onseju.rules.calendar import korean_time
@@ -45,6 +47,8 @@ from onseju.rules.packs import PACKS, rules_name
 
 VENUE_ACCOUNT = 1
 """The number of the venue's own account, which commissions and taxes go to."""
+
+_CLOCK = re.compile(r"(\d\d?):([0-5]\d)(?::([0-5]\d))?")
 
 _VALUE_WORDS: Mapping[Rule, type[Word]] = {
     Rule.MARKET_REMAINDER: MarketRemainder,
@@ -61,6 +65,9 @@ class Venue:
         self._machine = machine
         self._symbols: dict[str, int] = {}
         self._accounts: dict[str, int] = {}
+        # The same, with each number under itself too: single calls take either, and look once.
+        self._symbol_keys: dict[str | int, int] = {}
+        self._account_keys: dict[str | int, int] = {}
         self._base_prices = [0]
         self._pack = _pack(rules)
         self._is_krx = self._pack is PACKS["krx"]
@@ -73,7 +80,7 @@ class Venue:
             self._must("open the venue", request.command)
         opening = OpenAccount(account=VENUE_ACCOUNT, owner=_owner(VENUE_ACCOUNT), account_kind=AccountKind.VENUE)
         self._must("open the venue's account", opening)
-        self._accounts["venue"] = VENUE_ACCOUNT
+        self._name_account("venue", VENUE_ACCOUNT)
         self.set_rule(Rule.MAX_OPEN_ORDERS, max_open_orders)
         for request in self._pack.fee_commands(VENUE_ACCOUNT, _owner(VENUE_ACCOUNT)):
             if not isinstance(request.command, OpenAccount):
@@ -89,6 +96,7 @@ class Venue:
         """Become another venue's fork. What either prepares from now on is its own."""
         self._machine = other._machine.fork()
         self._symbols, self._accounts = dict(other._symbols), dict(other._accounts)
+        self._symbol_keys, self._account_keys = dict(other._symbol_keys), dict(other._account_keys)
         self._base_prices = list(other._base_prices)
         self._pack, self._is_krx = other._pack, other._is_krx
         self._takes_krx_fees = other._takes_krx_fees
@@ -111,8 +119,11 @@ class Venue:
 
     def time(self, clock: str) -> int:
         """The time of "HH:MM" or "HH:MM:SS" KST on the trading day, in microseconds since 1970-01-01 UTC."""
-        hours, minutes, *seconds = (int(part) for part in clock.split(":"))
-        return korean_time(self._machine.trading_day, hours * 3600 + minutes * 60 + (seconds[0] if seconds else 0))
+        found = _CLOCK.fullmatch(clock)
+        if found is None:
+            raise ValueError(f'{clock!r} is no time of the day: "09:00" or "09:00:30"')
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return korean_time(self._machine.trading_day, hours * 3600 + minutes * 60 + seconds)
 
     @property
     def trading_day(self) -> int:
@@ -143,16 +154,16 @@ class Venue:
 
     def instrument_number(self, symbol: str | int) -> int:
         """An instrument's number. Raises `KeyError` for one that is not listed."""
-        number = self._symbols.get(symbol) if isinstance(symbol, str) else int(symbol)
-        if number is None or not 0 < number <= len(self._symbols):
-            raise KeyError(f"there is no instrument {symbol!r}; there are {', '.join(self._symbols) or 'none yet'}")
+        number = self._symbol_keys.get(symbol)
+        if number is None:
+            raise UnknownNameError(f"there is no instrument {symbol!r}{meant(symbol, self._symbols)}")
         return number
 
     def account_number(self, account: str | int) -> int:
         """An account's number. Raises `KeyError` for one that is not open."""
-        number = self._accounts.get(account) if isinstance(account, str) else int(account)
-        if number is None or not 0 < number <= len(self._accounts):
-            raise KeyError(f"there is no account {account!r}; there are {', '.join(list(self._accounts)[:8])}")
+        number = self._account_keys.get(account)
+        if number is None:
+            raise UnknownNameError(f"there is no account {account!r}{meant(account, self._accounts)}")
         return number
 
     # Instruments
@@ -185,6 +196,9 @@ class Venue:
             limit_ppm = board_limit(market) if self._is_krx else 0
         if tick_table is None:
             tick_table = security_table(kind) if self._is_krx else 0
+        if not isinstance(symbol, str):
+            raise TypeError(f"a symbol is text: {str(symbol)!r}, not {symbol!r}")
+        base_price = answers.whole("base_price", base_price)
         if not symbol.isascii() or not 0 < len(symbol) <= 16:
             raise ValueError(f"{symbol!r} is no symbol: 1 to 16 letters, digits, '.', '_' and '-'")
         return self._list(
@@ -226,30 +240,38 @@ class Venue:
         """Open an account with cash and shares (at the cost of their base prices). Gives its number. Raises `Refused`."""
         if name in self._accounts:
             raise ValueError(f"there is an account {name!r} already")
-        if cash < 0:
-            raise ValueError(f"cash: {cash} is negative")
-        held = {self.instrument_number(symbol): qty for symbol, qty in (shares or {}).items()}
+        cash = answers.whole("cash", cash)
+        held = {self.instrument_number(symbol): answers.whole("shares", qty) for symbol, qty in (shares or {}).items()}
+        for what, amount in (("cash", cash), *(("shares", qty) for qty in held.values())):
+            if amount < 0:
+                raise ValueError(f"{what}: {amount} is negative")
         number = len(self._accounts) + 1
         kind = AccountKind.BOT if bot else AccountKind.USER
         self._must(f"open account {name!r}", OpenAccount(account=number, owner=_owner(number), account_kind=kind))
-        self._accounts[name] = number
+        self._name_account(name, number)
         if cash:
             self.deposit_cash(number, cash)
         for instrument, qty in held.items():
-            self.deposit_shares(number, instrument, qty)
+            if qty:
+                self.deposit_shares(number, instrument, qty)
         return number
 
     def deposit_cash(self, account: str | int, amount: int) -> None:
         """Give an account cash, from outside the venue. Raises `Refused`."""
-        self._must("deposit cash", DepositCash(account=self.account_number(account), amount=amount))
+        self._must(
+            "deposit cash", DepositCash(account=self.account_number(account), amount=answers.whole("amount", amount))
+        )
 
     def withdraw_cash(self, account: str | int, amount: int) -> None:
         """Take free, settled cash out of the venue. Raises `Refused`."""
-        self._must("withdraw cash", WithdrawCash(account=self.account_number(account), amount=amount))
+        self._must(
+            "withdraw cash", WithdrawCash(account=self.account_number(account), amount=answers.whole("amount", amount))
+        )
 
     def deposit_shares(self, account: str | int, symbol: str | int, qty: int, cost_amount: int | None = None) -> None:
         """Give an account shares, bought for `cost_amount` in all (without one: at the base price). Raises `Refused`."""
         instrument = self.instrument_number(symbol)
+        qty = answers.whole("qty", qty)
         cost = qty * self._base_prices[instrument] if cost_amount is None else cost_amount
         number = self.account_number(account)
         self._must(
@@ -258,10 +280,13 @@ class Venue:
 
     # Inside
 
+    def _name_account(self, name: str, number: int) -> None:
+        self._accounts[name] = self._account_keys[name] = self._account_keys[number] = number
+
     def _list(self, symbol: str, command: ListInstrument) -> int:
         self._must(f"list {symbol!r}", command)
         number = len(self._symbols) + 1
-        self._symbols[symbol] = number
+        self._symbols[symbol] = self._symbol_keys[symbol] = self._symbol_keys[number] = number
         self._base_prices.append(command.base_price)
         self._machine.last_prices = np.append(self._machine.last_prices, np.int64(command.base_price))
         if self._takes_krx_fees:
@@ -289,8 +314,8 @@ def word_number(words: type[Word], given: str | int) -> int:
     try:
         return int(words.parse(given) if isinstance(given, str) else words(given))
     except (KeyError, ValueError):
-        known = ", ".join(word.label for word in words)
-        raise ValueError(f"there is no {words.__name__} {given!r}; there are {known}") from None
+        labels = [word.label for word in words]
+        raise ValueError(f"there is no {words.__name__} {given!r}{meant(given, labels, len(labels))}") from None
 
 
 def _owner(number: int) -> bytes:

@@ -30,7 +30,7 @@ from onseju.matching.order_checks import OrderChecks
 from onseju.matching.order_desk import OrderDesk
 from onseju.matching.outbox import Outbox
 from onseju.matching.quotes import Quotes
-from onseju.matching.repeats import FirstUse
+from onseju.matching.repeats import KEPT_HASH_BYTES, FirstUse
 from onseju.matching.session_desk import SessionDesk
 from onseju.matching.state import State
 from onseju.matching.stops import StopDesk
@@ -121,11 +121,12 @@ class ReferenceEngine:
         """Whether the account uses this client id for the first time, today and yesterday; then it is used up, whatever
         becomes of the command. A repeat changes nothing: it is answered with where the first answer stands."""
         key = (command.account, command.client_id)
+        body_hash = command.body_hash[:KEPT_HASH_BYTES]
         first = self._state.repeats.first_use(key)
         if first is None:
-            self._state.repeats.remember(key, FirstUse(command.body_hash, command.seq))
+            self._state.repeats.remember(key, FirstUse(body_hash, command.seq))
             return True
-        same = first.body_hash == command.body_hash
+        same = first.body_hash == body_hash
         self._outbox.write(
             RequestRepeated,
             account=command.account,

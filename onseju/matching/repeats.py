@@ -8,8 +8,13 @@ Key = tuple[int, bytes]
 """Account number and the hash of the client's id."""
 
 
+KEPT_HASH_BYTES = 8
+"""How much of the hash of a request's meaning is kept: enough to notice another one under the same id."""
+
+
 class FirstUse(NamedTuple):
-    """The request that used a client id first: its meaning's hash, and its command's number."""
+    """The request that used a client id first: the first `KEPT_HASH_BYTES` of its meaning's hash, and its command's
+    number."""
 
     body_hash: bytes
     seq: int

@@ -1,6 +1,6 @@
 """The whole state as bytes, the same from every engine for the same state, and the state from its bytes.
 
-Little-endian: 8 bytes `ONSEJUSS`, u32 format (1), u32 semantics version, u64 number of records, 16 bytes state hash; then
+Little-endian: 8 bytes `ONSEJUSS`, u32 format (2), u32 semantics version, u64 number of records, 16 bytes state hash; then
 the records of `state_hash.py`, sorted by their bytes. Heaps are not part of the state: an order's place in its queue
 follows from its priority.
 """
@@ -24,7 +24,7 @@ from onseju.matching.state import State
 from onseju.rules.ticks import PriceLimits
 
 MAGIC = b"ONSEJUSS"
-FORMAT = 1
+FORMAT = 2
 
 _HEAD = struct.Struct("<8sIIQ16s")
 _PACKERS = {

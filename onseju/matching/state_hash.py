@@ -28,7 +28,7 @@ PHASE_DONE = struct.Struct("<BIBH")
 RULE = struct.Struct("<BIIq")
 TICK_BAND = struct.Struct("<BIqq")
 QUOTA = struct.Struct("<BIIBqQqQ")
-FIRST_USE = struct.Struct("<BBI16s16sQ")
+FIRST_USE = struct.Struct("<BBI16s8sQ")
 
 
 def of(state: State) -> int:

@@ -11,6 +11,8 @@ import pytest
 
 from bench.books import ours, peers, report, side_by_side, workload
 from bench.books.pybooks import filled, tape
+from onseju.matching.reference import ReferenceEngine
+from tests.engines import must_run
 
 COMMANDS = 2_000
 
@@ -42,7 +44,7 @@ def test_a_workload_is_what_it_says(files: dict[str, Path], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", side_by_side.WORKLOADS)
-@pytest.mark.parametrize("book", ["onseju", "onseju-any-price"])
+@pytest.mark.parametrize("book", ["onseju", "onseju-ahead", "onseju-any-price"])
 def test_the_bare_book_trades_as_the_model_does(files: dict[str, Path], name: str, book: str) -> None:
     engine = peers.Engine(book, book, "Rust", (str(peers.OWN), "run", book))
     figures = side_by_side.measure(engine, files[name], COMMANDS)
@@ -54,10 +56,19 @@ def test_the_bare_book_trades_as_the_model_does(files: dict[str, Path], name: st
 @pytest.mark.parametrize("engine", ["native-1", "native-64", "reference-1024"])
 def test_the_whole_exchange_trades_as_the_model_does(files: dict[str, Path], engine: str) -> None:
     if engine.startswith("native"):
-        pytest.importorskip("onseju_core")
+        must_run("native")
     figures = ours.measure(engine, files["base"], COMMANDS)
     assert side_by_side.what_is_wrong(figures, files["base"]) == ""
     assert figures["events"] > 3 * COMMANDS
+
+
+def test_the_whole_exchange_takes_fees(files: dict[str, Path]) -> None:
+    opening, measured = workload.commands(workload.read(files["base"], COMMANDS))
+    engine = ReferenceEngine()
+    engine.apply(opening)
+    assert engine.account(1_001).cash == 0
+    engine.apply(measured)
+    assert engine.account(1_001).cash > 0
 
 
 def test_a_book_that_trades_otherwise_is_named(files: dict[str, Path]) -> None:
@@ -88,6 +99,7 @@ def result() -> dict[str, Any]:
     """A whole run's figures, made up."""
     names = [
         "onseju",
+        "onseju-ahead",
         "onseju-any-price",
         "native-1",
         "native-64",

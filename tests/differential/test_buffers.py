@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from onseju.contract.commands import COMMAND_BYTES, LAYOUTS, DepositCash, encode_command, sequence
@@ -11,7 +13,7 @@ from onseju.matching.native import NativeEngine
 from onseju.matching.reference import OutOfSequenceError, ReferenceEngine
 from tests.properties.test_busy_days import busy
 
-driver, day = busy(0, 5)
+driver, day = busy(0, 5, ReferenceEngine())
 for _ in range(2_000):
     driver.do(day.next_command())
 COMMANDS = b"".join(driver.commands)
@@ -63,3 +65,17 @@ def test_commands_that_do_not_follow_are_refused_whole(make: type[NativeEngine])
 def test_half_a_command_is_refused() -> None:
     with pytest.raises(ValueError, match="112 bytes"):
         NativeEngine().apply(COMMANDS[:100])
+
+
+@pytest.mark.parametrize("room", [0, 100_000 * EVENT_BYTES])
+def test_a_call_leaves_no_objects_behind(room: int) -> None:
+    """A batch is copied in some two hundred pieces, each through objects of Python's own, which must all be gone then."""
+    some = encode_command(DepositCash(account=2, amount=1))
+    first, second = (b"".join(sequence(some, seq, 1) for seq in range(at, at + 100_000)) for at in (1, 100_001))
+    engine, out = NativeEngine(), bytearray(room)
+    engine.apply_into(first, out)
+    before = sys.getallocatedblocks()
+    assert engine.apply_into(second, out) == 100_000 * EVENT_BYTES
+    left = sys.getallocatedblocks() - before
+    assert left < 20
+    assert len(engine.take_rest()) == 100_000 * EVENT_BYTES - room

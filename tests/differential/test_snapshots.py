@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import os
+import struct
+from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from xxhash import xxh3_128_intdigest
 
 from onseju.contract.commands import encode_command, sequence
+from onseju.contract.words import Rule
 from onseju.matching.native import NativeEngine
 from onseju.matching.reference import ReferenceEngine
 from onseju.matching.snapshot import SnapshotError
+from onseju.matching.state_hash import FIRST_USE
+from onseju.rules.packs import RulesName
 from tests.differential.wild import Wild
 from tests.properties.driver import SECOND
+from tests.properties.streams import streams
 from tests.properties.test_busy_days import busy
-from tests.properties.test_engine_properties import VARIANTS
+from tests.properties.test_engine_properties import VARIANTS, crowd
 
 COMMANDS = 400
+HEAD = struct.Struct("<8sIIQ16s")
+EXAMPLES = int(os.environ.get("ONSEJU_DIFFERENTIAL_EXAMPLES", "20"))
+RUNNERS: tuple[Callable[[], ReferenceEngine | NativeEngine], ...] = (ReferenceEngine, NativeEngine)
+HAND_OVERS: tuple[Callable[[bytes], ReferenceEngine | NativeEngine] | None, ...] = (
+    None,
+    None,
+    None,
+    ReferenceEngine.restore,
+    NativeEngine.restore,
+    partial(NativeEngine.restore, keep_hash=True),
+)
+"""What takes over before a command; None as a rule."""
 
 
 @pytest.mark.parametrize("variant", range(len(VARIANTS)))
 def test_a_snapshot_and_the_rest_are_the_whole(variant: int) -> None:
     random = Random(variant)
-    driver, day = busy(variant, 77 + variant)
+    driver, day = busy(variant, 77 + variant, ReferenceEngine())
     reference, native = driver.engine, NativeEngine()
     native.apply(b"".join(driver.commands))
     base, tick = (98_500, 100) if VARIANTS[variant][0] == "krx" else (100, 1)
@@ -53,10 +76,29 @@ def test_a_snapshot_and_the_rest_are_the_whole(variant: int) -> None:
     assert reference.state_hash() == native.state_hash()
 
 
+@pytest.mark.parametrize("rules", VARIANTS, ids=lambda rules: f"{rules[0]}-{len(rules[1])}")
+@given(data=st.data())
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_engines_hand_over_to_each_other(rules: tuple[RulesName, dict[Rule, int]], data: st.DataObject) -> None:
+    """A relay of engines, each in the state of the one before, gives what one engine gives that knows the whole."""
+    whole = crowd(*rules, ReferenceEngine())
+    runner: ReferenceEngine | NativeEngine = data.draw(st.sampled_from(RUNNERS))()
+    assert runner.apply(b"".join(whole.commands)) == b"".join(whole.payloads)
+    for command in data.draw(streams(rules[0])):
+        if (restore := data.draw(st.sampled_from(HAND_OVERS))) is not None:
+            snapshot = runner.snapshot()
+            runner = restore(snapshot)
+            assert runner.snapshot() == snapshot == whole.engine.snapshot()
+            runner.check_invariants()
+        whole.do(command)
+        assert runner.apply(whole.commands[-1]) == whole.payloads[-1]
+        assert runner.state_hash() == whole.engine.state_hash()
+
+
 @pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
 def test_damage_is_noticed(restore: object) -> None:
     assert callable(restore)
-    driver, _ = busy(0, 1)
+    driver, _ = busy(0, 1, ReferenceEngine())
     snapshot = driver.engine.snapshot()
     restore(snapshot)
     random = Random(1)
@@ -70,3 +112,21 @@ def test_damage_is_noticed(restore: object) -> None:
             restore(snapshot[:end])
     with pytest.raises(SnapshotError):
         restore(snapshot + b"\0")
+
+
+@pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
+@pytest.mark.parametrize("seq", [1, 2])
+def test_a_client_id_that_was_first_used_twice_is_damage(restore: object, seq: int) -> None:
+    assert callable(restore)
+    whole = ReferenceEngine().snapshot()
+    records = [whole[HEAD.size :], *(FIRST_USE.pack(9, 0, 2, b"\7" * 16, b"\7" * 8, used) for used in (seq, 2))]
+    magic, form, semantics, count, hashed = HEAD.unpack_from(whole)
+    for more in (1, 2):
+        summed = int.from_bytes(hashed, "little") + sum(map(xxh3_128_intdigest, records[1 : 1 + more]))
+        head = HEAD.pack(magic, form, semantics, count + more, (summed % (1 << 128)).to_bytes(16, "little"))
+        data = head + b"".join(records[: 1 + more])
+        if more == 1:
+            assert restore(data).snapshot() is not None
+        else:
+            with pytest.raises(SnapshotError):
+                restore(data)

@@ -26,5 +26,5 @@ def test_the_engines_agree(rules: tuple[RulesName, dict[Rule, int]], data: st.Da
     commands: list[Command] = data.draw(streams(rules[0]))
     for command in commands:
         twins.do(command)
-    twins.check_hash(in_full=True)
+    twins.check_hash()
     twins.native.check_invariants()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,68 +17,90 @@ from onseju.rules.packs import RulesName
 from tests.properties.driver import SECOND, Driver
 from tests.properties.test_engine_properties import crowd
 
+T = TypeVar("T")
+
 
 class TwinsDifferError(AssertionError):
     """The engines gave different events, or came to different states."""
 
 
+MakeNative = Callable[[], Engine]
+"""What makes the engine that is held against the reference: a test may give one that errs."""
+
+
+def keep_hash() -> NativeEngine:
+    """A native engine that keeps its hash up to date."""
+    return NativeEngine(keep_hash=True)
+
+
 class Twins:
     """A reference and a native engine. The native one keeps its hash up to date; in full it is checked now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_native: MakeNative = keep_hash) -> None:
         self.reference = ReferenceEngine()
-        self.native = NativeEngine(keep_hash=True)
+        self.native: Any = make_native()
         self.seq = 0
         self.commands: list[bytes] = []
+        self.events: list[bytes] = []
+        self.pools = 0
+        """After how many commands an auction's quotas at a price limit were left."""
 
-    def do(self, command: Command, *, hashes: bool = True) -> None:
-        """Apply one command to both. Raises `TwinsDifferError`."""
-        self.do_bytes(encode_command(command), hashes=hashes)
+    def do(self, command: Command) -> None:
+        """Apply one command to both. Raises `TwinsDifferError` where events or states differ."""
+        self.do_bytes(encode_command(command))
 
-    def do_bytes(self, encoded: bytes, *, hashes: bool = True) -> None:
+    def do_bytes(self, encoded: bytes) -> None:
         """The same for a command in bytes, whatever its number and time."""
         self.seq += 1
         sequenced = sequence(encoded, self.seq, self.seq * SECOND)
         self.commands.append(sequenced)
-        expected = self._apply(self.reference, sequenced)
-        given = self._apply(self.native, sequenced)
+        try:
+            expected = self.reference.apply(sequenced)
+        except Exception as error:
+            raise broken(self.reference, sequenced, error) from error
+        try:
+            given = self.native.apply(sequenced)
+        except Exception as error:
+            raise broken(self.native, sequenced, error) from error
         if expected != given:
             raise TwinsDifferError(told(sequenced, expected, given))
-        if hashes:
+        self.events.append(given)
+        if self.reference.state_hash() != self.native.state_hash():
             self.check_hash()
 
-    def _apply(self, engine: Engine, command: bytes) -> bytes:
-        try:
-            return engine.apply(command)
-        except Exception as error:
-            name = type(engine).__name__
-            raise TwinsDifferError(f"{name} broke at {said(decode_command(command))}: {error!r}") from error
+    def follow(self, driver: Driver) -> None:
+        """Do as a driver did, and take its engine, a reference, as one of the two. Raises `TwinsDifferError`."""
+        if not isinstance(driver.engine, ReferenceEngine):
+            raise TypeError(f"{type(driver.engine).__name__} would be compared with its own kind")
+        for command in driver.commands:
+            self.do_bytes(command)
+        self.reference = driver.engine
+        self.check_hash()
 
-    def check_hash(self, *, in_full: bool = False) -> None:
-        """Raises `TwinsDifferError` where the states differ."""
-        expected = self.reference.state_hash()
-        if expected != self.native.state_hash() or (in_full and expected != self.native.full_state_hash()):
+    def check_hash(self) -> None:
+        """Compare the states, the native one's hash in full too. Raises `TwinsDifferError`."""
+        expected, running, full = self.reference.state_hash(), self.native.state_hash(), self.native.full_state_hash()
+        if not expected == running == full:
             raise TwinsDifferError(
                 f"the states differ after {said(decode_command(self.commands[-1]))}: reference {expected:032x}, "
-                f"running {self.native.state_hash():032x}, in full {self.native.full_state_hash():032x}"
+                f"running {running:032x}, in full {full:032x}"
             )
 
 
+def broken(engine: Engine, command: bytes, error: Exception) -> TwinsDifferError:
+    return TwinsDifferError(f"{type(engine).__name__} broke at {said(decode_command(command))}: {error!r}")
+
+
 def follow(driver: Driver) -> Twins:
-    """Twins at the point where a driver's engine is, which becomes the reference. Raises `TwinsDifferError`."""
+    """Twins at the point where a driver's engine, a reference, is. Raises `TwinsDifferError`."""
     twins = Twins()
-    twins.reference = driver.engine
-    twins.seq = driver.seq
-    twins.commands = list(driver.commands)
-    if twins.native.apply(b"".join(driver.commands)) != b"".join(driver.payloads):
-        raise TwinsDifferError(explain(twins.commands))
-    twins.check_hash(in_full=True)
+    twins.follow(driver)
     return twins
 
 
 def twins_of_a_crowd(rules: RulesName, values: dict[Rule, int]) -> Twins:
     """Twins with a few accounts, each a little too poor for all it might want."""
-    return follow(crowd(rules, values))
+    return follow(crowd(rules, values, ReferenceEngine()))
 
 
 def said(record: Command | Event) -> str:
@@ -100,26 +123,28 @@ def told(command: bytes, expected: bytes, given: bytes) -> str:
     return "\n".join(lines)
 
 
-def differ(commands: Sequence[bytes]) -> str | None:
+def differ(commands: Sequence[bytes], make_native: MakeNative = keep_hash) -> str | None:
     """What differs when these commands (without their numbers) are applied; None where nothing does."""
-    twins = Twins()
+    twins = Twins(make_native)
     try:
         for command in commands:
             twins.do_bytes(command)
+        if commands:
+            twins.check_hash()
     except TwinsDifferError as error:
         return str(error)
     return None
 
 
-def shrunk(commands: Sequence[bytes]) -> list[bytes]:
-    """Fewer commands that still make a difference: pieces are dropped, ever smaller ones, while it stays."""
-    left = list(commands)
+def shrink(items: Sequence[T], still: Callable[[list[T]], bool]) -> list[T]:
+    """Fewer items of which it `still` holds: pieces are dropped, ever smaller ones, while it does."""
+    left = list(items)
     piece = max(len(left) // 2, 1)
     while True:
         at = 0
         while at < len(left):
             without = left[:at] + left[at + piece :]
-            if differ(without) is not None:
+            if still(without):
                 left = without
             else:
                 at += piece
@@ -128,10 +153,15 @@ def shrunk(commands: Sequence[bytes]) -> list[bytes]:
         piece = max(piece // 2, 1)
 
 
-def explain(commands: Sequence[bytes]) -> str:
+def shrunk(commands: Sequence[bytes], make_native: MakeNative = keep_hash) -> list[bytes]:
+    """Fewer commands that still make a difference."""
+    return shrink(commands, lambda some: differ(some, make_native) is not None)
+
+
+def explain(commands: Sequence[bytes], make_native: MakeNative = keep_hash) -> str:
     """The shortest history found that makes the engines differ, and how they do."""
-    short = shrunk(commands)
+    short = shrunk(commands, make_native)
     lines = [f"{len(commands)} commands, shrunk to {len(short)}:"]
     lines += [f"    {said(decode_command(command))}" for command in short]
     assert all(len(command) == COMMAND_BYTES for command in short)
-    return "\n".join([*lines, differ(short) or ""])
+    return "\n".join([*lines, differ(short, make_native) or ""])

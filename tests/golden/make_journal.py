@@ -1,6 +1,6 @@
 """Writes `journal-v1/`: a small venue's journal, event log and snapshot as the formats of version 1 have them.
 
-A golden journal is never written anew: it stands for what lies on people's disks. A new format gets a folder of its own:
+After a release a golden journal is never written anew: it stands for what lies on people's disks. A new format gets a folder of its own:
 `python -m tests.golden.make_journal tests/golden/journal-v2`.
 """
 

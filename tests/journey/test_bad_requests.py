@@ -10,7 +10,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from tests.engines import EngineName
+from tests.engines import EngineName, once
 from tests.journey.hostile import CALM, Trader, base_price, connect, memory_mib, order, raw, refused, unharmed, written
 from tests.serverprocess import ServerProcess
 
@@ -206,6 +206,7 @@ def test_a_head_that_is_a_little_too_large(exchange: ServerProcess, alice: Trade
     assert raw(exchange, GET + b"X: " + b"a" * 60_000 + b"\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+@once
 def test_a_body_that_drips(exchange: ServerProcess, alice: Trader, base: int) -> None:
     head = f"POST /v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {alice.key}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy
 import pytest
 
 import build_backend
@@ -96,7 +97,7 @@ def test_the_wheel_holds_the_core_the_page_and_the_migrations(wheel: Path) -> No
     for stage in ("projections", "identity"):
         assert any(name.startswith(f"onseju/{stage}/migrations/") and name.endswith(".py") for name in names)
     assert CORE in names
-    assert CORE.replace("abi3.so", "pyi") in names
+    assert {CORE.replace("abi3.so", "pyi"), "onseju/py.typed"} <= names
     assert all(name.startswith("onseju/") for name in names)
     assert not any(name.endswith(".pyc") for name in names)
 
@@ -206,6 +207,16 @@ def test_an_order_is_filled(empty: Path, exchange: tuple[str, str, Path]) -> Non
         assert order("sell", "--holding", "005930=3")["status"] == "new"
         bought = order("buy")
     assert (bought["status"], bought["filled_qty"]) == ("filled", 3), json.dumps(bought)
+
+
+def test_the_library_runs_the_native_engine(empty: Path, tmp_path: Path) -> None:
+    installed = Path(numpy.__file__).parents[1]
+    for name in ("numpy", "numpy.libs"):  # what it asks for beyond the exchange, and no more
+        (tmp_path / name).symlink_to(installed / name)
+    environment = {**bare_environment(empty), "PYTHONPATH": str(tmp_path)}
+    code = "import onseju; print(onseju.Exchange().engine)"
+    said = subprocess.check_output([empty / "bin/python", "-W", "error", "-c", code], env=environment, text=True)
+    assert said == "native\n"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="the source distribution is made of what git knows")

@@ -52,7 +52,11 @@ NEXT_PHASES = {
 class BusyDay:
     """Makes up the next command from the state of the engine: what a crowd and a hasty operator would ask."""
 
-    def __init__(self, driver: Driver, seed: int, accounts: tuple[int, ...], types: tuple[OrderType, ...]) -> None:
+    def __init__(
+        self, driver: Driver, seed: int, accounts: tuple[int, ...], types: tuple[OrderType, ...], calm: float = 0.0
+    ) -> None:
+        """`calm`: how often the operator, who would end continuous trading, sends an order instead."""
+        self._calm = calm
         self._driver = driver
         self._random = Random(seed)
         self._accounts = accounts
@@ -71,6 +75,8 @@ class BusyDay:
         if roll < 0.88:
             account = self._random.choice(self._accounts)
             return CancelAll(account=account, instrument=1, side=self._random.choice((0, 1, 2)))
+        if self._calm and instrument.phase is Phase.CONTINUOUS and self._random.random() < self._calm:
+            return self._new(instrument)
         return self._operate(instrument)
 
     def _new(self, instrument: Instrument) -> NewOrder:

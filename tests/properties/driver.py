@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, encode_command, sequence
 from onseju.contract.events import (
@@ -33,8 +34,9 @@ E = TypeVar("E", bound=Event)
 class Driver:
     """One engine, the bytes that went in and out, and the read side that its events make."""
 
-    def __init__(self) -> None:
-        self.engine = make_engine()
+    def __init__(self, engine: Any = None) -> None:
+        """Without an engine it drives a fresh one of the kind under test."""
+        self.engine = make_engine() if engine is None else engine
         self.seq = 0
         self.commands: list[bytes] = []
         self.payloads: list[bytes] = []
@@ -73,10 +75,12 @@ class Driver:
         """Apply one command; gives its events of one kind."""
         return [event for event in self.do(command) if isinstance(event, kind)]
 
-    def open(self, rules: RulesName) -> None:
-        """The venue with the demo's instruments."""
-        for request in packs.commands(rules, DAY) + list_commands(rules):
+    def open(self, rules: RulesName, listed: Sequence[Command] | None = None) -> None:
+        """The venue with instruments of one's own, or the demo's."""
+        for request in packs.commands(rules, DAY):
             self.do(request.command)
+        for command in [request.command for request in list_commands(rules)] if listed is None else listed:
+            self.do(command)
 
     def account(self, number: int, cash: int = 0, shares: dict[int, int] | None = None, kind: int = 1) -> None:
         """An account with cash and shares."""

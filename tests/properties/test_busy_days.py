@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from onseju.contract.commands import CancelAll, DepositCash, DepositShares
+from onseju.contract.commands import CancelAll, Command, DepositCash, DepositShares
 from onseju.contract.events import AuctionExtended, AuctionUncrossed, OrderTriggered, PhaseChanged, Trade
 from onseju.contract.words import OrderType, Phase
 from tests.engines import make_engine
@@ -21,14 +23,16 @@ KRX_TYPES = tuple(word for word in OrderType if word is not OrderType.STOP)
 PLAIN_TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
 
 
-def busy(variant: int, seed: int) -> tuple[Driver, BusyDay]:
+def busy(
+    variant: int, seed: int, engine: Any = None, listed: Sequence[Command] | None = None, calm: float = 0.0
+) -> tuple[Driver, BusyDay]:
     rules, values = VARIANTS[variant]
-    driver = crowd(rules, values)
+    driver = crowd(rules, values, engine, listed)
     for account in ACCOUNTS:
         driver.do(DepositCash(account=account, amount=10**9 if rules == "krx" else 10**5))
         driver.do(DepositShares(account=account, instrument=1, qty=5_000))
     types = KRX_TYPES if rules == "krx" else PLAIN_TYPES
-    return driver, BusyDay(driver, seed, ACCOUNTS, types + (OrderType.LIMIT,) * 4)
+    return driver, BusyDay(driver, seed, ACCOUNTS, types + (OrderType.LIMIT,) * 4, calm)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

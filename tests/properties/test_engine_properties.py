@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,10 +46,12 @@ variants = pytest.mark.parametrize(
 )
 
 
-def crowd(rules: RulesName, values: dict[Rule, int]) -> Driver:
+def crowd(
+    rules: RulesName, values: dict[Rule, int], engine: Any = None, listed: Sequence[Command] | None = None
+) -> Driver:
     """A venue with three accounts, each a little too poor for all it might want."""
-    driver = Driver()
-    driver.open(rules)
+    driver = Driver(engine)
+    driver.open(rules, listed)
     driver.account(VENUE_ACCOUNT, kind=AccountKind.VENUE)
     for rule, value in values.items():
         driver.do(SetRule(rule=rule, value=value))

@@ -1,17 +1,27 @@
-//! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `rest-1000`, `rest-1000000`);
-//! `--bare` and `--engine` measure only the one or the other, in batches; with
+//! Measures the bare book and the whole machine: `cargo bench -- base deep multi` (or `resting-1000`, `symbols-100`);
+//! the workloads are those of `python -m bench.books`, made by the same code. `--bare` and `--engine` measure only the one or the other, in batches; with
 //! `ONSEJU_STREAMS` set to a folder, the commands are written there.
 
 #![allow(clippy::float_arithmetic, reason = "measuring is not the machine")]
 
 mod commands;
-mod workload;
+#[allow(dead_code, reason = "one checkpoint is enough here")]
+#[path = "../../../bench/books/rust/src/crowd.rs"]
+mod crowd;
+#[path = "../../../bench/books/rust/src/model.rs"]
+mod model;
+#[allow(dead_code, reason = "no files here")]
+#[path = "../../../bench/books/rust/src/record.rs"]
+mod record;
+#[path = "../../../bench/books/rust/src/tape.rs"]
+mod tape;
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use onseju_core::{Books, COMMAND_BYTES, Engine, Trade};
-use workload::{Op, PRICES, Workload};
+use onseju_core::{Books, COMMAND_BYTES, Engine, Prices, Side, Soon};
+use record::{Kind, Record, Workload};
+use tape::{Sink, Sums, Tape};
 
 const ROUNDS: usize = 7;
 const COUNT: usize = 1_000_000;
@@ -24,52 +34,43 @@ fn now(began: Instant) -> f64 {
     nanos.map_or_else(|| began.elapsed().as_secs_f64(), |nanos| nanos as f64 / 1e9)
 }
 
-/// FNV-1a over the trades' bytes: two books that traded alike have the same.
-#[derive(Clone, Copy)]
-struct Tape {
-    hash: u64,
-    trades: u64,
-    volume: i64,
-}
-
-impl Tape {
-    fn new() -> Self {
-        Self { hash: 0xCBF2_9CE4_8422_2325, trades: 0, volume: 0 }
-    }
-
-    fn note(&mut self, trade: Trade) {
-        for word in [trade.maker, trade.taker, trade.price as u64, trade.qty as u64] {
-            self.hash = (self.hash ^ word).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-        self.trades += 1;
-        self.volume += trade.qty;
-    }
-}
-
 #[inline]
-fn run(books: &mut Books, op: &Op, mut on_trade: impl FnMut(Trade)) {
-    match *op {
-        Op::Limit { instrument, side, price, qty } => {
-            black_box(books.limit(instrument, side, price, qty, &mut on_trade));
+fn run(books: &mut Books, record: &Record, sink: &mut impl Sink) {
+    let side = if record.side == record::Side::Buy { Side::Buy } else { Side::Sell };
+    let mut on_trade = |trade: onseju_core::Trade| sink.trade(trade.maker, trade.taker, trade.price, trade.qty);
+    match record.kind {
+        Kind::Limit => {
+            black_box(books.limit(record.instrument, side, record.price, record.qty, &mut on_trade));
         }
-        Op::Market { instrument, side, qty } => {
-            black_box(books.market(instrument, side, qty, &mut on_trade));
+        Kind::Market => {
+            black_box(books.market(record.instrument, side, record.qty, &mut on_trade));
         }
-        Op::Cancel { id } => {
-            black_box(books.cancel(id));
+        Kind::Cancel => {
+            black_box(books.cancel(record.id));
         }
-        Op::Move { id, price, qty } => {
-            black_box(books.correct(id, price, qty, &mut on_trade));
+        Kind::Move => {
+            black_box(books.correct(record.id, record.price, record.qty, &mut on_trade));
         }
+    }
+}
+
+/// What a record will soon do.
+fn soon(record: &Record) -> Soon {
+    let side = if record.side == record::Side::Buy { Side::Buy } else { Side::Sell };
+    match record.kind {
+        Kind::Cancel | Kind::Move => Soon::Order(record.id),
+        Kind::Limit => Soon::New { instrument: record.instrument, side, price: record.price },
+        Kind::Market => Soon::New { instrument: record.instrument, side, price: 0 },
     }
 }
 
 fn filled(workload: &Workload) -> Books {
     let mut books = Books::new();
+    let Workload { lowest, highest, tick, .. } = *workload;
     (0..workload.instruments).for_each(|_| {
-        books.add(PRICES);
+        books.add(Prices::Between { lowest, highest, tick });
     });
-    workload.filling.iter().for_each(|op| run(&mut books, op, |_| ()));
+    workload.filling.iter().for_each(|record| run(&mut books, record, &mut Sums::default()));
     books
 }
 
@@ -89,37 +90,39 @@ fn percentiles(name: &str, mut nanos: Vec<u32>) {
     println!("  {name:<28} p50 {} p99 {} p99.9 {} p99.99 {} ns", at(0.5), at(0.99), at(0.999), at(0.9999));
 }
 
-fn bare(workload: &Workload) {
-    let mut rates = Vec::new();
-    let mut last = Tape::new();
-    for _ in 0..ROUNDS {
-        let mut books = filled(workload);
-        let mut tape = Tape::new();
-        let (clock, began) = (Instant::now(), now(Instant::now()));
-        workload.ops.iter().for_each(|op| run(&mut books, op, |trade| tape.note(trade)));
-        rates.push(workload.ops.len() as f64 / (now(clock) - began) / 1e6);
-        last = tape;
-        black_box(&books);
+fn bare(workload: &Workload, right: Tape) {
+    for ahead in [0, 16] {
+        let mut rates = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut books = filled(workload);
+            let mut sums = Sums::default();
+            let (clock, began) = (Instant::now(), now(Instant::now()));
+            if ahead == 0 {
+                workload.measured.iter().for_each(|record| run(&mut books, record, &mut sums));
+            } else {
+                for group in workload.measured.chunks(ahead) {
+                    let known: Vec<Soon> = group.iter().map(soon).collect();
+                    books.touch(&known);
+                    group.iter().for_each(|record| run(&mut books, record, &mut sums));
+                }
+            }
+            rates.push(workload.measured.len() as f64 / (now(clock) - began) / 1e6);
+            assert_eq!(sums, right.sums, "the book's trades are those of the model");
+        }
+        spread(if ahead == 0 { "bare book" } else { "bare book, touched ahead" }, &rates);
     }
-    spread("bare book", &rates);
     let mut books = filled(workload);
-    let mut nanos = Vec::with_capacity(workload.ops.len());
-    for op in &workload.ops {
+    let mut tape = Tape::default();
+    let mut nanos = Vec::with_capacity(workload.measured.len());
+    for record in &workload.measured {
         let began = Instant::now();
-        run(&mut books, op, |trade| {
-            black_box(trade);
-        });
+        run(&mut books, record, &mut tape);
         nanos.push(began.elapsed().as_nanos() as u32);
     }
+    assert_eq!(tape.hash, right.hash, "the book's trades are those of the model");
     percentiles("bare book, clock included", nanos);
     let resting = books.open_orders();
-    println!(
-        "  {} trades, volume {}, tape {:016x}; {resting} rest, {} bytes each",
-        last.trades,
-        last.volume,
-        last.hash,
-        books.order_bytes() / resting.max(1)
-    );
+    println!("  {} trades; {resting} rest, {} bytes each", tape.sums.trades, books.order_bytes() / resting.max(1));
 }
 
 fn whole(workload: &Workload, keep_hash: bool, batch: usize) {
@@ -136,11 +139,11 @@ fn whole(workload: &Workload, keep_hash: bool, batch: usize) {
         for piece in measured.chunks(batch * COMMAND_BYTES) {
             events += apply(&mut engine, piece);
         }
-        rates.push(workload.ops.len() as f64 / (now(clock) - began) / 1e6);
+        rates.push(workload.measured.len() as f64 / (now(clock) - began) / 1e6);
         let resting = engine.open_orders();
         told = format!(
             "  {:.2} events a command; {resting} rest, {} bytes each",
-            events as f64 / 128.0 / workload.ops.len() as f64,
+            events as f64 / 128.0 / workload.measured.len() as f64,
             engine.order_bytes() / resting.max(1)
         );
     }
@@ -150,7 +153,7 @@ fn whole(workload: &Workload, keep_hash: bool, batch: usize) {
         println!("{told}");
         let mut engine = Engine::new();
         apply(&mut engine, setup);
-        let mut nanos = Vec::with_capacity(workload.ops.len());
+        let mut nanos = Vec::with_capacity(workload.measured.len());
         for piece in measured.chunks(COMMAND_BYTES) {
             let began = Instant::now();
             black_box(apply(&mut engine, piece));
@@ -168,9 +171,9 @@ fn apply(engine: &mut Engine, commands: &[u8]) -> usize {
 }
 
 /// Write the workload's commands, and how many of them make the venue, for measurements from elsewhere.
-fn write_stream(workload: &Workload, folder: &str) {
+fn write_stream(workload: &Workload, name: &str, folder: &str) {
     let stream = commands::stream(workload);
-    let at = |ending: &str| format!("{folder}/{}.{ending}", workload.name);
+    let at = |ending: &str| format!("{folder}/{}.{ending}", name);
     let written =
         std::fs::write(at("bin"), &stream.bytes).and_then(|()| std::fs::write(at("setup"), stream.setup.to_string()));
     if let Err(error) = written {
@@ -187,13 +190,14 @@ fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with("--")).collect();
     let names = if asked.is_empty() { ["base", "deep", "multi"].map(String::from).to_vec() } else { asked };
     for name in names {
-        let workload = workload::workload(name.leak(), COUNT);
-        println!("{} ({} commands after {} that fill the book)", workload.name, COUNT, workload.filling.len());
+        let Some(plan) = crowd::Plan::of(&name, COUNT) else { panic!("no workload has the name {name}") };
+        let (workload, checkpoints) = crowd::workload(plan, crowd::SEED);
+        println!("{name} ({COUNT} commands after {} that fill the book)", workload.filling.len());
         if let Ok(folder) = std::env::var("ONSEJU_STREAMS") {
-            write_stream(&workload, &folder);
+            write_stream(&workload, &name, &folder);
         }
         if !only_engine {
-            bare(&workload);
+            bare(&workload, checkpoints[checkpoints.len() - 1].tape);
         }
         if !only_bare {
             let batch = std::env::var("ONSEJU_BATCH").ok().and_then(|n| n.parse().ok()).unwrap_or(256);

@@ -1,6 +1,7 @@
-//! `cargo +nightly fuzz run commands`: any bytes as commands; never a panic, never a broken invariant.
+//! Any bytes as commands: never a panic, never a broken invariant; see `make fuzz`.
 #![no_main]
 
+#[allow(dead_code)]
 #[path = "../../tests/stream/mod.rs"]
 mod stream;
 

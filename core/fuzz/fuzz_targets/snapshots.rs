@@ -1,10 +1,8 @@
-//! `cargo +nightly fuzz run snapshots`: any bytes as a snapshot; it is refused, or taken up and given again.
+//! A snapshot at any point and the rest of the commands are the whole, whatever the commands; see `make fuzz`.
 #![no_main]
 
-use onseju_core::Engine;
+#[allow(dead_code)]
+#[path = "../../tests/stream/mod.rs"]
+mod stream;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(engine) = Engine::restore(bytes) {
-        assert_eq!(engine.snapshot(), bytes);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stream::hand_over(bytes));

@@ -105,15 +105,18 @@ pub fn venue() -> Engine {
     engine
 }
 
-/// Apply one command, whatever its number was. Panics where the answer is no whole events.
-pub fn feed(engine: &mut Engine, command: &[u8; COMMAND_BYTES]) {
+/// Apply one command, whatever its number was; gives its events, none where it is refused. Panics where the answer is no
+/// whole events.
+pub fn feed(engine: &mut Engine, command: &[u8; COMMAND_BYTES]) -> Vec<u8> {
     let mut command = *command;
     let seq = engine.last_seq() + 1;
     command[..8].copy_from_slice(&seq.to_le_bytes());
     if let Ok(events) = engine.apply(&command) {
         assert!(!events.is_empty() && events.len() % EVENT_BYTES == 0, "{} bytes of events", events.len());
+        events.to_vec()
     } else {
         assert_eq!(engine.last_seq(), seq - 1);
+        Vec::new()
     }
 }
 
@@ -138,6 +141,36 @@ pub fn run(bytes: &[u8]) {
     if let Err(words) = again.check_invariants() {
         panic!("restored: {words}");
     }
+}
+
+/// Apply what the bytes say to one engine, and to a relay of engines, each in the state of the one before: they cannot be
+/// told apart.
+pub fn hand_over(bytes: &[u8]) {
+    if let Ok(engine) = Engine::restore(bytes) {
+        assert_eq!(engine.snapshot(), bytes);
+    }
+    let (mut whole, mut runner) = (venue(), venue());
+    let mut choices = Choices(bytes);
+    let every = usize::from(choices.byte() % 32) + 1;
+    let mut last_id = 0;
+    let mut count = 0;
+    while !choices.0.is_empty() {
+        let command = next(&mut choices, &mut last_id);
+        assert_eq!(feed(&mut runner, &command), feed(&mut whole, &command), "after command {count}");
+        assert_eq!(runner.state_hash(), whole.state_hash(), "after command {count}");
+        count += 1;
+        if count % every == 0 {
+            let snapshot = runner.snapshot();
+            let Ok(next) = Engine::restore(&snapshot) else { panic!("the snapshot is not taken up") };
+            assert_eq!(next.snapshot(), snapshot);
+            runner = next;
+            runner.keep_hash(true);
+            if let Err(words) = runner.check_invariants() {
+                panic!("restored: {words}");
+            }
+        }
+    }
+    assert_eq!(runner.snapshot(), whole.snapshot());
 }
 
 fn next(choices: &mut Choices, last_id: &mut i64) -> [u8; COMMAND_BYTES] {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from onseju import Exchange
@@ -13,6 +14,7 @@ from onseju.contract.commands import CancelAll
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Liquidity, OrderStatus, Phase
 from onseju.library.results import Fill, Level, Position, Refused, Uncrossed
+from onseju.matching import engines
 from onseju.rules.pack import RulePack
 from tests.unit.library.crowds import ENGINES, crowded
 
@@ -181,6 +183,27 @@ def test_a_set_up_that_cannot_be_is_refused() -> None:
         exchange.deposit_shares("kim", "005930", 0)
     with pytest.raises(KeyError, match="no account 'who'"):
         exchange.buy("who", "005930", 1)
+    with pytest.raises(KeyError, match=r"^there is no instrument '005931'; did you mean '005930'\?"):
+        exchange.book("005931")
+    with pytest.raises(ValueError, match="shares: -1 is negative"):
+        exchange.open_account("new", cash=1, shares={"005930": -1})
+    with pytest.raises(ValueError, match=r"cash: 0\.5 is no whole number"):
+        exchange.open_account("new", cash=0.5)  # type: ignore[arg-type]
+    assert "new" not in exchange.accounts, "half an account is none"
+    with pytest.raises(ValueError, match=r"base_price: 70000\.5 is no whole number"):
+        exchange.list_instrument("035720", 70_000.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a symbol is text: '35720'"):
+        exchange.list_instrument(35720, 70_000)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"limit_ppm: 0\.3 is no whole number"):
+        exchange.list_instrument("035720", 70_000, limit_ppm=0.3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'9' is no time of the day"):
+        exchange.time("9")
+    with pytest.raises(ValueError, match="levels: a book has at least one"):
+        exchange.book("005930", levels=0)
+    with pytest.raises(ValueError, match="20261199 is no day"):
+        Exchange(trading_day=2026_11_99)
+    with pytest.raises(ValueError, match="roll_day from 20261123 to 20261123: invalid_command"):
+        exchange.roll_day(exchange.trading_day)
     with pytest.raises(KeyError, match="no instrument 0"):
         exchange.buy("kim", 0, 1)
     exchange.set_rule("self_trade_prevention", "cancel_resting")
@@ -200,8 +223,11 @@ def test_a_set_up_that_cannot_be_is_refused() -> None:
         ({"qty": 1.5, "price": 70_000}, "qty: 1.5 is no whole number"),
         ({"qty": 1, "price": 70_000.5}, "price: 70000.5 is no whole number"),
         ({"qty": 1, "price": float("nan")}, "price: nan is no whole number"),
-        ({"qty": 2**63, "price": 70_000}, "a number is too large"),
-        ({"qty": 1, "price": 70_000, "type": "iceberg"}, "there is no OrderType 'iceberg'"),
+        ({"qty": 2**63, "price": 70_000}, "qty: 9223372036854775808 is too large"),
+        ({"qty": 1, "price": 70_000, "type": "iceberg"}, "there is no OrderType 'iceberg'; there are limit"),
+        ({"qty": 1, "price": 70_000, "type": "lmit"}, "no OrderType 'lmit'; did you mean 'limit'"),
+        ({"qty": "1", "price": 70_000}, "qty: '1' is no whole number"),
+        ({"qty": True, "price": 1.5}, "qty: True is no whole number|price: 1.5 is"),
         ({"qty": 1, "price": 70_000, "time_in_force": "gtc"}, "there is no TimeInForce 'gtc'"),
     ],
 )
@@ -256,8 +282,39 @@ def test_which_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Exchange(engine="reference").engine == "reference"
     with pytest.raises(ValueError, match="unknown engine 'fast'"):
         Exchange(engine="fast")
-    monkeypatch.setitem(sys.modules, "onseju_core", None)
-    with pytest.warns(RuntimeWarning, match="the reference engine runs"):
+    monkeypatch.setattr(engines, "find_spec", lambda _name: None)
+    with pytest.warns(RuntimeWarning, match=r"The reference engine runs.*its core is not compiled\. Install Rust"):
         assert Exchange().engine == "reference"
     with pytest.raises(ImportError, match="engine='reference' needs nothing"):
         Exchange(engine="native")
+
+
+def test_whole_floats_and_numbers_of_numpy_stand_for_whole_numbers() -> None:
+    exchange = crowded("native")
+    order = exchange.buy("kim", "005930", 10.0, np.float64(69_900))  # type: ignore[arg-type]
+    assert (order.qty, order.limit_price, order.leaves_qty) == (10, 69_900, 10)
+    assert exchange.cancel(order, qty=np.int64(4)).leaves_qty == 6  # type: ignore[arg-type]
+    assert exchange.cancel(order, qty=1.0).leaves_qty == 5  # type: ignore[arg-type]
+    number = np.int64(exchange.accounts["kim"])
+    assert exchange.buy(number, np.uint32(1), 1, 69_900).account == number  # type: ignore[arg-type]
+    exchange.open_account("rich", cash=1e9)  # type: ignore[arg-type]
+    assert exchange.account("rich").cash == 10**9
+
+
+def test_an_exchange_says_what_it_is() -> None:
+    exchange = Exchange("krx", engine="reference")
+    exchange.list_instrument("005930", 70_000)
+    exchange.open_account("kim")
+    assert re.fullmatch(
+        r"Exchange\('krx', reference engine, 1 instruments, 1 accounts, [\d,]+ commands\)", repr(exchange)
+    )
+
+
+def test_a_tape_that_nobody_keeps_hears_no_more() -> None:
+    exchange = crowded("native")
+    first, second, third = (exchange.record() for _ in range(3))
+    del second
+    exchange.sell("lee", "005930", 1, 70_000)
+    exchange.buy("kim", "005930", 1)
+    exchange.run({"account": ["lee", "kim"], "side": ["sell", "buy"], "qty": [2, 2], "price": [70_000] * 2}, symbol=1)
+    assert first.trades["qty"].tolist() == third.trades["qty"].tolist() == [1, 2]

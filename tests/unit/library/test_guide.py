@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_nasdaqs_example_says_what_it_needs() -> None:
     )
     assert done.returncode == 1
     assert "ONSEJU_LOBSTER_DIR" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["first_fill.py", "market_watch.py"])
+def test_an_example_says_where_nobody_answers(name: str) -> None:
+    with socket.socket() as taken:  # bound, but it does not listen
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "examples" / name), "--url", url], capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"Nobody answers at {url}. Start the exchange first: onseju up\n"
+
+
+def test_nasdaqs_example_says_what_is_no_recording(tmp_path: Path) -> None:
+    example = str(ROOT / "examples/backtest_nasdaq.py")
+    done = subprocess.run(
+        [sys.executable, example, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path}: one *message*.csv is needed, there are 0\n"
 
 
 def test_results_become_frames() -> None:

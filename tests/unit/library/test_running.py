@@ -113,3 +113,18 @@ def test_the_interpreter_lock_is_released() -> None:
     done.set()
     thread.join(60)
     assert sum(began < at < ended for at in ticks) >= 2
+
+
+def test_one_name_stands_for_a_list_of_one() -> None:
+    exchange = crowded("native")
+    orders = {"account": ["lee", "kim"], "side": ["sell", "buy"], "qty": [2, 2], "price": [70_000] * 2}
+    run = exchange.run(orders, symbol="005930", accounts="kim", symbols="005930", books=1, levels=1, keep="trades")
+    assert len(run.trades) == 1
+    assert run.books["ask_price"][:, 0].tolist() == [70_000, 0]
+    assert run.curve("kim").position["005930"][-1] == exchange.account("kim").positions["005930"].qty
+    with pytest.raises(ValueError, match="answers were not kept"):
+        len(run.answers)
+    with pytest.raises(KeyError, match=r"^the tape does not follow account 'kin'"):
+        run.curve("kin")
+    with pytest.raises(ValueError, match="levels: a book has at least one"):
+        exchange.run(orders, symbol="005930", books=1, levels=0)

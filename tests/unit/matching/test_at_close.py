@@ -128,6 +128,7 @@ def test_its_trades_move_no_price() -> None:
     driver.do(sell(1, CLOSE))
     driver.do(buy(1, CLOSE))
     assert driver.trades[-1].price == CLOSE
+    instrument = driver.engine.state.instruments[0]
     assert (instrument.last_price, instrument.close_price) == (71_000, CLOSE)
     driver.check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -18,13 +19,18 @@ BODY, OTHER_BODY = b"\x0a" * 16, b"\x0b" * 16
 
 def repeat(driver: Driver, command: Command) -> RequestRepeated:
     """The answer to a repeat, which must be all that happens."""
-    order_id, orders = driver.engine.state.last_order_id, dict(driver.engine.state.orders)
+    order_id, orders = driver.engine.state.last_order_id, terms(driver)
     events = driver.do(command)
     assert len(events) == 1
     assert isinstance(events[0], RequestRepeated)
     assert driver.engine.state.last_order_id == order_id
-    assert driver.engine.state.orders == orders
+    assert terms(driver) == orders
     return events[0]
+
+
+def terms(driver: Driver) -> dict[int, dict[str, Any]]:
+    """The open orders by what they are: a look into the native engine shows other objects each time."""
+    return {order_id: asdict(order) for order_id, order in driver.engine.state.orders.items()}
 
 
 def test_the_same_body_is_pointed_to_the_first_answer() -> None:
@@ -42,6 +48,22 @@ def test_another_body_is_refused() -> None:
     first_seq = driver.seq
     again = repeat(driver, buy(11, 100, client_id=ID, body_hash=OTHER_BODY))
     assert (again.reason, again.original_seq) == (Reason.CLIENT_ORDER_ID_REUSED, first_seq)
+
+
+def test_bodies_are_told_apart_by_the_half_of_their_hash_that_is_kept() -> None:
+    driver = venue()
+    driver.do(buy(10, 100, client_id=ID, body_hash=bytes(16)))
+    for bit in range(128):
+        again = repeat(driver, buy(10, 100, client_id=ID, body_hash=(1 << bit).to_bytes(16, "little")))
+        assert again.reason == (Reason.CLIENT_ORDER_ID_REUSED if bit < 64 else Reason.NONE)
+
+
+def test_every_bit_of_an_id_counts() -> None:
+    driver = venue()
+    driver.do(buy(1, 100, client_id=ID, body_hash=BODY))
+    number = int.from_bytes(ID, "little")
+    for bit in range(128):
+        driver.first(buy(1, 100, client_id=(number ^ 1 << bit).to_bytes(16, "little"), body_hash=BODY), OrderAccepted)
 
 
 def test_a_refusal_uses_the_id_up() -> None:

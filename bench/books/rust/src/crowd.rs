@@ -8,6 +8,9 @@ use crate::model::{Model, Open};
 use crate::record::{Kind, Record, Side, Workload};
 use crate::tape::{Sums, Tape};
 
+/// The seed of all workloads.
+pub const SEED: u64 = 20_261_123;
+
 const MIDDLE: i64 = 70_000;
 const TICK: i64 = 100;
 /// ±30 % of the middle.
@@ -24,6 +27,21 @@ pub struct Plan {
     /// Orders come no further from the middle than so many ticks.
     pub far: u64,
     pub commands: usize,
+}
+
+impl Plan {
+    /// `base`, `deep`, `multi`; `resting-N`: one symbol with N resting orders; `symbols-N`: N symbols with 40 each.
+    pub fn of(name: &str, commands: usize) -> Option<Self> {
+        let (instruments, resting, far) = match name.split_once('-') {
+            None if name == "base" => (1, 3_000, 8),
+            None if name == "deep" => (1, 100_000, 150),
+            None if name == "multi" => (1_000, 40_000, 8),
+            Some(("resting", count)) => (1, count.parse().ok()?, 150),
+            Some(("symbols", count)) => (count.parse().ok()?, 40 * count.parse::<usize>().ok()?, 8),
+            _ => return None,
+        };
+        Some(Self { instruments, resting, far, commands })
+    }
 }
 
 /// A point of the workload up to which sums and hash are known.

@@ -14,11 +14,9 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crowd::Plan;
-use peers::onseju::{AnyPrice, Limited};
+use crowd::{Plan, SEED};
+use peers::onseju::{Ahead, AnyPrice, Limited};
 use record::Workload;
-
-const SEED: u64 = 20_261_123;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -44,21 +42,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// `base`, `deep`, `multi`; `resting-N`: one symbol with N resting orders; `symbols-N`: N symbols with 40 each.
-fn plan(name: &str, commands: usize) -> Result<Plan, Box<dyn Error>> {
-    let (instruments, resting, far) = match name.split_once('-') {
-        None if name == "base" => (1, 3_000, 8),
-        None if name == "deep" => (1, 100_000, 150),
-        None if name == "multi" => (1_000, 40_000, 8),
-        Some(("resting", count)) => (1, count.parse()?, 150),
-        Some(("symbols", count)) => (count.parse()?, 40 * count.parse::<usize>()?, 8),
-        _ => return Err(format!("no workload has the name {name}").into()),
-    };
-    Ok(Plan { instruments, resting, far, commands })
-}
-
 fn generate(file: &str, name: &str, commands: &str) -> Outcome {
-    let (workload, checkpoints) = crowd::workload(plan(name, commands.parse()?)?, SEED);
+    let plan = Plan::of(name, commands.parse()?).ok_or_else(|| format!("no workload has the name {name}"))?;
+    let (workload, checkpoints) = crowd::workload(plan, SEED);
     workload.write(Path::new(file))?;
     let lines = checkpoints.iter().map(|point| {
         let (sums, hash) = (point.tape.sums, point.tape.hash);
@@ -79,10 +65,11 @@ fn generate(file: &str, name: &str, commands: &str) -> Outcome {
 type Run = fn(&Workload) -> String;
 
 const BOOKS: [(&str, Run);
-    2 + cfg!(feature = "lobster") as usize
+    3 + cfg!(feature = "lobster") as usize
         + cfg!(feature = "orderbook-rs") as usize
         + cfg!(feature = "matchcore") as usize] = [
     ("onseju", measure::measure::<Limited>),
+    ("onseju-ahead", measure::measure::<Ahead>),
     ("onseju-any-price", measure::measure::<AnyPrice>),
     #[cfg(feature = "lobster")]
     ("lobster", measure::measure::<peers::lobster::Lobster>),

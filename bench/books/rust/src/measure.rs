@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use cpu_time::ThreadTime;
 
-use crate::peers::Peer;
+use crate::peers::{Peer, apply_all};
 use crate::record::Workload;
 use crate::tape::{Sums, Tape};
 
@@ -33,13 +33,13 @@ pub fn measure<P: Peer>(workload: &Workload) -> String {
     let mut book = filled::<P>(workload);
     let bytes = resident_bytes().saturating_sub(before);
     let mut tape = Tape::default();
-    workload.measured.iter().for_each(|record| book.apply(record, &mut tape));
+    apply_all(&mut book, &workload.measured, &mut tape);
     drop(book);
 
     let mut book = filled::<P>(workload);
     let mut sums = Sums::default();
     let (began, began_wall) = (ThreadTime::now(), Instant::now());
-    workload.measured.iter().for_each(|record| book.apply(record, &mut sums));
+    apply_all(&mut book, &workload.measured, &mut sums);
     let (seconds, wall) = (began.elapsed().as_secs_f64(), began_wall.elapsed().as_secs_f64());
     drop(book);
     let is_same = sums == tape.sums;
