@@ -52,6 +52,11 @@ class Server:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def account(self, name: str, cash: int, holdings: dict[str, int]) -> str:
         """A new account's API key."""
         admin_key = (self._data_dir / "admin.key").read_text().strip()

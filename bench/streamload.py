@@ -32,6 +32,7 @@ Transport = Literal["sse", "websocket"]
 AT_ONCE = 500
 """Connections that are being opened at the same time, except in a storm."""
 OPEN_S = 120.0
+RETRY_S = 1.0
 KEPT = 1 << 20
 """Latencies kept for the percentiles; then every new one is only counted."""
 
@@ -158,7 +159,9 @@ class Load:
         self.streams: list[Stream] = []
         self.closed = asyncio.Event()
         self.dropping = False
-        self.open = self.refused = self.broken = self.lost = self.gaps = self.resets = self.bytes = self.received = 0
+        self.open = self.retries = self.refused = self.broken = self.lost = self.gaps = self.resets = self.bytes = (
+            self.received
+        ) = 0
         self.latencies: array[float] = array("d")
 
     def took(self, now: float, ts: bytes) -> None:
@@ -212,20 +215,24 @@ class Load:
     async def _connect(self, streams: Sequence[Stream], at_once: int) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         began = time.perf_counter()
-        before = self.refused + self.broken
+        before, retries = self.refused, self.retries
         wanted = self.open + len(streams)
         gate = asyncio.Semaphore(at_once)
 
         async def one(stream: Stream) -> None:
             async with gate:
-                stream.refused = b""
-                stream.settled = loop.create_future()
-                try:
-                    await loop.create_connection(lambda: stream, "127.0.0.1", self.port)
-                except OSError:
-                    self.broken += 1
-                    return
-                await stream.settled
+                while True:  # as an EventSource does: again after `retry`, until it is open
+                    stream.refused = b""
+                    stream.settled = loop.create_future()
+                    try:
+                        await loop.create_connection(lambda: stream, "127.0.0.1", self.port)
+                        await stream.settled
+                    except OSError:
+                        self.broken += 1
+                    if stream.ready or stream.refused:
+                        return
+                    self.retries += 1
+                    await asyncio.sleep(RETRY_S)
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(OPEN_S):
@@ -233,7 +240,8 @@ class Load:
         return {
             "open": self.open,
             "missing": wanted - self.open,
-            "failed": self.refused + self.broken - before,
+            "refused": self.refused - before,
+            "retries": self.retries - retries,
             "seconds": round(time.perf_counter() - began, 3),
         }
 

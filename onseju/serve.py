@@ -31,6 +31,8 @@ DEMO_PASSWORD = "onseju-demo"  # noqa: S105  # printed at the start: it guards p
 BOT_SEED = 1
 """The bots' draws where no seed is set: the demo is the same for everybody."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BACKLOG = 16_384
+"""Connections that the system may keep for us until they are accepted (it may keep fewer): a reconnect storm."""
 FILES_WANTED = 65_536
 """Open files to ask the system for: each stream holds one."""
 
@@ -160,6 +162,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         log_level="warning",
         server_header=False,
         timeout_keep_alive=75,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=3,
     )
     server = signals.server = _Server(config)

@@ -11,11 +11,13 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from onseju.push.hostile import BoundedHttpProtocol, BoundedWebSocketProtocol
+from onseju.push.pacing import Pacer
 
 EXTENSION = "onseju.link"
 
@@ -57,8 +59,25 @@ class _Link:
         self._transport.abort()
 
 
+_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary()
+
+
 class HttpProtocol(BoundedHttpProtocol):
     """HTTP/1.1; use as uvicorn's `http`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _pacers.setdefault(self.loop, Pacer()).arrive(self)
+
+    def hold(self) -> bool:
+        """Read nothing for now (`pacing.Paced`)."""
+        self.flow.pause_reading()
+        return True
+
+    def begin(self) -> None:
+        """Read."""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
