@@ -31,7 +31,7 @@ Transport = Literal["sse", "websocket"]
 
 AT_ONCE = 500
 """Connections that are being opened at the same time, except in a storm."""
-OPEN_S = 120.0
+OPEN_S = 600.0
 RETRY_S = 1.0
 KEPT = 1 << 20
 """Latencies kept for the percentiles; then every new one is only counted."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from onseju.bus.port import BusyError, EventListener, StoppedError
-from onseju.contract.commands import Request, encode_command
+from onseju.contract.commands import AnyRequest, encode_command
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 
 MAX_BATCH = 1024
@@ -30,7 +30,7 @@ class Pending:
 
     __slots__ = ("command", "request", "waiter")
 
-    def __init__(self, request: Request, command: bytes, waiter: _Waiter) -> None:
+    def __init__(self, request: AnyRequest, command: bytes, waiter: _Waiter) -> None:
         self.request = request
         self.command = command
         self.waiter = waiter
@@ -54,7 +54,7 @@ class InprocBus:
 
     # for everybody
 
-    async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
+    async def request(self, requests: Sequence[AnyRequest]) -> list[EventBlock]:
         """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
 
         All or none of them are taken. A caller that is canceled while it waits takes nothing back. Raises `BusyError` or

@@ -25,6 +25,11 @@ Waker = Callable[[], None]
 
 LOG_THREADS = 2
 LOG_PAGE_FRAMES = 256
+LOG_PAGES = 64
+"""Pages of the log that are kept for others who ask for the same: at most about ten megabytes."""
+
+PageKey = tuple[int, Cursor, Position, int]
+"""Account, cursor, the last position wanted, and the most frames."""
 
 
 class PositionAheadError(ValueError):
@@ -97,6 +102,7 @@ class AccountRing:
         self._index = EventIndex()
         self._wakers: dict[int, set[Waker]] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self._pages: dict[PageKey, asyncio.Future[LogPage]] = {}
         self.head = BEFORE_ALL
         """The last event published, of whomever."""
         self.head_ts = 0
@@ -177,6 +183,7 @@ class AccountRing:
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
             self._threads = None
+        self._pages.clear()
 
     def chain(self, account: int) -> _Chain | None:
         return self._chains.get(account)
@@ -185,19 +192,24 @@ class AccountRing:
         """A page from the event log, at most to the last event that the ring let go."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(LOG_THREADS, thread_name_prefix="stream-log")
-        chain = self._chains[account]
-        windows = self._index.windows(account, cursor.after.seq)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            read_log,
-            self._journal,
-            self._codec,
-            windows,
-            account,
-            cursor,
-            chain.evicted,
-            limit,
-        )
+        # After an outage all streams of an account ask for the same page: it is read once, while it is being read and a
+        # little longer. The log behind `evicted` never changes, so a page is right for ever.
+        through = self._chains[account].evicted
+        key = (account, cursor, through, limit)
+        page = self._pages.get(key)
+        if page is None:
+            windows = self._index.windows(account, cursor.after.seq)
+            page = asyncio.get_running_loop().run_in_executor(
+                self._threads, read_log, self._journal, self._codec, windows, account, cursor, through, limit
+            )
+            self._pages[key] = page
+            while len(self._pages) > LOG_PAGES:
+                del self._pages[next(iter(self._pages))]
+        try:
+            return await asyncio.shield(page)  # one client that leaves does not take it from the others
+        except Exception:
+            self._pages.pop(key, None)
+            raise
 
 
 class AccountReader:

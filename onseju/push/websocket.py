@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
-from onseju.gateway import order_entry
+from onseju.gateway import order_entry, order_records
 from onseju.gateway.context import gateway_of, maybe_principal_of
 from onseju.gateway.limits import Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operations
@@ -25,6 +25,7 @@ from onseju.gateway.principal import TRADE, Principal
 from onseju.gateway.problems import FieldError, Problem, language_of
 from onseju.gateway.replies import Answer as OrderAnswer
 from onseju.market.feeds import DEPTHS, FeedReader
+from onseju.push import record_messages
 from onseju.push.cursors import account_of, position_of
 from onseju.push.messages import (
     MAX_MESSAGE_BYTES,
@@ -36,7 +37,7 @@ from onseju.push.messages import (
     encode_answer,
     take_order_id,
 )
-from onseju.push.protocols import send_texts
+from onseju.push.protocols import send_messages
 from onseju.push.queue_feed import QueueFeed
 from onseju.push.ring import AccountReader
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
@@ -94,6 +95,7 @@ class Connection:
         self._malformed = 0
         self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._answers: list[bytes] = []
+        self._record_answers: list[bytes] = []
         self._orders: set[asyncio.Task[None]] = set()
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._pending: dict[tuple[str, str], None] = {}
@@ -160,16 +162,18 @@ class Connection:
         return busy or bool(self._pending)
 
     async def _send_answers(self) -> bool:
-        if not self._answers:
-            return False
         answers, self._answers = self._answers, []
-        await self._send(answers)
-        for _ in answers:
+        records, self._record_answers = self._record_answers, []
+        if answers:
+            await self._send(answers)
+        if records:
+            await self._stream.send(send_messages(self._socket, records, binary=True))
+        for _ in range(len(answers) + len(records)):
             self._free.release()
-        return True
+        return bool(answers or records)
 
     async def _send(self, bodies: list[bytes]) -> None:
-        await self._stream.send(send_texts(self._socket, bodies))
+        await self._stream.send(send_messages(self._socket, bodies))
 
     async def _check_caller(self) -> None:
         if not await still_valid(self._socket):
@@ -193,10 +197,12 @@ class Connection:
                 return
             await self._free.acquire()
             await self._check_caller()  # from memory: a key that was revoked a moment ago enters no order any more
-            if self._close is None:
+            if self._close is None and isinstance(content, bytes):
+                self._take_records(content)
+            elif self._close is None:
                 self._take(content)
 
-    def _take(self, content: str | bytes) -> None:
+    def _take(self, content: str) -> None:
         """Take in one message; it gets exactly one answer."""
         own: MessageId = None
         try:
@@ -209,10 +215,7 @@ class Connection:
             self._answer(Answer(id=own, status=200, seq=self._gateway.ring.head.seq, body=self._control(message)))
         except Problem as problem:
             self._refuse(own, problem)
-            if problem.reason is Reason.MALFORMED:
-                self._malformed += 1
-                if self._malformed >= MAX_MALFORMED:
-                    self._end(CLOSE_POLICY, Reason.MALFORMED.code)
+            self._count_malformed(problem)
 
     def _control(self, message: Message) -> dict[str, object]:
         ring = self._gateway.ring
@@ -238,12 +241,18 @@ class Connection:
         self._close = (code, reason)
         self._stream.wake.set()
 
-    def _spend(self, group: str) -> None:
+    def _count_malformed(self, problem: Problem) -> None:
+        if problem.reason is Reason.MALFORMED:
+            self._malformed += 1
+            if self._malformed >= MAX_MALFORMED:
+                self._end(CLOSE_POLICY, Reason.MALFORMED.code)
+
+    def _spend(self, group: str, units: int = 1) -> None:
         who = getattr(self._socket.state, "limited_as", None)
-        if who is None:
+        if who is None or not units:
             return  # the host's own key is not limited
         limits: Limits = self._socket.app.state.limits
-        allowance = limits.spend(group, who)
+        allowance = limits.spend(group, who, units)
         if not allowance.allowed:
             raise refusal(allowance)
 
@@ -362,15 +371,51 @@ class Connection:
     # Orders
 
     def _take_order(self, message: Message) -> None:
+        principal = self._trader()
+        self._spend(ORDER_GROUPS[message.op])
+        self._start(self._order(message, principal))
+
+    def _take_records(self, content: bytes) -> None:
+        """Take in a message of records (`order_records`); it gets exactly one answer."""
+        own = content[: record_messages.ID_BYTES]
+        try:
+            principal = self._trader()
+            instruments = len(self._gateway.market.directory.all())
+            batch = order_records.parse(record_messages.records_in(content), principal.account_id, instruments)
+            self._spend("order", batch.orders)
+            self._spend("cancel", batch.cancels)
+            self._start(self._records(own, principal, batch))
+        except Problem as problem:
+            self._answer_records(record_messages.refusal(own, problem))
+            self._count_malformed(problem)
+
+    async def _records(self, own: bytes, principal: Principal, batch: order_records.Batch) -> None:
+        try:
+            answers = await order_records.enter(self._gateway, principal, batch)
+            self._answer_records(record_messages.answer(own, answers))
+        except Problem as problem:
+            self._answer_records(record_messages.refusal(own, problem))
+        except BaseException:
+            self._end(CLOSE_ERROR, Reason.INTERNAL.code)
+            raise
+
+    def _answer_records(self, answer: bytes) -> None:
+        self._record_answers.append(answer)
+        self._stream.wake.set()
+
+    def _trader(self) -> Principal:
+        """Who may enter orders here. Raises `Problem`: UNAUTHENTICATED or FORBIDDEN."""
         principal = self._principal
         if principal is None:
             raise Problem(Reason.UNAUTHENTICATED)
-        if not principal.may(TRADE):
+        if not principal.may(TRADE) or not principal.account_id:
             raise Problem(Reason.FORBIDDEN)
-        self._spend(ORDER_GROUPS[message.op])
+        return principal
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         # Tasks start in the order in which they are made, and each hands its command over before it waits: the commands
         # of one connection keep their order.
-        task = asyncio.create_task(self._order(message, principal))
+        task = asyncio.create_task(work)
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
 

@@ -19,6 +19,7 @@ from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.views import stream_view
 from onseju.journal.port import Journal
 from onseju.push import log
+from onseju.push import ring as ring_module
 from onseju.push.frames import STREAMED, streamed_events
 from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError
 from tests.unit.push.harness import (
@@ -306,3 +307,40 @@ def test_readers_that_move_between_log_and_ring_while_events_come(tmp_path: Path
         journal.close()
 
     asyncio.run(main())
+
+
+def test_streams_that_ask_for_the_same_page_of_the_log_read_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reconnect storm beyond the ring does: every stream of an account stands at the same event."""
+    journal = MemoryJournal()
+    ring = ring_of(journal, 1000)
+    for _ in range(12):
+        publish(ring, journal, *[[balance(7)] for _ in range(100)])
+    reads = 0
+    read_log = ring_module.read_log
+
+    def counted(*args: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return read_log(*args)
+
+    monkeypatch.setattr(ring_module, "read_log", counted)
+
+    async def read(start: int) -> list[Position]:
+        reader = ring.reader(7, Position(start, 0))
+        found: list[Position] = []
+        while frames := await reader.next(64):
+            found += [frame.position for frame in frames]
+        return found
+
+    async def test() -> None:
+        many = await asyncio.gather(*(read(5) for _ in range(50)))
+        assert all(found == [Position(seq, 0) for seq in range(6, 1_201)] for found in many)
+        assert reads < 10
+        before = reads
+        assert await read(9) == [Position(seq, 0) for seq in range(10, 1_201)]
+        assert reads > before, "another place is another page"
+
+    try:
+        asyncio.run(test())
+    finally:
+        ring.close()
