@@ -27,15 +27,15 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class Server:
-    """`onseju up` in a process of its own, without bots, its rate limits out of the way."""
+    """`onseju up` in a process of its own, without bots, its rate limits out of the way; of another `tree`, if named."""
 
-    def __init__(self, data_dir: Path, **env: str) -> None:
+    def __init__(self, data_dir: Path, tree: Path | None = None, **env: str) -> None:
         command = [sys.executable, "-m", "onseju", "up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
         limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
         environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
         self._log = data_dir / "server.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tree)
         self._data_dir = data_dir
         self.url = self._address()
 

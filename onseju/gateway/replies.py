@@ -18,7 +18,6 @@ from onseju.contract.events import (
     OrderRejected,
     RequestRejected,
     RequestRepeated,
-    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.reasons import Reason
@@ -93,7 +92,7 @@ def _told(block: EventBlock) -> list[Event]:
     """The events that an answer is made of. The others, half of them or more, are not even decoded."""
     payload = block.payload
     return [
-        decode_event(payload, offset)
+        block.event_at(offset)
         for offset in range(0, len(payload), EVENT_BYTES)
         if payload[offset + KIND_OFFSET] in _TOLD
     ]

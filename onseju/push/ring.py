@@ -121,6 +121,7 @@ class AccountRing:
         for block in blocks:
             if block.seq != self.head.seq + 1:
                 raise ValueError(f"event block {block.seq} came after {self.head.seq}")
+            seen: set[int] = set()
             for idx, account in streamed_events(block.payload):
                 chain = chains.get(account)
                 if chain is None:
@@ -131,9 +132,10 @@ class AccountRing:
                 order.append(chain)
                 if len(order) > self._capacity:
                     order.popleft().evict()
-                if account not in touched:
-                    touched.add(account)
+                seen.add(account)
+            for account in seen:
                 self._index.add(account, block.seq)
+            touched |= seen
             self.head = Position(block.seq, block.event_count - 1)
             self.head_ts = block.ts
         for account in touched & self._wakers.keys():
