@@ -63,6 +63,11 @@ class Server:
         body = msgspec.json.encode({"name": name, "cash": cash, "holdings": holdings})
         return str(self._json("/v1/admin/accounts", admin_key, body)["api_key"])
 
+    def set_rule(self, rule: str, value: int) -> None:
+        """Set a rule of the venue."""
+        admin_key = (self._data_dir / "admin.key").read_text().strip()
+        self._json("/v1/admin/rules", admin_key, msgspec.json.encode({"rule": rule, "value": value}))
+
     def symbols(self) -> dict[str, int]:
         """The instruments and their base prices."""
         return {row["symbol"]: row["base_price"] for row in self._json("/v1/symbols")["symbols"]}

@@ -227,7 +227,8 @@ WAYS: dict[str, Way] = {
 
 
 def prepare(server: Server) -> Entrance:
-    """Accounts that have enough of everything."""
+    """Accounts that have enough of everything, also of open orders: the sellers may be ahead of the buyers."""
+    server.set_rule("max_open_orders", 0)
     prices = server.symbols()
     keys = [server.account(f"entry-{place}", 10**15, dict.fromkeys(prices, 10**9)) for place in range(2)]
     return Entrance(server, keys, prices, {symbol: number for number, symbol in enumerate(prices, 1)})

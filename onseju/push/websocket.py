@@ -44,9 +44,6 @@ from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, stre
 
 operations = Operations("streams")
 
-MAX_IN_FLIGHT = 128
-"""Messages of one connection that may wait for their answers; then no more are read."""
-
 MAX_MALFORMED = 10
 """After so many messages that are none, the connection is closed."""
 
@@ -93,7 +90,7 @@ class Connection:
         self._language = language_of(socket)
         self._close: tuple[int, str] | None = None
         self._malformed = 0
-        self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._free = asyncio.Semaphore(self._gateway.settings.stream_in_flight_messages)
         self._answers: list[bytes] = []
         self._record_answers: list[bytes] = []
         self._orders: set[asyncio.Task[None]] = set()
