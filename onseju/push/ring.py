@@ -28,6 +28,9 @@ LOG_PAGE_FRAMES = 256
 LOG_PAGES = 64
 """Pages of the log that are kept for others who ask for the same: at most about ten megabytes."""
 
+LAST_IDX = (1 << 32) - 1
+"""Behind every event of a command."""
+
 PageKey = tuple[int, Cursor, Position, int]
 """Account, cursor, the last position wanted, and the most frames."""
 
@@ -38,6 +41,10 @@ class PositionAheadError(ValueError):
 
 class OtherJournalError(ValueError):
     """A cursor of another journal: the client must read everything anew."""
+
+
+class TooOldError(ValueError):
+    """What comes after a cursor is neither in the ring nor in the event log any more: a `reset` is due."""
 
 
 class _Chain:
@@ -90,10 +97,16 @@ def _position(frame: Frame | None) -> Position:
 
 
 class AccountRing:
-    """The last `capacity_events` account events of the venue."""
+    """The last `capacity_events` account events of the venue.
 
-    def __init__(self, journal: Journal, symbol_of: SymbolOf, capacity_events: int) -> None:
+    `oldest` tells the number of the oldest command whose events the log still has.
+    """
+
+    def __init__(
+        self, journal: Journal, symbol_of: SymbolOf, capacity_events: int, oldest: Callable[[], int] = lambda: 1
+    ) -> None:
         self._journal = journal
+        self.oldest = oldest
         self._codec = Codec(journal.journal_id, symbol_of)
         self._capacity = capacity_events
         self._order: deque[_Chain] = deque()
@@ -151,6 +164,16 @@ class AccountRing:
             raise PositionAheadError(event_id)
         return position
 
+    def is_too_old(self, account: int, after: Position) -> bool:
+        """Whether some of the account's events after a position may be nowhere any more."""
+        chain = self._chains.get(account)
+        return chain is not None and after < chain.evicted and after.seq + 1 < self.oldest()
+
+    def first_place(self) -> Position:
+        """The place before the oldest event that there still is."""
+        oldest = self.oldest()
+        return BEFORE_ALL if oldest <= 1 else Position(oldest - 1, LAST_IDX)
+
     def head_id(self) -> str:
         """The event id of the head: a cursor for what comes from now on."""
         return self.head.event_id(self.journal_id)
@@ -202,7 +225,16 @@ class AccountRing:
         if page is None:
             windows = self._index.windows(account, cursor.after.seq)
             page = asyncio.get_running_loop().run_in_executor(
-                self._threads, read_log, self._journal, self._codec, windows, account, cursor, through, limit
+                self._threads,
+                read_log,
+                self._journal,
+                self._codec,
+                windows,
+                account,
+                cursor,
+                through,
+                limit,
+                self.oldest(),
             )
             self._pages[key] = page
             while len(self._pages) > LOG_PAGES:
@@ -253,10 +285,15 @@ class AccountReader:
         return frames
 
     async def take_from_log(self, limit: int = LOG_PAGE_FRAMES) -> list[Frame]:
-        """The next frames out of the event log, while `behind`. May be empty where the place alone moved on."""
+        """The next frames out of the event log, while `behind`. May be empty where the place alone moved on.
+
+        Raises `TooOldError` where the log has let them go meanwhile.
+        """
         chain = self._chain
         if chain is None:
             return []
+        if self._ring.is_too_old(self._account, self._cursor.after):
+            raise TooOldError(self._account)
         self._number = None
         page = await self._ring.read_page(self._account, self._cursor, limit)
         self._cursor = page.cursor
@@ -264,7 +301,7 @@ class AccountReader:
         return page.frames
 
     async def next(self, limit: int) -> list[Frame]:
-        """The next frames from wherever they are; empty = there are none now."""
+        """The next frames from wherever they are; empty = there are none now. Raises `TooOldError`."""
         while self.behind:
             frames = await self.take_from_log(limit)
             if frames:

@@ -39,7 +39,7 @@ from onseju.push.messages import (
 )
 from onseju.push.protocols import send_messages
 from onseju.push.queue_feed import QueueFeed
-from onseju.push.ring import AccountReader
+from onseju.push.ring import AccountReader, TooOldError
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
 operations = Operations("streams")
@@ -143,7 +143,11 @@ class Connection:
             reset, self._reset = self._reset, None
             await self._send([reset])
         if reader is not None:
-            frames = await reader.next(SEND_FRAMES)
+            try:
+                frames = await reader.next(SEND_FRAMES)
+            except TooOldError:  # it fell so far behind that the log has let go of what it would get next
+                frames = []
+                self._begin_anew()
             if frames and reader is self._reader:
                 await self._send([frame.json for frame in frames])
             busy = busy or bool(frames)
@@ -326,15 +330,22 @@ class Connection:
         account_of(self._principal)
         _check_no_symbols(channel, where)
         if channel.after is not None:
-            position_of(self._gateway.ring, channel.after, f"{where}.after")
+            position_of(self._gateway.ring, account_of(self._principal), channel.after, f"{where}.after")
 
     def _subscribe_account(self, channel: Channel) -> None:
         ring = self._gateway.ring
         account = self._account = account_of(self._principal)
-        position = None if channel.after is None else position_of(ring, channel.after, "after")
+        position = None if channel.after is None else position_of(ring, account, channel.after, "after")
         self._reset = ring.reset_frame(account)[1] if channel.after is not None and position is None else None
         self._reader = ring.reader(account, position)
         ring.wake(account, self._stream.wake.set)
+
+    def _begin_anew(self) -> None:
+        """Tell the client that it must read everything anew; its events come from here on."""
+        if self._account is not None:
+            ring = self._gateway.ring
+            self._reset, self._reader = ring.reset_frame(self._account)[1], ring.reader(self._account)
+            self._stream.wake.set()
 
     def _unsubscribe(self, channels: list[Channel]) -> None:
         for channel in channels:

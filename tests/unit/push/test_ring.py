@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from onseju.contract.events import EVENT_BYTES, LAYOUTS, decode_event
 from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.views import stream_view
+from onseju.contract.words import Side
 from onseju.journal.port import Journal
 from onseju.push import log
 from onseju.push import ring as ring_module
 from onseju.push.frames import STREAMED, streamed_events
-from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError
+from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError, TooOldError
 from tests.unit.push.harness import (
     Made,
     MemoryJournal,
@@ -257,14 +258,14 @@ def test_public_events_are_nobodys() -> None:
     assert list(streamed_events(payload)) == []
 
 
-def test_a_frame_lets_its_block_go_once_it_is_encoded() -> None:
+def test_a_frame_lets_its_event_go_once_it_is_encoded() -> None:
     journal = MemoryJournal()
     ring = ring_of(journal, 100)
     publish(ring, journal, [balance(1)])
     (frame,) = ring.reader(1, BEFORE_ALL).take(1)
     assert frame.sse is frame.sse
     assert msgspec.json.decode(frame.json)["type"] == "account"
-    assert frame._block is None
+    assert frame._event == b""
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -344,3 +345,42 @@ def test_streams_that_ask_for_the_same_page_of_the_log_read_it_once(monkeypatch:
         asyncio.run(test())
     finally:
         ring.close()
+
+
+def test_what_the_log_has_let_go_is_told_and_never_passed_over_in_silence() -> None:
+    journal = MemoryJournal()
+    oldest = 1
+    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: oldest)
+    publish(ring, journal, *[[balance(7), balance(8)] for _ in range(40)])
+    whole = from_the_start(journal, 7)
+    slow = ring.reader(7, Position(3, 0))
+
+    async def test() -> None:
+        nonlocal oldest
+        assert [frame.position.seq for frame in await slow.next(4)] == [4, 5, 6, 7]
+        oldest = 21  # and the blocks are gone
+        del journal.blocks[:20]
+        with pytest.raises(TooOldError):
+            await slow.next(4)
+        assert ring.is_too_old(7, Position(19, 1))
+        assert not ring.is_too_old(7, Position(20, 0)), "nothing after it is missing"
+        assert not ring.is_too_old(9, Position(1, 0)), "an account without events misses none"
+        first = await drain(ring.reader(7, ring.first_place()))
+        assert first[1:] == [sse for position, sse in whole if position.seq > 21]
+        assert b'"prev":null' in first[0]
+        later = await drain(ring.reader(7, Position(25, 0)))
+        assert later == [sse for position, sse in whole if position.seq > 25]
+
+    try:
+        asyncio.run(test())
+    finally:
+        ring.close()
+
+
+def test_an_account_whose_events_the_ring_holds_needs_no_log() -> None:
+    journal = MemoryJournal()
+    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: 41)
+    publish(ring, journal, *[[balance(7)] for _ in range(5)], *[[level(Side.BUY, 700, 1)] for _ in range(35)])
+    journal.blocks.clear()
+    assert not ring.is_too_old(7, Position(2, 0))
+    assert [frame.position.seq for frame in ring.reader(7, Position(2, 0)).take(9)] == [3, 4, 5]
