@@ -15,7 +15,9 @@ from weakref import WeakKeyDictionary
 
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from onseju.push.cycle import QuickCycle
 from onseju.push.hostile import BoundedHttpProtocol, BoundedWebSocketProtocol
 from onseju.push.pacing import Pacer
 
@@ -78,6 +80,10 @@ class HttpProtocol(BoundedHttpProtocol):
         """Read."""
         if not self.transport.is_closing():
             self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = QuickCycle  # uvicorn makes it, and lets nobody name another class
+        super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
