@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 
+from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.reasons import Reason
 from onseju.gateway.problems import FieldError, Problem
 
@@ -22,6 +23,11 @@ def records_in(message: bytes) -> bytes:
     if len(message) < ID_BYTES:
         raise Problem(Reason.MALFORMED, errors=[FieldError("", "invalid_count")])
     return message[ID_BYTES:]
+
+
+def count(message: bytes) -> int:
+    """How many whole records a message may hold."""
+    return max(len(message) - ID_BYTES, 0) // COMMAND_BYTES
 
 
 def answer(own: bytes, answers: bytes) -> bytes:

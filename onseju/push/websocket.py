@@ -93,6 +93,10 @@ class Connection:
         self._free = asyncio.Semaphore(self._gateway.settings.stream_in_flight_messages)
         self._answers: list[bytes] = []
         self._record_answers: list[bytes] = []
+        self._records_waiting = 0
+        """Commands in records whose answers are not sent yet, and of these those that are made."""
+        self._records_answered = 0
+        self._records_sent = asyncio.Event()
         self._orders: set[asyncio.Task[None]] = set()
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._pending: dict[tuple[str, str], None] = {}
@@ -168,7 +172,10 @@ class Connection:
         if answers:
             await self._send(answers)
         if records:
+            answered, self._records_answered = self._records_answered, 0
             await self._stream.send(send_messages(self._socket, records, binary=True))
+            self._records_waiting -= answered
+            self._records_sent.set()
         for _ in range(len(answers) + len(records)):
             self._free.release()
         return bool(answers or records)
@@ -199,6 +206,7 @@ class Connection:
             await self._free.acquire()
             await self._check_caller()  # from memory: a key that was revoked a moment ago enters no order any more
             if self._close is None and isinstance(content, bytes):
+                await self._room_for(record_messages.count(content))
                 self._take_records(content)
             elif self._close is None:
                 self._take(content)
@@ -383,6 +391,14 @@ class Connection:
         self._spend(ORDER_GROUPS[message.op])
         self._start(self._order(message, principal))
 
+    async def _room_for(self, records: int) -> None:
+        """Wait while too many commands' answers are not sent: a client that does not read them sends no more."""
+        most = self._gateway.settings.stream_in_flight_records
+        while self._records_waiting and self._records_waiting + records > most:
+            self._records_sent.clear()
+            await self._records_sent.wait()
+        self._records_waiting += records
+
     def _take_records(self, content: bytes) -> None:
         """Take in a message of records (`order_records`); it gets exactly one answer."""
         own = content[: record_messages.ID_BYTES]
@@ -394,21 +410,23 @@ class Connection:
             self._spend("cancel", batch.cancels)
             self._start(self._records(own, principal, batch))
         except Problem as problem:
-            self._answer_records(record_messages.refusal(own, problem))
+            self._answer_records(record_messages.refusal(own, problem), record_messages.count(content))
             self._count_malformed(problem)
 
     async def _records(self, own: bytes, principal: Principal, batch: order_records.Batch) -> None:
+        count = len(batch.commands)
         try:
             answers = await order_records.enter(self._gateway, principal, batch)
-            self._answer_records(record_messages.answer(own, answers))
+            self._answer_records(record_messages.answer(own, answers), count)
         except Problem as problem:
-            self._answer_records(record_messages.refusal(own, problem))
+            self._answer_records(record_messages.refusal(own, problem), count)
         except BaseException:
             self._end(CLOSE_ERROR, Reason.INTERNAL.code)
             raise
 
-    def _answer_records(self, answer: bytes) -> None:
+    def _answer_records(self, answer: bytes, count: int) -> None:
         self._record_answers.append(answer)
+        self._records_answered += count
         self._stream.wake.set()
 
     def _trader(self) -> Principal:

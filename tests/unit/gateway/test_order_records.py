@@ -6,6 +6,7 @@ import itertools
 import json
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from bench.wire import BINARY, client_frame
 from onseju.contract.commands import (
     COMMAND_BYTES,
     CORRECT_LEAVES_QTY,
@@ -31,6 +33,8 @@ from onseju.contract.ids import client_id_hash
 from onseju.contract.reasons import Reason
 from onseju.contract.words import OrderStatus, OrderType, Side, TimeInForce
 from onseju.gateway.order_records import MAX_RECORDS, MEDIA_TYPE
+from tests.journey.hostile import memory_mib
+from tests.journey.test_bad_streams import upgraded
 from tests.serverprocess import ServerProcess
 
 SYMBOL = "005930"
@@ -265,6 +269,22 @@ def test_many_in_flight_keep_their_order(trader: Trader) -> None:
     assert sorted(int.from_bytes(one[:8], "little") for one in data) == list(range(40))  # type: ignore[arg-type]
     by_seq = sorted((one.seq, one.events[0].qty) for batch in got for one in batch)  # type: ignore[attr-defined]
     assert [qty for _, qty in by_seq] == [number + 1 for number in range(40) for _ in range(3)]
+
+
+def test_a_client_that_reads_no_answers_sends_no_more(trader: Trader) -> None:
+    """Else the answers of hundreds of messages would wait in memory, five times as large as what was sent."""
+    message = client_frame(BINARY, b"12345678" + records(*[trader.order(time_in_force=TimeInForce.IOC)] * 500))
+    before = memory_mib(trader.server)
+    with upgraded(trader.server, trader, receive_bytes=4096) as connection:
+        connection.settimeout(2.0)
+        sent = 0
+        with suppress(TimeoutError):
+            while sent < 200:
+                connection.sendall(message)
+                sent += 1
+        assert sent < 200, "the server goes on reading"
+        assert memory_mib(trader.server) - before < 40
+    assert trader.http.get("/v1/clock").status_code == 200
 
 
 def test_too_many_are_429_and_say_when_to_try_again(server: ServerProcess, tmp_path: Any) -> None:
