@@ -19,21 +19,23 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from bench.wire import PING, PONG, TEXT, client_frame, server_frames
+
 START_S = 120
 _ADDRESS = re.compile(r"is open at (http://\S+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class Server:
-    """`onseju up` in a process of its own, without bots, its rate limits out of the way."""
+    """`onseju up` in a process of its own, without bots, its rate limits out of the way; of another `tree`, if named."""
 
-    def __init__(self, data_dir: Path, **env: str) -> None:
+    def __init__(self, data_dir: Path, tree: Path | None = None, **env: str) -> None:
         command = [sys.executable, "-m", "onseju", "up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
         limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
         environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
         self._log = data_dir / "server.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tree)
         self._data_dir = data_dir
         self.url = self._address()
 
@@ -50,11 +52,21 @@ class Server:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def account(self, name: str, cash: int, holdings: dict[str, int]) -> str:
         """A new account's API key."""
         admin_key = (self._data_dir / "admin.key").read_text().strip()
         body = msgspec.json.encode({"name": name, "cash": cash, "holdings": holdings})
         return str(self._json("/v1/admin/accounts", admin_key, body)["api_key"])
+
+    def set_rule(self, rule: str, value: int) -> None:
+        """Set a rule of the venue."""
+        admin_key = (self._data_dir / "admin.key").read_text().strip()
+        self._json("/v1/admin/rules", admin_key, msgspec.json.encode({"rule": rule, "value": value}))
 
     def symbols(self) -> dict[str, int]:
         """The instruments and their base prices."""
@@ -199,15 +211,15 @@ async def read_websocket(port: int, key: str, arrivals: Arrivals, ready: Ready) 
         answer = await reader.readuntil(b"\r\n\r\n")
         if b" 101 " not in answer[:20]:
             raise RuntimeError(f"the WebSocket was refused: {answer[:200]!r}")
-        writer.write(_client_frame(_TEXT, b'{"op":"subscribe","id":"s","channels":[{"name":"account"}]}'))
+        writer.write(client_frame(TEXT, b'{"op":"subscribe","id":"s","channels":[{"name":"account"}]}'))
         buffer = b""
         subscribed = False
         while data := await reader.read(1 << 16):
             now = time.perf_counter()
-            frames, buffer = _server_frames(buffer + data)
+            frames, buffer = server_frames(buffer + data)
             for opcode, payload in frames:
-                if opcode == _PING:
-                    writer.write(_client_frame(_PONG, payload))
+                if opcode == PING:
+                    writer.write(client_frame(PONG, payload))
                 elif not subscribed:
                     subscribed = True
                     ready()
@@ -216,28 +228,3 @@ async def read_websocket(port: int, key: str, arrivals: Arrivals, ready: Ready) 
         raise ConnectionResetError("the server ended the stream")
     finally:
         writer.close()
-
-
-_TEXT, _PING, _PONG = 1, 9, 10
-
-
-def _client_frame(opcode: int, payload: bytes) -> bytes:
-    """A short frame (RFC 6455, 5.2), masked with zeros as clients may choose."""
-    return bytes((0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0)) + payload
-
-
-def _server_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """The whole frames in `data`, as (opcode, payload), and the rest. The server sends them unmasked and unfragmented."""
-    frames = []
-    start = 0
-    while len(data) - start >= 2:
-        length, head = data[start + 1] & 0x7F, 2
-        if length >= 126:
-            head = 4 if length == 126 else 10
-            length = int.from_bytes(data[start + 2 : start + head], "big")
-        end = start + head + length
-        if len(data) < max(end, start + head):
-            break
-        frames.append((data[start] & 0x0F, data[start + head : end]))
-        start = end
-    return frames, data[start:]

@@ -187,8 +187,106 @@ def plot_library(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def order_entry(figures: dict[str, Any]) -> str:
+    """The table of every way to enter orders."""
+    before = figures["against"] or {}
+    first = figures["ways"]["one a request"]["server_us"]
+    lines = [
+        "| way | orders/s | server, µs an order | against one a request | against the release before |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for way, row in figures["ways"].items():
+        gain = f"{before[way]['server_us'] / row['server_us']:.1f} ×" if way in before else "–"
+        lines.append(
+            f"| {way} | {row['orders_per_s']:,.0f} | {row['server_us']:,.0f} | {first / row['server_us']:.1f} × | {gain} |"
+        )
+    return "\n".join(lines)
+
+
+def plot_order_entry(figures: dict[str, Any], path: Path) -> None:
+    """Processor time of an order by way."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.8), layout="constrained")
+    ways = list(figures["ways"])[::-1]
+    before = figures["against"] or {}
+    series = [("now", figures["ways"], 0.2, BLUE), ("the release before", before, -0.2, INK)]
+    for label, rows, place, colour in series:
+        known = [(n, rows[way]["server_us"]) for n, way in enumerate(ways) if way in rows]
+        bars = axes.barh([n + place for n, _ in known], [us for _, us in known], height=0.36, color=colour, label=label)
+        axes.bar_label(bars, [f"{us:,.0f}" for _, us in known], fontsize=7, padding=2)
+    axes.set_yticks(range(len(ways)), ways, fontsize=8)
+    axes.set_xlabel("processor time of the server for an order, microseconds")
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+def push(figures: dict[str, Any]) -> str:
+    """The tables of the streams: both transports, and bad neighbours."""
+    lines = [
+        f"| {figures['connections']:,} streams of {figures['accounts']} accounts | SSE | WebSocket |",
+        "|---|---:|---:|",
+    ]
+    sse, websocket = figures["transports"]["sse"], figures["transports"]["websocket"]
+    for name, label in (
+        ("memory_kib", "memory of the server for one, KiB"),
+        ("open_us", "processor time to open one, µs"),
+        ("delivery_us", "processor time of a delivery, µs"),
+        ("wire_bytes", "bytes on the wire for a delivery"),
+        ("storm_s", "all break off and are back, s"),
+        ("missing", "events lost"),
+        ("gaps", "events doubled or out of order"),
+    ):
+        lines.append(f"| {label} | {sse[name]:,} | {websocket[name]:,} |")
+    for quantile in ("p50", "p99"):
+        values = " | ".join(f"{row['latency_ms'][quantile]:.1f}" for row in (sse, websocket))
+        lines.append(f"| from taking the order in to the receipt, {quantile}, ms | {values} |")
+    lines += [
+        "",
+        f"| beside {figures['bad_clients']} clients that | p50 ms | p99 ms | memory for one, KiB |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, label in (
+        ("none", "(there are none)"),
+        ("silent", "never read"),
+        ("byte a second", "read a byte a second"),
+        ("garbage", "send garbage"),
+    ):
+        row = figures["neighbours"][name]
+        memory = "–" if name == "none" else f"{row['memory_kib']:.0f}"
+        lines.append(f"| {label} | {row['latency_ms']['p50']:.1f} | {row['latency_ms']['p99']:.1f} | {memory} |")
+    return "\n".join(lines)
+
+
+def plot_push(figures: dict[str, Any], path: Path) -> None:
+    """Latency on both transports, and beside bad neighbours."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
+    for place, (name, label, colour) in enumerate((("sse", "SSE", BLUE), ("websocket", "WebSocket", RED))):
+        spread = figures["transports"][name]["latency_ms"]
+        left.bar(
+            [n + 0.35 * place for n in range(2)], [spread["p50"], spread["p99"]], width=0.32, label=label, color=colour
+        )
+    left.set_xticks([n + 0.17 for n in range(2)], ["p50", "p99"])
+    left.set_ylabel("milliseconds")
+    left.set_title(f"To {figures['connections']:,} streams", fontsize=10)
+    left.legend(fontsize=8, frameon=False)
+    names = list(figures["neighbours"])
+    for place, (quantile, colour) in enumerate((("p50", BLUE), ("p99", INK))):
+        heights = [figures["neighbours"][name]["latency_ms"][quantile] for name in names]
+        right.bar([n + 0.35 * place for n in range(len(names))], heights, width=0.32, label=quantile, color=colour)
+    right.set_xticks([n + 0.17 for n in range(len(names))], names, fontsize=7)
+    right.set_title(f"A good client beside {figures['bad_clients']} others", fontsize=10)
+    right.legend(fontsize=8, frameon=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
 PARTS = {
     "http_orders": (http_orders, plot_http_orders),
+    "order_entry": (order_entry, plot_order_entry),
+    "push": (push, plot_push),
     "projections": (projections, plot_projections),
     "frames": (frames, plot_frames),
     "library": (library, plot_library),

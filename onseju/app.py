@@ -134,7 +134,12 @@ class Venue:
         self.watch = PhaseWatch()
         self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=ends)
         self.market = Market(self.journal.journal_id)
-        self.ring = AccountRing(self.journal, self.market.directory.symbol_of, settings.ring_events)
+        self.ring = AccountRing(
+            self.journal,
+            self.market.directory.symbol_of,
+            settings.ring_events,
+            oldest=lambda: self.journal.first_event_seq,
+        )
         self.projector = Projector(
             self.journal, settings.data_dir / "projections.db", max_waiters=settings.min_seq_waiters
         )

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     """Bytes that a stream's client may leave unread before it is cut off."""
     stream_stall_s: float = Field(30.0, gt=0)
     """How long a stream's client may take nothing while something waits for it, before it is cut off."""
+    stream_in_flight_messages: int = Field(128, ge=1, le=10_000)
+    """Messages of one WebSocket that may wait for their answers; then no more are read from it."""
+    stream_in_flight_records: int = Field(2_000, ge=600)
+    """Commands in records of one WebSocket that may wait for their answers; then no more are read from it."""
     max_streams: int = Field(12_000, ge=1)
     max_streams_per_account: int = Field(20, ge=1)
     order_rate_per_s: int = Field(200, ge=1)

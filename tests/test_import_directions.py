@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
         "projections",
         "market",
         "story",
+        "push.frames",
         "push.ring",
         "settings",
         "kis.approval",

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 
 from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
-from onseju.contract.commands import Request, encode_command
+from onseju.contract.commands import AnyRequest, encode_command
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 
 MAX_BATCH = 1024
@@ -34,7 +34,7 @@ class Pending:
 
     __slots__ = ("command", "request", "waiter")
 
-    def __init__(self, request: Request, command: bytes, waiter: _Waiter) -> None:
+    def __init__(self, request: AnyRequest, command: bytes, waiter: _Waiter) -> None:
         self.request = request
         self.command = command
         self.waiter = waiter
@@ -59,12 +59,12 @@ class InprocBus:
 
     # for everybody
 
-    async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
+    async def request(self, requests: Sequence[AnyRequest]) -> list[EventBlock]:
         """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
 
         All or none of them are taken. A caller that is canceled while it waits takes nothing back. Raises `BusyError`
-        (`DiskFullError` for what a full disk cannot take) or `StoppedError`; `ValueError` or `struct.error` for a command or a text that has no canonical bytes, and then none
-        are taken.
+        (`DiskFullError` for what a full disk cannot take) or `StoppedError`; `ValueError` or `struct.error` for a
+        command or a text that has no canonical bytes, and then none are taken.
         """
         if self._stopped is not None:
             raise StoppedError(self._stopped)

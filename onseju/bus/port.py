@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from onseju.contract.commands import Request
+from onseju.contract.commands import AnyRequest
 from onseju.contract.journal_records import EventBlock
 
 
@@ -24,7 +24,7 @@ class StoppedError(Exception):
 class CommandBus(Protocol):
     """Commands in."""
 
-    async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
+    async def request(self, requests: Sequence[AnyRequest]) -> list[EventBlock]:
         """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
 
         All or none of them are taken. Raises `BusyError` or `StoppedError`.

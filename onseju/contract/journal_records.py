@@ -31,7 +31,7 @@ import msgspec
 from crc32c import crc32c
 
 from onseju.contract.commands import COMMAND_BYTES, Command, decode_command
-from onseju.contract.events import EVENT_BYTES, Event, decode_events
+from onseju.contract.events import EVENT_BYTES, Event, decode_event, decode_events
 
 FORMAT = 1
 FRAME = struct.Struct("<II16s")
@@ -104,6 +104,17 @@ class EventBlock(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The events as objects, decoded once."""
         return tuple(decode_events(self.payload))
 
+    @cached_property
+    def _decoded(self) -> dict[int, Event]:
+        return {}
+
+    def event_at(self, offset: int) -> Event:
+        """The event at this byte of the payload, decoded once for all who listen: each wants another few of them."""
+        event = self._decoded.get(offset)
+        if event is None:
+            event = self._decoded[offset] = decode_event(self.payload, offset)
+        return event
+
     @property
     def event_count(self) -> int:
         return len(self.payload) // EVENT_BYTES
@@ -111,8 +122,13 @@ class EventBlock(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def annotations(self) -> dict[int, str]:
         """Texts by order id (by instrument id in a `list_instrument`'s block, by 0 in an `open_venue`'s)."""
-        pairs = (line.split("\t", 1) for line in self.text.split("\n") if line)
-        return {int(number): text for number, text in pairs}
+        return read_annotations(self.text)
+
+
+def read_annotations(text: str) -> dict[int, str]:
+    """The inverse of `annotation_text`."""
+    pairs = (line.split("\t", 1) for line in text.split("\n") if line)
+    return {int(number): text for number, text in pairs}
 
 
 def annotation_text(texts: Mapping[int, str]) -> str:

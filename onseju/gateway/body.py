@@ -97,6 +97,13 @@ def _field_error(message: str) -> FieldError:
     return FieldError(name[:200], code)
 
 
+def is_of_type(request: Request, media_type: bytes) -> bool:
+    """Whether the body is named to be of a type that has no parameters."""
+    return any(
+        name == b"content-type" and value.strip().lower() == media_type for name, value in request.scope["headers"]
+    )
+
+
 def _check_content_type(request: Request) -> None:
     for name, value in request.scope["headers"]:
         if name == b"content-type":

@@ -123,13 +123,16 @@ def refusal(allowance: Allowance) -> Problem:
     return Problem(Reason.RATE_LIMITED, retry_after_s=max(1, math.ceil(allowance.retry_in_s)))
 
 
-def charge(connection: HTTPConnection, units: int) -> None:
-    """Take `units` more tokens for this request: a batch counts each order. Raises `Problem(RATE_LIMITED)`."""
+def charge(connection: HTTPConnection, units: int, group: str | None = None) -> None:
+    """Take `units` more tokens for this request, of its own group or another: a batch counts each order.
+
+    Raises `Problem(RATE_LIMITED)`.
+    """
     state = connection.scope["state"]
     if units <= 0 or state.get("limited_as") is None:
         return
     limits: Limits = connection.app.state.limits
-    allowance = limits.spend(state["allowance"].group, state["limited_as"], units)
+    allowance = limits.spend(group or state["allowance"].group, state["limited_as"], units)
     state["allowance"] = allowance
     if not allowance.allowed:
         raise refusal(allowance)

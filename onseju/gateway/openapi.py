@@ -146,9 +146,14 @@ def _operation(operation: Operation, schemas: _Schemas, used: set[str]) -> dict[
         example = EXAMPLES.get((operation.method, operation.path))
         if example is not None:
             content["example"] = example
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": True, "content": {"application/json": content, **_records(operation)}}
         described["x-max-body-bytes"] = operation.max_body_bytes
     return described
+
+
+def _records(operation: Operation) -> dict[str, Any]:
+    """The contract's records, where the operation speaks them beside JSON."""
+    return {operation.records: {"schema": {"type": "string", "format": "binary"}}} if operation.records else {}
 
 
 def _parameters(operation: Operation) -> list[Parameter]:
@@ -175,7 +180,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         if operation.limit == "stream" and operation.method == "GET":
             response["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         elif type_ is not None:
-            response["content"] = {"application/json": {"schema": schemas.of(type_)}}
+            response["content"] = {"application/json": {"schema": schemas.of(type_)}, **_records(operation)}
         responses[str(status)] = response
     problems = ["BadRequest", "TooManyRequests", "Unavailable"]
     if operation.scope is not PUBLIC:

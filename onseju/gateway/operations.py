@@ -47,6 +47,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Status to msgspec type (None = no content). Problems are added by themselves."""
     parameters: tuple[Parameter, ...] = ()
     max_body_bytes: int = 64 * 1024
+    records: str | None = None
+    """The media type under which it also takes and gives the contract's records, for the documentation."""
     csrf: bool = True
     """Whether a session's write needs the CSRF header (sign-up and log-in have no session yet)."""
 

@@ -11,7 +11,7 @@ import msgspec
 
 from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract import commands
-from onseju.contract.commands import Command, Request, encode_command
+from onseju.contract.commands import AnyRequest, Command, Request, encode_command
 from onseju.contract.events import KIND_OFFSET, EventKind, RequestRejected, RequestRepeated, decode_event
 from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.journal_records import EventBlock
@@ -64,7 +64,7 @@ async def new_orders(gateway: Gateway, principal: Principal, forms: Sequence[New
             answers.append(None)
         except Problem as problem:
             answers.append(Answer(status=problem.status, body=problem, seq=0))
-    taken = iter(await _answers(gateway, await _ask(gateway, requests)) if requests else ())
+    taken = iter(await _answers(gateway, await ask(gateway, requests)) if requests else ())
     return [next(taken) if answer is None else answer for answer in answers]
 
 
@@ -170,10 +170,11 @@ def _identified(command: Command, client_order_id: str | None) -> Request:
 
 
 async def _one(gateway: Gateway, request: Request) -> Answer:
-    return (await _answers(gateway, await _ask(gateway, [request])))[0]
+    return (await _answers(gateway, await ask(gateway, [request])))[0]
 
 
-async def _ask(gateway: Gateway, requests: Sequence[Request]) -> list[EventBlock]:
+async def ask(gateway: Gateway, requests: Sequence[AnyRequest]) -> list[EventBlock]:
+    """Hand commands to the exchange. Raises `Problem` where none was taken: OVERLOADED or EXCHANGE_STOPPED."""
     try:
         return await gateway.commands.request(requests)
     except BusyError as error:
@@ -185,13 +186,12 @@ async def _ask(gateway: Gateway, requests: Sequence[Request]) -> list[EventBlock
 
 async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answer]:
     """One answer for each block. A repeat gets the first answer again, rebuilt from the event log."""
-    repeats = {block.seq: original for block in blocks if (original := _original_seq(block))}
-    originals = await asyncio.to_thread(_read_blocks, gateway.journal, set(repeats.values())) if repeats else {}
+    originals = await read_originals(gateway, blocks)
     symbol_of: Callable[[int], str] = gateway.market.directory.symbol_of
     answers = []
-    async for block in in_turns(blocks):
-        replayed = block.seq in repeats
-        told = originals[repeats[block.seq]] if replayed else block
+    async for block, original in in_turns(zip(blocks, originals, strict=True)):
+        replayed = original is not None
+        told = original or block
         if told.event_count <= MANY_EVENTS:
             answer = answer_from(told, symbol_of, seq=block.seq, replayed=replayed)
         else:  # everything canceled, or a book swept empty
@@ -202,6 +202,15 @@ async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answe
             await _tell_open_qty(gateway, told, answer.body)
         answers.append(answer)
     return answers
+
+
+async def read_originals(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[EventBlock | None]:
+    """For each block that of the first time where it is a repeat's, from the event log; else None."""
+    repeats = {block.seq: original for block in blocks if (original := _original_seq(block))}
+    if not repeats:
+        return [None] * len(blocks)
+    found = await asyncio.to_thread(_read_blocks, gateway.journal, set(repeats.values()))
+    return [found[repeats[block.seq]] if block.seq in repeats else None for block in blocks]
 
 
 def _original_seq(block: EventBlock) -> int:
@@ -229,23 +238,28 @@ def _read_blocks(journal: Journal, seqs: Iterable[int]) -> dict[int, EventBlock]
 
 
 async def _hide_others(gateway: Gateway, block: EventBlock, answer: Answer) -> Answer:
-    """The same answer where the done order was the asker's own; else what an order that never was gets.
+    """The same answer where the done order was the asker's own; else what an order that never was gets."""
+    if await owns_done_order(gateway, block):
+        return answer
+    problem = Problem(Reason.ORDER_NOT_FOUND, seq=block.seq)
+    return msgspec.structs.replace(answer, status=problem.status, body=problem)
+
+
+async def owns_done_order(gateway: Gateway, block: EventBlock) -> bool:
+    """Whether the order that this block refused to touch because it is done was the asker's own.
 
     The exchange keeps no done orders, so only the read side knows whose it was; it must have caught up to be asked.
     """
     rejected: RequestRejected = decode_event(block.payload)  # type: ignore[assignment]  # only it gives ORDER_DONE
     if not await gateway.projector.wait_for(rejected.seq, gateway.settings.min_seq_wait_s):
-        raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq)
+        raise Problem(Reason.PROJECTION_BEHIND, seq=block.seq)
     try:
         owner = await gateway.queries.ask(gateway.queries.order_owner, rejected.order_id)
     except QueriesBusyError:
-        raise Problem(Reason.OVERLOADED, seq=answer.seq) from None
+        raise Problem(Reason.OVERLOADED, seq=block.seq) from None
     except QueriesFailedError:
-        raise Problem(Reason.PROJECTION_BEHIND, seq=answer.seq) from None
-    if owner == rejected.account:
-        return answer
-    problem = Problem(Reason.ORDER_NOT_FOUND, seq=rejected.seq)
-    return msgspec.structs.replace(answer, status=problem.status, body=problem)
+        raise Problem(Reason.PROJECTION_BEHIND, seq=block.seq) from None
+    return owner == rejected.account
 
 
 async def _tell_open_qty(gateway: Gateway, block: EventBlock, problem: Problem) -> None:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
-from onseju.gateway import order_entry
+from onseju.gateway import order_entry, order_records
 from onseju.gateway.answers import SEQ_HEADER, json_response
-from onseju.gateway.body import read_body
+from onseju.gateway.body import is_of_type, read_body, read_bytes
 from onseju.gateway.context import gateway_of, principal_of
 from onseju.gateway.limits import charge
 from onseju.gateway.operations import Operations, Parameter
@@ -26,6 +26,7 @@ operations = Operations("orders")
 REPLAYED_HEADER = "Idempotency-Replayed"
 CLIENT_ID_HEADER = "Onseju-Client-Request-Id"
 MAX_BATCH_BYTES = 1024 * 1024
+_RECORDS = order_records.MEDIA_TYPE.encode()
 
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
@@ -79,9 +80,12 @@ async def create_order(request: Request) -> Response:
     body=NewOrders,
     responses={200: BatchResult},
     max_body_bytes=MAX_BATCH_BYTES,
+    records=order_records.MEDIA_TYPE,
 )
 async def create_orders(request: Request) -> Response:
     """An order or a problem per item. What is wrong with one does not stop the others."""
+    if is_of_type(request, _RECORDS):
+        return await _enter_records(request)
     items = split_batch(await read_body(request, msgspec.Raw))
     charge(request, len(items) - 1)
     forms = [decode_item(item) async for item in order_entry.in_turns(items)]
@@ -148,6 +152,19 @@ async def cancel_orders(request: Request) -> Response:
     """The orders that were canceled."""
     form = _cancel_form(request, CancelAll)
     return _respond(await order_entry.cancel_all(gateway_of(request), principal_of(request), form))
+
+
+async def _enter_records(request: Request) -> Response:
+    """The batch in the contract's records: commands of every kind, answered with events (`order_records`)."""
+    gateway, principal = gateway_of(request), principal_of(request)
+    if not principal.account_id:
+        raise Problem(Reason.FORBIDDEN)
+    instruments = len(gateway.market.directory.all())
+    batch = order_records.parse(await read_bytes(request), principal.account_id, instruments)
+    charge(request, batch.orders - 1)
+    charge(request, batch.cancels, "cancel")
+    answers = await order_records.enter(gateway, principal, batch)
+    return Response(answers, media_type=order_records.MEDIA_TYPE)
 
 
 def _respond(answer: Answer) -> Response:

@@ -158,6 +158,8 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     detail: str
     instance: str
     retryable: bool
+    retry_after_s: int | None = None
+    """The `Retry-After` header, for where there are no headers: on the WebSocket, in a batch."""
     errors: list[FieldError] = []
     seq: int | None = None
     order: Any = None
@@ -191,8 +193,10 @@ class Problem(Exception):  # it is the field's word, not an error in the program
         self.headers = dict(headers or {})
         self.order = order
         self.seq = seq
+        self.retry_after_s: int | None = None
         if retry_after_s is not None or self.status in (429, 503):
-            self.headers.setdefault("Retry-After", str(retry_after_s or DEFAULT_RETRY_AFTER_S))
+            self.retry_after_s = retry_after_s or DEFAULT_RETRY_AFTER_S
+            self.headers.setdefault("Retry-After", str(self.retry_after_s))
 
     def body(self, language: str, instance: str) -> ProblemBody:
         """The document in `ko` or `en`; `instance` is the request's id."""
@@ -204,6 +208,7 @@ class Problem(Exception):  # it is the field's word, not an error in the program
             detail=self.detail or self.reason.sentence(language),
             instance=instance,
             retryable=self.reason in RETRYABLE,
+            retry_after_s=self.retry_after_s,
             errors=[error.localized(language) for error in self.errors],
             seq=self.seq,
             order=self.order,

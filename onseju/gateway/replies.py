@@ -18,11 +18,10 @@ from onseju.contract.events import (
     OrderRejected,
     RequestRejected,
     RequestRepeated,
-    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.reasons import Reason
-from onseju.contract.views import FillView, OrderView, SymbolOf, fill_view, order_view
+from onseju.contract.views import FillView, OrderView, SymbolOf, end_reason, fill_view, order_fields, order_view
 from onseju.gateway.problems import Problem
 
 _TOLD = frozenset(
@@ -93,7 +92,7 @@ def _told(block: EventBlock) -> list[Event]:
     """The events that an answer is made of. The others, half of them or more, are not even decoded."""
     payload = block.payload
     return [
-        decode_event(payload, offset)
+        block.event_at(offset)
         for offset in range(0, len(payload), EVENT_BYTES)
         if payload[offset + KIND_OFFSET] in _TOLD
     ]
@@ -103,21 +102,27 @@ def _order_result(events: Sequence[Event], texts: Mapping[int, str], symbol_of: 
     """The order that the command was about, after all its events: the one it made, else the one it changed."""
     order = _subject(events)
     fills = []
+    filled: OrderFilled | None = None
     for event in events:
-        if isinstance(event, OrderEvent) and event.order_id == order.order_id:
-            order = event
+        if isinstance(event, OrderEvent):
+            if event.order_id == order.order_id:
+                order, filled = event, None
         elif isinstance(event, OrderFilled) and event.order_id == order.order_id:
             fills.append(fill_view(event, texts, symbol_of))
-            order = msgspec.structs.replace(
-                order,
-                leaves_qty=event.leaves_qty,
-                filled_qty=event.filled_qty,
-                canceled_qty=event.canceled_qty,
-                filled_amount=event.filled_amount,
-                status=event.status,
-            )
-    view = order_view(order, texts, symbol_of)
-    return OrderResult(**msgspec.structs.asdict(view), fills=fills)
+            filled = event
+    fields = order_fields(order, texts, symbol_of)
+    if filled is not None:
+        last = fills[-1]
+        fields |= {
+            "leaves_qty": last.leaves_qty,
+            "filled_qty": last.filled_qty,
+            "canceled_qty": last.canceled_qty,
+            "filled_amount": last.filled_amount,
+            "avg_fill_price": last.avg_fill_price,
+            "status": last.status,
+            "end_reason": end_reason(filled.status, order.reason),
+        }
+    return OrderResult(**fields, fills=fills)
 
 
 def _canceled_orders(events: Sequence[Event], texts: Mapping[int, str], symbol_of: SymbolOf) -> list[OrderView]:

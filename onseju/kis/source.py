@@ -20,7 +20,6 @@ from onseju.contract.events import (
     PriceLimitsSet,
     Trade,
     VenueOpened,
-    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import Phase
@@ -117,7 +116,7 @@ class MarketSource:
         for offset in range(0, len(payload), EVENT_BYTES):
             if payload[offset + KIND_OFFSET] not in _KINDS:
                 continue
-            event = decode_event(payload, offset)
+            event = block.event_at(offset)
             if isinstance(event, Trade):
                 self._trade(event)
             elif isinstance(event, LevelChanged):

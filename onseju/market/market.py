@@ -14,7 +14,6 @@ from onseju.contract.events import (
     EventKind,
     LevelChanged,
     Trade,
-    decode_event,
 )
 from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.journal_records import EventBlock
@@ -218,7 +217,7 @@ class Market:
         for offset in range(0, len(payload), EVENT_BYTES):
             if payload[offset + KIND_OFFSET] not in _KINDS:
                 continue
-            event = decode_event(payload, offset)
+            event = block.event_at(offset)
             if isinstance(event, LevelChanged):
                 self._symbols[event.instrument].depth.set(event.side, event.price, event.qty, event.order_count)
                 changed[event.instrument] = event.idx

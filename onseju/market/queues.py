@@ -26,7 +26,6 @@ from onseju.contract.events import (
     PhaseChanged,
     PriceLimitsSet,
     RuleSet,
-    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import AuctionPricing, Liquidity, OrderStatus, OrderType, Phase, Rule, Side
@@ -135,7 +134,7 @@ class QueuePositions:
             payload = block.payload
             for offset in range(0, len(payload), EVENT_BYTES):
                 if payload[offset + KIND_OFFSET] in _KINDS:
-                    self._take(decode_event(payload, offset))
+                    self._take(block.event_at(offset))
             self.seq, self.ts = block.seq, block.ts
             self._auction_fills.clear()
             self._place_market_orders()

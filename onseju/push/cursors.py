@@ -9,13 +9,13 @@ from onseju.gateway.problems import FieldError, Problem
 from onseju.push.ring import AccountRing, OtherJournalError, PositionAheadError
 
 
-def position_of(ring: AccountRing, cursor: str, field: str) -> Position | None:
-    """The cursor's position; None where it is another journal's, so that a `reset` is due.
+def position_of(ring: AccountRing, account: int, cursor: str, field: str) -> Position | None:
+    """The cursor's position; None where it is another journal's, or what follows it is gone, so that a `reset` is due.
 
     Raises `Problem`: MALFORMED (naming `field`) or SEQ_AHEAD.
     """
     try:
-        return ring.parse(cursor)
+        position = ring.parse(cursor)
     except OtherJournalError:
         return None
     except PositionAheadError:
@@ -23,6 +23,7 @@ def position_of(ring: AccountRing, cursor: str, field: str) -> Position | None:
     except ValueError:
         error = FieldError(field, "invalid_event_id", "An event id looks like J-seq-idx.")
         raise Problem(Reason.MALFORMED, errors=[error]) from None
+    return None if ring.is_too_old(account, position) else position
 
 
 def account_of(principal: Principal | None) -> int:

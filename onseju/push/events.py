@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onseju.contract.envelope import Envelope
-from onseju.contract.ids import BEFORE_ALL
 from onseju.contract.reasons import Reason
 from onseju.gateway.context import gateway_of, principal_of
 from onseju.gateway.operations import Operations, Parameter
@@ -50,12 +49,12 @@ class EventsPage(msgspec.Struct, frozen=True, kw_only=True):
     ),
 )
 async def list_events(request: Request) -> Response:
-    """From the first event there is without `after`. One `reset` event where `after` is of another journal."""
+    """From the first event there is without `after`. One `reset` event where `after` is of another journal, or too old."""
     ring = gateway_of(request).ring
     account = account_of(principal_of(request))
     limit = _limit(request.query_params.get("limit"))
     after = request.query_params.get("after")
-    position = BEFORE_ALL if after is None else position_of(ring, after, "after")
+    position = ring.first_place() if after is None else position_of(ring, account, after, "after")
     if position is None:
         next_after = ring.head_id()
         found = [ring.reset_frame(account)[1]]

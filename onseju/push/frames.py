@@ -8,7 +8,7 @@ from typing import NamedTuple
 from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.events import ACCOUNT_OFFSET, EVENT_BYTES, KIND_OFFSET, EventKind, decode_event
 from onseju.contract.ids import Position
-from onseju.contract.journal_records import EventBlock
+from onseju.contract.journal_records import EventBlock, read_annotations
 from onseju.contract.views import SymbolOf, stream_view
 
 CHANNEL = "account"
@@ -41,15 +41,16 @@ class Codec(NamedTuple):
 
 
 class Frame:
-    """An account's event in its chain. Its bytes are made when they are first wanted, then kept, and the block let go."""
+    """An account's event in its chain. Its bytes are made when they are first wanted, then kept, and the event let go."""
 
-    __slots__ = ("_block", "_codec", "_json_start", "_sse", "position", "prev")
+    __slots__ = ("_codec", "_event", "_json_start", "_sse", "_text", "position", "prev")
 
     def __init__(self, codec: Codec, block: EventBlock, idx: int, prev: Position | None) -> None:
         self.position = Position(block.seq, idx)
         self.prev = prev
         self._codec = codec
-        self._block: EventBlock | None = block
+        self._event = block.payload[idx * EVENT_BYTES : (idx + 1) * EVENT_BYTES]
+        self._text = block.text
         self._sse = b""
         self._json_start = 0
 
@@ -67,11 +68,10 @@ class Frame:
 
     def encode(self) -> None:
         """Make the bytes, if they are not made yet."""
-        block = self._block
-        if block is None:
+        if not self._event:
             return
-        event = decode_event(block.payload, self.position.idx * EVENT_BYTES)
-        view = stream_view(event, block.annotations, self._codec.symbol_of)
+        event = decode_event(self._event)
+        view = stream_view(event, read_annotations(self._text), self._codec.symbol_of)
         if view is None:
             raise ValueError(f"event {self.position} of kind {event.kind} has no place in a stream")
         type_, data = view
@@ -89,7 +89,7 @@ class Frame:
         )
         self._sse = sse_bytes(event_id, type_, body)
         self._json_start = len(self._sse) - len(body) - 2
-        self._block = None
+        self._event, self._text = b"", ""
 
 
 def sse_bytes(event_id: str, type_: str, body: bytes) -> bytes:

@@ -66,16 +66,22 @@ def read_log(
     cursor: Cursor,
     through: Position,
     limit: int,
+    oldest: int = 1,
 ) -> LogPage:
-    """At most `limit` of the account's events after the cursor and not after `through`. Blocking."""
+    """At most `limit` of the account's events after the cursor and not after `through`. Blocking.
+
+    Blocks before `oldest` are not there any more: an event that followed one of them has no `prev`.
+    """
     after, last, known = cursor
-    if not known and _is_event_of(journal, account, after):
+    if not known and after.seq < oldest:
+        known = True
+    elif not known and _is_event_of(journal, account, after):
         last, known = after, True
     frames: list[Frame] = []
     for checkpoint in windows:
         end = min(checkpoint + STRIDE - 1, through.seq)
         # With `last` unknown the search begins at the checkpoint before the cursor: the last event stands there.
-        start = max(checkpoint, after.seq) if known else checkpoint
+        start = max(checkpoint, after.seq if known else 0, oldest)
         if start > end:
             continue
         for block in journal.read_events(start - 1):

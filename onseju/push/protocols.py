@@ -11,11 +11,15 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from onseju.push.cycle import QuickCycle
 from onseju.push.hostile import BoundedHttpProtocol, BoundedWebSocketProtocol
+from onseju.push.pacing import Pacer
 
 EXTENSION = "onseju.link"
 
@@ -57,8 +61,29 @@ class _Link:
         self._transport.abort()
 
 
+_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary()
+
+
 class HttpProtocol(BoundedHttpProtocol):
     """HTTP/1.1; use as uvicorn's `http`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _pacers.setdefault(self.loop, Pacer()).arrive(self)
+
+    def hold(self) -> bool:
+        """Read nothing for now (`pacing.Paced`)."""
+        self.flow.pause_reading()
+        return True
+
+    def begin(self) -> None:
+        """Read."""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = QuickCycle  # uvicorn makes it, and lets nobody name another class
+        super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -81,27 +106,28 @@ class WebSocketProtocol(BoundedWebSocketProtocol):
         await super().run_asgi()
 
 
-async def send_texts(socket: WebSocket, bodies: Sequence[bytes]) -> None:
-    """Send text messages, in one write where the server can. Waits while the client does not keep up.
+async def send_messages(socket: WebSocket, bodies: Sequence[bytes], *, binary: bool = False) -> None:
+    """Send messages, of text or binary, in one write where the server can. Waits while the client does not keep up.
 
     Raises `WebSocketDisconnect` when it has left.
     """
     link = link_of(socket.scope)
     if isinstance(link, _WebSocketLink) and link.plain:
-        await link.send_texts(bodies)
+        await link.send_messages(bodies, binary=binary)
         return
     for body in bodies:
-        await socket.send({"type": "websocket.send", "text": body.decode()})
+        await socket.send({"type": "websocket.send", **({"bytes": body} if binary else {"text": body.decode()})})
 
 
-def text_frame(body: bytes) -> bytes:
-    """A server's text message on the wire (RFC 6455, 5.2): whole, unmasked."""
+def server_frame(body: bytes, *, binary: bool = False) -> bytes:
+    """A server's message on the wire (RFC 6455, 5.2): whole, unmasked."""
     length = len(body)
+    first = b"\x82" if binary else b"\x81"
     if length < 126:
-        return b"\x81%c%b" % (length, body)
+        return b"%b%c%b" % (first, length, body)
     if length < 1 << 16:
-        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), body)
-    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), body)
+        return b"%b\x7e%b%b" % (first, length.to_bytes(2, "big"), body)
+    return b"%b\x7f%b%b" % (first, length.to_bytes(8, "big"), body)
 
 
 class _WebSocketLink(_Link):
@@ -114,13 +140,13 @@ class _WebSocketLink(_Link):
         """Whether messages travel as they are (no compression was agreed)."""
         return not self._protocol.conn.extensions
 
-    async def send_texts(self, bodies: Sequence[bytes]) -> None:
+    async def send_messages(self, bodies: Sequence[bytes], *, binary: bool) -> None:
         """ASGI's `websocket.send` in bulk, with the same flow control. It costs a tenth."""
         protocol = self._protocol
         await protocol.writable.wait()
         if protocol.disconnected or protocol.close_sent:
             raise WebSocketDisconnect(1006)
-        protocol.transport.write(b"".join([text_frame(body) for body in bodies]))
+        protocol.transport.write(b"".join([server_frame(body, binary=binary) for body in bodies]))
 
     def cut(self, code: int, reason: str) -> None:
         protocol, transport = self._protocol, self._transport

@@ -26,6 +26,14 @@ Waker = Callable[[], None]
 
 LOG_THREADS = 2
 LOG_PAGE_FRAMES = 256
+LOG_PAGES = 64
+"""Pages of the log that are kept for others who ask for the same: at most about ten megabytes."""
+
+LAST_IDX = (1 << 32) - 1
+"""Behind every event of a command."""
+
+PageKey = tuple[int, Cursor, Position, int]
+"""Account, cursor, the last position wanted, and the most frames."""
 
 
 class PositionAheadError(ValueError):
@@ -34,6 +42,10 @@ class PositionAheadError(ValueError):
 
 class OtherJournalError(ValueError):
     """A cursor of another journal: the client must read everything anew."""
+
+
+class TooOldError(ValueError):
+    """What comes after a cursor is neither in the ring nor in the event log any more: a `reset` is due."""
 
 
 class _Chain:
@@ -86,10 +98,16 @@ def _position(frame: Frame | None) -> Position:
 
 
 class AccountRing:
-    """The last `capacity_events` account events of the venue."""
+    """The last `capacity_events` account events of the venue.
 
-    def __init__(self, journal: Journal, symbol_of: SymbolOf, capacity_events: int) -> None:
+    `oldest` tells the number of the oldest command whose events the log still has.
+    """
+
+    def __init__(
+        self, journal: Journal, symbol_of: SymbolOf, capacity_events: int, oldest: Callable[[], int] = lambda: 1
+    ) -> None:
         self._journal = journal
+        self.oldest = oldest
         self._codec = Codec(journal.journal_id, symbol_of)
         self._capacity = capacity_events
         self._order: deque[_Chain] = deque()
@@ -98,6 +116,7 @@ class AccountRing:
         self._index = EventIndex()
         self._wakers: dict[int, set[Waker]] = {}
         self._threads: ThreadPoolExecutor | None = None
+        self._pages: dict[PageKey, asyncio.Future[LogPage]] = {}
         self.head = BEFORE_ALL
         """The last event published, of whomever."""
         self.head_ts = 0
@@ -116,6 +135,7 @@ class AccountRing:
         for block in blocks:
             if block.seq != self.head.seq + 1:
                 raise ValueError(f"event block {block.seq} came after {self.head.seq}")
+            seen: set[int] = set()
             for idx, account in streamed_events(block.payload):
                 chain = chains.get(account)
                 if chain is None:
@@ -126,9 +146,10 @@ class AccountRing:
                 order.append(chain)
                 if len(order) > self._capacity:
                     order.popleft().evict()
-                if account not in touched:
-                    touched.add(account)
+                seen.add(account)
+            for account in seen:
                 self._index.add(account, block.seq)
+            touched |= seen
             self.head = Position(block.seq, block.event_count - 1)
             self.head_ts = block.ts
         for account in touched & self._wakers.keys():
@@ -160,6 +181,16 @@ class AccountRing:
         if position > self.head:
             raise PositionAheadError(event_id)
         return position
+
+    def is_too_old(self, account: int, after: Position) -> bool:
+        """Whether some of the account's events after a position may be nowhere any more."""
+        chain = self._chains.get(account)
+        return chain is not None and after < chain.evicted and after.seq + 1 < self.oldest()
+
+    def first_place(self) -> Position:
+        """The place before the oldest event that there still is."""
+        oldest = self.oldest()
+        return BEFORE_ALL if oldest <= 1 else Position(oldest - 1, LAST_IDX)
 
     def head_id(self) -> str:
         """The event id of the head: a cursor for what comes from now on."""
@@ -195,6 +226,7 @@ class AccountRing:
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
             self._threads = None
+        self._pages.clear()
 
     def chain(self, account: int) -> _Chain | None:
         return self._chains.get(account)
@@ -203,19 +235,33 @@ class AccountRing:
         """A page from the event log, at most to the last event that the ring let go."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(LOG_THREADS, thread_name_prefix="stream-log")
-        chain = self._chains[account]
-        windows = self._index.windows(account, cursor.after.seq)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            read_log,
-            self._journal,
-            self._codec,
-            windows,
-            account,
-            cursor,
-            chain.evicted,
-            limit,
-        )
+        # After an outage all streams of an account ask for the same page: it is read once, while it is being read and a
+        # little longer. The log behind `evicted` never changes, so a page is right for ever.
+        through = self._chains[account].evicted
+        key = (account, cursor, through, limit)
+        page = self._pages.get(key)
+        if page is None:
+            windows = self._index.windows(account, cursor.after.seq)
+            page = asyncio.get_running_loop().run_in_executor(
+                self._threads,
+                read_log,
+                self._journal,
+                self._codec,
+                windows,
+                account,
+                cursor,
+                through,
+                limit,
+                self.oldest(),
+            )
+            self._pages[key] = page
+            while len(self._pages) > LOG_PAGES:
+                del self._pages[next(iter(self._pages))]
+        try:
+            return await asyncio.shield(page)  # one client that leaves does not take it from the others
+        except Exception:
+            self._pages.pop(key, None)
+            raise
 
 
 class AccountReader:
@@ -257,10 +303,15 @@ class AccountReader:
         return frames
 
     async def take_from_log(self, limit: int = LOG_PAGE_FRAMES) -> list[Frame]:
-        """The next frames out of the event log, while `behind`. May be empty where the place alone moved on."""
+        """The next frames out of the event log, while `behind`. May be empty where the place alone moved on.
+
+        Raises `TooOldError` where the log has let them go meanwhile.
+        """
         chain = self._chain
         if chain is None:
             return []
+        if self._ring.is_too_old(self._account, self._cursor.after):
+            raise TooOldError(self._account)
         self._number = None
         page = await self._ring.read_page(self._account, self._cursor, limit)
         self._cursor = page.cursor
@@ -268,7 +319,7 @@ class AccountReader:
         return page.frames
 
     async def next(self, limit: int) -> list[Frame]:
-        """The next frames from wherever they are; empty = there are none now."""
+        """The next frames from wherever they are; empty = there are none now. Raises `TooOldError`."""
         while self.behind:
             frames = await self.take_from_log(limit)
             if frames:

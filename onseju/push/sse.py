@@ -14,7 +14,7 @@ from onseju.gateway.operations import Operations, Parameter
 from onseju.gateway.principal import READ
 from onseju.push.cursors import account_of, position_of
 from onseju.push.events import AFTER
-from onseju.push.ring import AccountReader, AccountRing
+from onseju.push.ring import AccountReader, AccountRing, TooOldError
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
 operations = Operations("streams")
@@ -50,7 +50,7 @@ async def stream(request: Request) -> Response:
         # resumes from here.
         hello = RETRY + b": connected\nid:%b\n\n" % ring.head_id().encode("ascii")
         return SseResponse(request, ring, account, ring.reader(account), hello)
-    position = position_of(ring, cursor, "after")
+    position = position_of(ring, account, cursor, "after")
     hello = RETRY + b": connected\n\n"
     if position is None:
         return SseResponse(request, ring, account, ring.reader(account), hello + ring.reset_frame(account)[0])
@@ -87,7 +87,7 @@ class SseResponse(Response):
                     await leaving
 
     async def _run(self, stream: Stream, send: Send) -> None:
-        wake, reader = stream.wake, self._reader
+        wake = stream.wake
         out = self._hello
         while not stream.ended:
             wake.clear()
@@ -96,7 +96,12 @@ class SseResponse(Response):
                 if not await still_valid(self._request):
                     break
                 out += HEARTBEAT
-            frames = await reader.next(SEND_FRAMES)
+            try:
+                frames = await self._reader.next(SEND_FRAMES)
+            except TooOldError:  # it fell so far behind that the log has let go of what it would get next
+                frames = []
+                out += self._ring.reset_frame(self._account)[0]
+                self._reader = self._ring.reader(self._account)
             if frames:
                 out += b"".join([frame.sse for frame in frames])
             if out:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
-from onseju.gateway import order_entry
+from onseju.gateway import order_entry, order_records
 from onseju.gateway.context import gateway_of, maybe_principal_of
 from onseju.gateway.limits import Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operations
@@ -25,6 +25,7 @@ from onseju.gateway.principal import TRADE, Principal
 from onseju.gateway.problems import FieldError, Problem, language_of
 from onseju.gateway.replies import Answer as OrderAnswer
 from onseju.market.feeds import DEPTHS, FeedReader
+from onseju.push import record_messages
 from onseju.push.cursors import account_of, position_of
 from onseju.push.messages import (
     MAX_MESSAGE_BYTES,
@@ -36,15 +37,12 @@ from onseju.push.messages import (
     encode_answer,
     take_order_id,
 )
-from onseju.push.protocols import send_texts
+from onseju.push.protocols import send_messages
 from onseju.push.queue_feed import QueueFeed
-from onseju.push.ring import AccountReader
+from onseju.push.ring import AccountReader, TooOldError
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
 operations = Operations("streams")
-
-MAX_IN_FLIGHT = 128
-"""Messages of one connection that may wait for their answers; then no more are read."""
 
 MAX_MALFORMED = 10
 """After so many messages that are none, the connection is closed."""
@@ -92,8 +90,13 @@ class Connection:
         self._language = language_of(socket)
         self._close: tuple[int, str] | None = None
         self._malformed = 0
-        self._free = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._free = asyncio.Semaphore(self._gateway.settings.stream_in_flight_messages)
         self._answers: list[bytes] = []
+        self._record_answers: list[bytes] = []
+        self._records_waiting = 0
+        """Commands in records whose answers are not sent yet, and of these those that are made."""
+        self._records_answered = 0
+        self._records_sent = asyncio.Event()
         self._orders: set[asyncio.Task[None]] = set()
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._pending: dict[tuple[str, str], None] = {}
@@ -144,7 +147,11 @@ class Connection:
             reset, self._reset = self._reset, None
             await self._send([reset])
         if reader is not None:
-            frames = await reader.next(SEND_FRAMES)
+            try:
+                frames = await reader.next(SEND_FRAMES)
+            except TooOldError:  # it fell so far behind that the log has let go of what it would get next
+                frames = []
+                self._begin_anew()
             if frames and reader is self._reader:
                 await self._send([frame.json for frame in frames])
             busy = busy or bool(frames)
@@ -160,16 +167,21 @@ class Connection:
         return busy or bool(self._pending)
 
     async def _send_answers(self) -> bool:
-        if not self._answers:
-            return False
         answers, self._answers = self._answers, []
-        await self._send(answers)
-        for _ in answers:
+        records, self._record_answers = self._record_answers, []
+        if answers:
+            await self._send(answers)
+        if records:
+            answered, self._records_answered = self._records_answered, 0
+            await self._stream.send(send_messages(self._socket, records, binary=True))
+            self._records_waiting -= answered
+            self._records_sent.set()
+        for _ in range(len(answers) + len(records)):
             self._free.release()
-        return True
+        return bool(answers or records)
 
     async def _send(self, bodies: list[bytes]) -> None:
-        await self._stream.send(send_texts(self._socket, bodies))
+        await self._stream.send(send_messages(self._socket, bodies))
 
     async def _check_caller(self) -> None:
         if not await still_valid(self._socket):
@@ -193,10 +205,13 @@ class Connection:
                 return
             await self._free.acquire()
             await self._check_caller()  # from memory: a key that was revoked a moment ago enters no order any more
-            if self._close is None:
+            if self._close is None and isinstance(content, bytes):
+                await self._room_for(record_messages.count(content))
+                self._take_records(content)
+            elif self._close is None:
                 self._take(content)
 
-    def _take(self, content: str | bytes) -> None:
+    def _take(self, content: str) -> None:
         """Take in one message; it gets exactly one answer."""
         own: MessageId = None
         try:
@@ -209,10 +224,7 @@ class Connection:
             self._answer(Answer(id=own, status=200, seq=self._gateway.ring.head.seq, body=self._control(message)))
         except Problem as problem:
             self._refuse(own, problem)
-            if problem.reason is Reason.MALFORMED:
-                self._malformed += 1
-                if self._malformed >= MAX_MALFORMED:
-                    self._end(CLOSE_POLICY, Reason.MALFORMED.code)
+            self._count_malformed(problem)
 
     def _control(self, message: Message) -> dict[str, object]:
         ring = self._gateway.ring
@@ -238,12 +250,18 @@ class Connection:
         self._close = (code, reason)
         self._stream.wake.set()
 
-    def _spend(self, group: str) -> None:
+    def _count_malformed(self, problem: Problem) -> None:
+        if problem.reason is Reason.MALFORMED:
+            self._malformed += 1
+            if self._malformed >= MAX_MALFORMED:
+                self._end(CLOSE_POLICY, Reason.MALFORMED.code)
+
+    def _spend(self, group: str, units: int = 1) -> None:
         who = getattr(self._socket.state, "limited_as", None)
-        if who is None:
+        if who is None or not units:
             return  # the host's own key is not limited
         limits: Limits = self._socket.app.state.limits
-        allowance = limits.spend(group, who)
+        allowance = limits.spend(group, who, units)
         if not allowance.allowed:
             raise refusal(allowance)
 
@@ -320,15 +338,22 @@ class Connection:
         account_of(self._principal)
         _check_no_symbols(channel, where)
         if channel.after is not None:
-            position_of(self._gateway.ring, channel.after, f"{where}.after")
+            position_of(self._gateway.ring, account_of(self._principal), channel.after, f"{where}.after")
 
     def _subscribe_account(self, channel: Channel) -> None:
         ring = self._gateway.ring
         account = self._account = account_of(self._principal)
-        position = None if channel.after is None else position_of(ring, channel.after, "after")
+        position = None if channel.after is None else position_of(ring, account, channel.after, "after")
         self._reset = ring.reset_frame(account)[1] if channel.after is not None and position is None else None
         self._reader = ring.reader(account, position)
         ring.wake(account, self._stream.wake.set)
+
+    def _begin_anew(self) -> None:
+        """Tell the client that it must read everything anew; its events come from here on."""
+        if self._account is not None:
+            ring = self._gateway.ring
+            self._reset, self._reader = ring.reset_frame(self._account)[1], ring.reader(self._account)
+            self._stream.wake.set()
 
     def _unsubscribe(self, channels: list[Channel]) -> None:
         for channel in channels:
@@ -362,15 +387,61 @@ class Connection:
     # Orders
 
     def _take_order(self, message: Message) -> None:
+        principal = self._trader()
+        self._spend(ORDER_GROUPS[message.op])
+        self._start(self._order(message, principal))
+
+    async def _room_for(self, records: int) -> None:
+        """Wait while too many commands' answers are not sent: a client that does not read them sends no more."""
+        most = self._gateway.settings.stream_in_flight_records
+        while self._records_waiting and self._records_waiting + records > most:
+            self._records_sent.clear()
+            await self._records_sent.wait()
+        self._records_waiting += records
+
+    def _take_records(self, content: bytes) -> None:
+        """Take in a message of records (`order_records`); it gets exactly one answer."""
+        own = content[: record_messages.ID_BYTES]
+        try:
+            principal = self._trader()
+            instruments = len(self._gateway.market.directory.all())
+            batch = order_records.parse(record_messages.records_in(content), principal.account_id, instruments)
+            self._spend("order", batch.orders)
+            self._spend("cancel", batch.cancels)
+            self._start(self._records(own, principal, batch))
+        except Problem as problem:
+            self._answer_records(record_messages.refusal(own, problem), record_messages.count(content))
+            self._count_malformed(problem)
+
+    async def _records(self, own: bytes, principal: Principal, batch: order_records.Batch) -> None:
+        count = len(batch.commands)
+        try:
+            answers = await order_records.enter(self._gateway, principal, batch)
+            self._answer_records(record_messages.answer(own, answers), count)
+        except Problem as problem:
+            self._answer_records(record_messages.refusal(own, problem), count)
+        except BaseException:
+            self._end(CLOSE_ERROR, Reason.INTERNAL.code)
+            raise
+
+    def _answer_records(self, answer: bytes, count: int) -> None:
+        self._record_answers.append(answer)
+        self._records_answered += count
+        self._stream.wake.set()
+
+    def _trader(self) -> Principal:
+        """Who may enter orders here. Raises `Problem`: UNAUTHENTICATED or FORBIDDEN."""
         principal = self._principal
         if principal is None:
             raise Problem(Reason.UNAUTHENTICATED)
-        if not principal.may(TRADE):
+        if not principal.may(TRADE) or not principal.account_id:
             raise Problem(Reason.FORBIDDEN)
-        self._spend(ORDER_GROUPS[message.op])
+        return principal
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         # Tasks start in the order in which they are made, and each hands its command over before it waits: the commands
         # of one connection keep their order.
-        task = asyncio.create_task(self._order(message, principal))
+        task = asyncio.create_task(work)
         self._orders.add(task)
         task.add_done_callback(self._orders.discard)
 

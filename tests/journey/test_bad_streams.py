@@ -165,6 +165,38 @@ def test_clients_that_never_read(exchange: ServerProcess, alice: Trader, bob: Tr
             time.sleep(0.05)
 
 
+def test_clients_that_read_a_byte_at_a_time(exchange: ServerProcess, alice: Trader, bob: Trader) -> None:
+    """They take something, again and again, so no time-out between two reads sees them. They are cut all the same."""
+    base = base_price(alice.http)
+    with ExitStack() as stack:
+        reader = stack.enter_context(SseClient(exchange.url, bob.key))
+        sockets = open_sockets(exchange)
+        slow = []
+        for _ in range(4):
+            sse = stack.enter_context(connect(exchange))
+            sse.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sse.sendall(
+                f"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {alice.key}\r\n\r\n".encode()
+            )
+            ws = stack.enter_context(upgraded(exchange, alice, receive_bytes=4096))
+            ws.sendall(frame(TEXT, b'{"op":"subscribe","channels":[{"name":"account"}]}'))
+            slow += [sse, ws]
+        before = memory_mib(exchange)
+        for _ in range(3):
+            busy_round(alice, base)
+        order = bob.rest(base)
+        reader.wait_for(lambda e: e["type"] == "order" and e["data"]["order_id"] == order["order_id"])
+        bob.cancel(order["order_id"])
+        end = time.monotonic() + STALL_S + WAIT_S
+        while open_sockets(exchange) > sockets:
+            assert time.monotonic() < end, "clients that take a byte at a time are kept"
+            for connection in slow:
+                with suppress(OSError):
+                    connection.recv(1)
+            time.sleep(0.1)
+        assert memory_mib(exchange) - before < GROWTH_MIB
+
+
 def test_pings_whose_pongs_are_never_read(exchange: ServerProcess, alice: Trader) -> None:
     pings = frame(PING, b"p" * 125) * 1000
     with upgraded(exchange, receive_bytes=4096) as connection:

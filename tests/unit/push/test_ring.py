@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from onseju.contract.events import EVENT_BYTES, LAYOUTS, decode_event
 from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.views import stream_view
+from onseju.contract.words import Side
 from onseju.journal.port import Journal
 from onseju.push import log
+from onseju.push import ring as ring_module
 from onseju.push.frames import STREAMED, streamed_events
-from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError
+from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError, TooOldError
 from tests.unit.push.harness import (
     Made,
     MemoryJournal,
@@ -256,14 +258,14 @@ def test_public_events_are_nobodys() -> None:
     assert list(streamed_events(payload)) == []
 
 
-def test_a_frame_lets_its_block_go_once_it_is_encoded() -> None:
+def test_a_frame_lets_its_event_go_once_it_is_encoded() -> None:
     journal = MemoryJournal()
     ring = ring_of(journal, 100)
     publish(ring, journal, [balance(1)])
     (frame,) = ring.reader(1, BEFORE_ALL).take(1)
     assert frame.sse is frame.sse
     assert msgspec.json.decode(frame.json)["type"] == "account"
-    assert frame._block is None
+    assert frame._event == b""
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -306,3 +308,79 @@ def test_readers_that_move_between_log_and_ring_while_events_come(tmp_path: Path
         journal.close()
 
     asyncio.run(main())
+
+
+def test_streams_that_ask_for_the_same_page_of_the_log_read_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a reconnect storm beyond the ring does: every stream of an account stands at the same event."""
+    journal = MemoryJournal()
+    ring = ring_of(journal, 1000)
+    for _ in range(12):
+        publish(ring, journal, *[[balance(7)] for _ in range(100)])
+    reads = 0
+    read_log = ring_module.read_log
+
+    def counted(*args: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return read_log(*args)
+
+    monkeypatch.setattr(ring_module, "read_log", counted)
+
+    async def read(start: int) -> list[Position]:
+        reader = ring.reader(7, Position(start, 0))
+        found: list[Position] = []
+        while frames := await reader.next(64):
+            found += [frame.position for frame in frames]
+        return found
+
+    async def test() -> None:
+        many = await asyncio.gather(*(read(5) for _ in range(50)))
+        assert all(found == [Position(seq, 0) for seq in range(6, 1_201)] for found in many)
+        assert reads < 10
+        before = reads
+        assert await read(9) == [Position(seq, 0) for seq in range(10, 1_201)]
+        assert reads > before, "another place is another page"
+
+    try:
+        asyncio.run(test())
+    finally:
+        ring.close()
+
+
+def test_what_the_log_has_let_go_is_told_and_never_passed_over_in_silence() -> None:
+    journal = MemoryJournal()
+    oldest = 1
+    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: oldest)
+    publish(ring, journal, *[[balance(7), balance(8)] for _ in range(40)])
+    whole = from_the_start(journal, 7)
+    slow = ring.reader(7, Position(3, 0))
+
+    async def test() -> None:
+        nonlocal oldest
+        assert [frame.position.seq for frame in await slow.next(4)] == [4, 5, 6, 7]
+        oldest = 21  # and the blocks are gone
+        del journal.blocks[:20]
+        with pytest.raises(TooOldError):
+            await slow.next(4)
+        assert ring.is_too_old(7, Position(19, 1))
+        assert not ring.is_too_old(7, Position(20, 0)), "nothing after it is missing"
+        assert not ring.is_too_old(9, Position(1, 0)), "an account without events misses none"
+        first = await drain(ring.reader(7, ring.first_place()))
+        assert first[1:] == [sse for position, sse in whole if position.seq > 21]
+        assert b'"prev":null' in first[0]
+        later = await drain(ring.reader(7, Position(25, 0)))
+        assert later == [sse for position, sse in whole if position.seq > 25]
+
+    try:
+        asyncio.run(test())
+    finally:
+        ring.close()
+
+
+def test_an_account_whose_events_the_ring_holds_needs_no_log() -> None:
+    journal = MemoryJournal()
+    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: 41)
+    publish(ring, journal, *[[balance(7)] for _ in range(5)], *[[level(Side.BUY, 700, 1)] for _ in range(35)])
+    journal.blocks.clear()
+    assert not ring.is_too_old(7, Position(2, 0))
+    assert [frame.position.seq for frame in ring.reader(7, Position(2, 0)).take(9)] == [3, 4, 5]

@@ -288,10 +288,10 @@ def test_a_stalled_client_is_cut_even_while_the_ring_still_holds_its_place(run: 
     async def test(site: Site) -> None:
         silent = await site.sse(7, buffer=4096)
         silent._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        assert len(site.streams) == 1
         for _ in range(20):
             site.publish(*[[balance(7)] for _ in range(500)])
             await asyncio.sleep(0)
-        assert len(site.streams) == 1
         await until(lambda: len(site.streams) == 0)
         await silent.close()
 

@@ -340,7 +340,7 @@ def test_a_position_ahead_is_refused(run: Run) -> None:
 def test_what_is_no_message_is_answered_then_closed(run: Run) -> None:
     async def test(site: Site) -> None:
         async with site.ws(7) as ws:
-            for wrong in ("{", "[]", "", "[" * 5000, '{"op":1}', '{"op":"ping","extra":1}', b"\xff\xfe"):
+            for wrong in ("{", "[]", "", "[" * 5000, '{"op":1}', '{"op":"ping","extra":1}', '{"id":'):
                 await ws.send(wrong)
                 answer = json.loads(await ws.recv())
                 assert (answer["id"], answer["status"], answer["problem"]["code"]) == (None, 400, "malformed")

@@ -1,0 +1,381 @@
+"""Thousands of streams in a process of their own: opened, counted, checked for gaps, dropped all at once, resumed.
+
+`python -m bench.streamload PORT TRANSPORT KEYFILE` reads one command a line from its input and answers each with a line of
+JSON; `Herd` is its other end. All connections are bare sockets with one parser for both transports' envelopes, so that a
+comparison is one of the transports. Every received envelope must name the one before it as `prev`; where it does not, that
+is counted, never passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+import uvloop
+
+from bench.wire import CLOSE, PING, PONG, TEXT, client_frame, server_frames
+
+Transport = Literal["sse", "websocket"]
+
+AT_ONCE = 500
+"""Connections that are being opened at the same time, except in a storm."""
+OPEN_S = 600.0
+RETRY_S = 1.0
+KEPT = 1 << 20
+"""Latencies kept for the percentiles; then every new one is only counted."""
+
+_EVENT = re.compile(rb'"id":"([^"]+)","prev":(?:null|"([^"]+)"),"type":"(\w+)","ts":"([^"]+)"')
+_HELLO = re.compile(rb": connected\n(?:id:(\S+)\n)?\n")
+_POSITION = re.compile(rb'"position":"([^"]+)"')
+
+
+class Stream(asyncio.Protocol):
+    """One connection: its place in the account's chain, and what it received."""
+
+    def __init__(self, load: Load, number: int) -> None:
+        self._load = load
+        self.number = number
+        self.transport: asyncio.Transport | None = None
+        self.last: bytes | None = None
+        """The last event's id."""
+        self.start: bytes | None = None
+        """Where it began: the cursor while there is no last event."""
+        self.ready = self._upgraded = False
+        self.refused = b""
+        self.settled: asyncio.Future[None] | None = None
+        """Done when it is open, refused or lost."""
+        self._rest = b""
+
+    def settle(self) -> None:
+        if self.settled is not None and not self.settled.done():
+            self.settled.set_result(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self.ready, self._upgraded, self._rest = False, False, b""
+        self._write(self._load.hello(self))
+
+    def data_received(self, data: bytes) -> None:
+        now = time.time()
+        load = self._load
+        load.bytes += len(data)
+        if self._rest:
+            data = self._rest + data
+        if not self._upgraded:
+            head, end, data = data.partition(b"\r\n\r\n")
+            if not end:
+                self._rest = head
+                return
+            if not head.startswith(load.accepted):
+                self._refuse(head)
+                return
+            self._upgraded = True
+            if load.transport == "websocket":
+                self._write(load.subscription(self))
+        if load.transport == "sse":
+            # An envelope's head may be cut anywhere; what is behind the last whole one is shorter than this.
+            self._rest = data[self._take(data, now) :][-4096:]
+            return
+        frames, self._rest = server_frames(data)
+        for opcode, payload in frames:
+            if opcode == TEXT:
+                self._take(payload, now)
+            elif opcode == PING:
+                self._write(client_frame(PONG, payload))
+            elif opcode == CLOSE:
+                load.closes[int.from_bytes(payload[:2], "big")] += 1
+
+    def _take(self, data: bytes, now: float) -> int:
+        """Count the envelopes in it. Gives the end of the last."""
+        load = self._load
+        if not self.ready:
+            found = load.first.search(data)
+            if found is None:
+                if b'"status":4' in data:
+                    self._refuse(data)
+                return 0
+            if self.last is None and found[1]:
+                self.start = found[1]
+            self.ready = True
+            load.open += 1
+            self.settle()
+        end = 0
+        for found in _EVENT.finditer(data):
+            own, prev, kind, ts = found.groups()
+            end = found.end()
+            if kind == b"reset":
+                load.resets += 1
+            elif self.last is not None and prev != self.last:
+                load.gaps += 1
+            self.last = own
+            load.took(now, ts)
+        return end
+
+    def _write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _refuse(self, data: bytes) -> None:
+        self.refused = data[:64]
+        self._load.refused += 1
+        self.settle()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        load = self._load
+        if self.ready:
+            load.open -= 1
+            load.lost += not load.dropping
+        elif not self.refused and not load.dropping:
+            load.broken += 1
+        self.settle()
+        self.ready, self.transport = False, None
+        load.closed.set()
+
+
+class Load:
+    """All connections of this process."""
+
+    def __init__(self, port: int, transport: Transport, keys: Sequence[str]) -> None:
+        self.port = port
+        self.transport = transport
+        self.accepted = b"HTTP/1.1 200" if transport == "sse" else b"HTTP/1.1 101"
+        self.first = _HELLO if transport == "sse" else _POSITION
+        """What the first data of a stream says, and where it begins."""
+        self.closes: Counter[int] = Counter()
+        """Close codes that came."""
+        self._keys = keys
+        self.streams: list[Stream] = []
+        self.closed = asyncio.Event()
+        self.dropping = False
+        self.open = self.retries = self.refused = self.broken = self.lost = self.gaps = self.resets = self.bytes = (
+            self.received
+        ) = 0
+        self.latencies: array[float] = array("d")
+
+    def took(self, now: float, ts: bytes) -> None:
+        """Count an envelope; its `ts` is when the exchange took the command in, by the same machine's clock."""
+        self.received += 1
+        if len(self.latencies) < KEPT:
+            sent = datetime.fromisoformat(ts.decode().replace("Z", "+00:00")).timestamp()
+            self.latencies.append(now - sent)
+
+    def hello(self, stream: Stream) -> bytes:
+        """What a connection sends first; it resumes where there is a place to resume from."""
+        key = self._keys[stream.number % len(self._keys)]
+        cursor = (stream.last or stream.start or b"").decode()
+        head = f"Host: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {key}\r\n"
+        if self.transport == "sse":
+            resume = f"Last-Event-ID: {cursor}\r\n" if cursor else ""
+            return f"GET /v1/stream HTTP/1.1\r\n{head}{resume}\r\n".encode()
+        return (
+            f"GET /v1/ws HTTP/1.1\r\n{head}Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
+        ).encode()
+
+    def subscription(self, stream: Stream) -> bytes:
+        """What a WebSocket sends once it is open."""
+        cursor = (stream.last or stream.start or b"").decode()
+        after = f',"after":"{cursor}"' if cursor else ""
+        return client_frame(TEXT, f'{{"op":"subscribe","id":"s","channels":[{{"name":"account"{after}}}]}}'.encode())
+
+    async def open_more(self, count: int) -> dict[str, Any]:
+        """Open so many streams more."""
+        fresh = [Stream(self, len(self.streams) + place) for place in range(count)]
+        self.streams += fresh
+        return await self._connect(fresh, AT_ONCE)
+
+    async def drop(self) -> dict[str, Any]:
+        """Break all connections off at once, as a network does."""
+        self.dropping = True
+        for stream in self.streams:
+            if stream.transport is not None:
+                stream.transport.abort()
+        while any(stream.transport is not None for stream in self.streams):
+            self.closed.clear()
+            await self.closed.wait()
+        self.dropping = False
+        return {"open": self.open}
+
+    async def storm(self) -> dict[str, Any]:
+        """Connect all again, at once, each from where it was."""
+        return await self._connect(self.streams, len(self.streams))
+
+    async def _connect(self, streams: Sequence[Stream], at_once: int) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        began = time.perf_counter()
+        before, retries = self.refused, self.retries
+        wanted = self.open + len(streams)
+        gate = asyncio.Semaphore(at_once)
+
+        async def one(stream: Stream) -> None:
+            async with gate:
+                while True:  # as an EventSource does: again after `retry`, until it is open
+                    stream.refused = b""
+                    stream.settled = loop.create_future()
+                    try:
+                        await loop.create_connection(lambda: stream, "127.0.0.1", self.port)
+                        await stream.settled
+                    except OSError:
+                        self.broken += 1
+                    if stream.ready or stream.refused:
+                        return
+                    self.retries += 1
+                    await asyncio.sleep(RETRY_S)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPEN_S):
+                await asyncio.gather(*map(one, streams))
+        return {
+            "open": self.open,
+            "missing": wanted - self.open,
+            "refused": self.refused - before,
+            "retries": self.retries - retries,
+            "seconds": round(time.perf_counter() - began, 3),
+        }
+
+    async def wait(self, received: int, seconds: float) -> dict[str, Any]:
+        """Wait until so many envelopes were received in all, but not for longer."""
+        end = time.perf_counter() + seconds
+        while self.received < received and time.perf_counter() < end:
+            await asyncio.sleep(0.01)
+        return self.report()
+
+    def report(self) -> dict[str, Any]:
+        """What happened so far."""
+        ranked = sorted(self.latencies)
+        at = {"p50": 0.50, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+        return {
+            "open": self.open,
+            "received": self.received,
+            "bytes": self.bytes,
+            "gaps": self.gaps,
+            "resets": self.resets,
+            "lost": self.lost,
+            "refused": self.refused,
+            "broken": self.broken,
+            "closes": {str(code): count for code, count in sorted(self.closes.items())},
+            "latency_ms": {
+                name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))] * 1000, 3) for name, q in at.items()
+            }
+            if ranked
+            else {},
+        }
+
+    def forget(self) -> dict[str, Any]:
+        """Begin to count anew."""
+        self.latencies = array("d")
+        self.received = self.bytes = 0
+        return self.report()
+
+
+async def _serve_commands(load: Load) -> None:
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    while line := await lines.readline():
+        command = json.loads(line)
+        do = command.pop("do")
+        if do == "open":
+            answer = await load.open_more(**command)
+        elif do == "drop":
+            answer = await load.drop()
+        elif do == "storm":
+            answer = await load.storm()
+        elif do == "wait":
+            answer = await load.wait(**command)
+        elif do == "forget":
+            answer = load.forget()
+        else:
+            answer = load.report()
+        print(json.dumps(answer), flush=True)
+    await load.drop()
+
+
+class Herd:
+    """The load process, from the side of who drives it. `ask` and `tell`/`hear` when something else happens meanwhile."""
+
+    def __init__(self, port: int, transport: Transport, keys: Iterable[str], directory: Path) -> None:
+        keyfile = directory / f"streamload-{transport}.keys"
+        keyfile.write_text("\n".join(keys))
+        command = [sys.executable, "-m", "bench.streamload", str(port), transport, str(keyfile)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+
+    def tell(self, do: str, **more: Any) -> None:
+        """Send a command; `hear` gives its answer."""
+        pipe: IO[str] = self._process.stdin  # type: ignore[assignment]
+        pipe.write(json.dumps({"do": do, **more}) + "\n")
+        pipe.flush()
+
+    def hear(self) -> dict[str, Any]:
+        """Wait for the answer to the oldest command that has none yet. Raises `RuntimeError` when the process has ended."""
+        pipe: IO[str] = self._process.stdout  # type: ignore[assignment]
+        line = pipe.readline()
+        if not line:
+            raise RuntimeError(f"the load process ended with {self._process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def ask(self, do: str, **more: Any) -> dict[str, Any]:
+        """A command and its answer."""
+        self.tell(do, **more)
+        return self.hear()
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def resident_kib(pid: int) -> int:
+    """A process's resident memory, KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+def processor_s(pid: int) -> float:
+    """The processor time that a process has used, seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the commands that come in."""
+    port, transport, keyfile = arguments
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    keys = Path(keyfile).read_text().split()
+    kind: Transport = "sse" if transport == "sse" else "websocket"
+
+    async def run() -> None:
+        await _serve_commands(Load(int(port), kind, keys))
+
+    uvloop.run(run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
