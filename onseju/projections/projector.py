@@ -1,4 +1,8 @@
-"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction."""
+"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction.
+
+Whatever fails, it tries again from where the tables stand: first soon, then ever more rarely. Until it works again reads are
+refused, and orders go on.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,10 @@ MAX_EVENTS = 20_000
 GATHER_S = 0.01
 """How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
 
+FIRST_RETRY_S = 0.2
+LAST_RETRY_S = 30.0
+"""After a failure the projector waits so long, and twice as long after each further one, up to this."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -48,6 +56,7 @@ class Projector:
         max_blocks: int = MAX_BLOCKS,
         max_events: int = MAX_EVENTS,
         gather_s: float = GATHER_S,
+        first_retry_s: float = FIRST_RETRY_S,
     ) -> None:
         self._journal = journal
         self._database = database
@@ -55,6 +64,9 @@ class Projector:
         self._max_blocks = max_blocks
         self._max_events = max_events
         self._gather_s = gather_s
+        self._first_retry_s = first_retry_s
+        self.failures = 0
+        """How often it failed since the start."""
         self._engine: sa.Engine | None = None
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
@@ -74,7 +86,7 @@ class Projector:
 
     @property
     def failed(self) -> Exception | None:
-        """Why the tables no longer follow; None while they do."""
+        """Why the tables do not follow now; None while they do."""
         return self._failed
 
     @property
@@ -106,7 +118,8 @@ class Projector:
                     progress(self._position, max(end, self._position))
 
     def start(self) -> None:
-        """Follow the event log from now on, in a thread of its own. A failure is kept in `failed` and logged."""
+        """Follow the event log from now on, in a thread of its own. A failure is logged and kept in `failed` until a later
+        try has succeeded."""
         if self._thread is not None:
             raise RuntimeError("the projector runs already")
         self._open()
@@ -207,21 +220,46 @@ class Projector:
         self._release()
 
     def _follow(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._wake.wait()
-                if not self._waiters:
-                    self._hurry.wait(self._gather_s)
-                self._hurry.clear()
-                self._wake.clear()
-                for batch in self._batches():
-                    self._apply(batch)
-                    if self._stopping.is_set():
-                        return
-        except Exception as error:
-            self._failed = error
-            log.exception("the projector has stopped: reads are refused", position=self._position)
-            self._release(every=True)
+        retry_s = self._first_retry_s
+        while not self._stopping.is_set():
+            try:
+                self._open()
+                if self._failed is not None:
+                    self._write_what_is_new()
+                    log.info("the projector follows again", position=self._position, failures=self.failures)
+                    self._failed, retry_s = None, self._first_retry_s
+                while not self._stopping.is_set():
+                    self._wake.wait()
+                    if not self._waiters:
+                        self._hurry.wait(self._gather_s)
+                    self._hurry.clear()
+                    self._wake.clear()
+                    self._write_what_is_new()
+            except Exception as error:
+                self._fail(error, retry_s)
+                self._stopping.wait(retry_s)
+                retry_s = min(2 * retry_s, LAST_RETRY_S)
+
+    def _write_what_is_new(self) -> None:
+        for batch in self._batches():
+            self._apply(batch)
+            if self._stopping.is_set():
+                return
+
+    def _fail(self, error: Exception, retry_s: float) -> None:
+        """Refuse reads, tell who waits, and let go of the database: the next try begins with what is really in it."""
+        self._failed = error
+        self.failures += 1
+        log.error(
+            "the projector has failed: reads are refused until it follows again",
+            position=self._position,
+            retry_in_s=retry_s,
+            exc_info=error,
+        )
+        self._release(every=True)
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
     def _release(self, *, every: bool = False) -> None:
         """Answer the waiters whose command is in the tables; with `every`, tell the others no."""
