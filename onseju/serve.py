@@ -157,7 +157,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         ws_ping_timeout=20,
         lifespan="off",
         access_log=False,
-        log_level="warning",
+        log_config=None,  # its lines take the way of all others
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,

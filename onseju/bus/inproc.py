@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
 from onseju.bus.port import BusyError, EventListener, StoppedError
 from onseju.contract.commands import Request, encode_command
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
+from onseju.metrics.trace import REQUEST_ID
 
 MAX_BATCH = 1024
 """At most so many commands are taken at once: the longest that one fsync keeps others waiting."""
@@ -17,12 +19,14 @@ MAX_BATCH = 1024
 class _Waiter:
     """A caller of `request`, and the blocks that it has got so far."""
 
-    __slots__ = ("blocks", "future", "size")
+    __slots__ = ("blocks", "entered_s", "future", "request_id", "size")
 
     def __init__(self, future: asyncio.Future[list[EventBlock]], size: int) -> None:
         self.future = future
         self.size = size
         self.blocks: list[EventBlock] = []
+        self.entered_s = time.perf_counter()
+        self.request_id = REQUEST_ID.get()
 
 
 class Pending:

@@ -17,6 +17,7 @@ from onseju.exchange.applier import Applier
 from onseju.exchange.recovery import Progress, recover
 from onseju.journal.port import Journal
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
+from onseju.metrics.recorder import Recorder
 
 _logger = structlog.get_logger(__name__)
 
@@ -40,7 +41,14 @@ class Exchange:
     """
 
     def __init__(
-        self, engine: Engine, journal: Journal, bus: InprocBus, *, venue: int, clock: Callable[[], int] = now_us
+        self,
+        engine: Engine,
+        journal: Journal,
+        bus: InprocBus,
+        *,
+        venue: int,
+        clock: Callable[[], int] = now_us,
+        recorder: Recorder | None = None,
     ) -> None:
         self.journal = journal
         self.stopped: BaseException | None = None
@@ -53,6 +61,8 @@ class Exchange:
         self._bus = bus
         self._venue = venue
         self._clock = clock
+        recorder = recorder or Recorder()
+        self._stages, self._trace = recorder.stages, recorder.trace
         self._next_seq = 1
         self._last_ts = 0
 
@@ -105,15 +115,21 @@ class Exchange:
 
     async def _step(self, batch: Sequence[Pending], writer: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
+        began, count, stages = time.perf_counter(), len(batch), self._stages
+        stages["queue"].observe(began - batch[0].waiter.entered_s, count)
         records = [self._sequence(pending) for pending in batch]
-        durable = loop.run_in_executor(writer, self.journal.append, records)
+        durable = loop.run_in_executor(writer, self._append, records)
         try:
             blocks = await self._apply(records)
+            stages["apply"].observe(time.perf_counter() - began, count)
         finally:
             # whatever the engine says, the disk's answer is waited for
             await asyncio.wait([durable])
         durable.result()
+        flushed = time.perf_counter()
         await loop.run_in_executor(writer, self.journal.append_events, blocks)
+        logged = time.perf_counter()
+        stages["events"].observe(logged - flushed, count)
         try:
             self._bus.publish(blocks)
         except Exception as error:
@@ -122,6 +138,18 @@ class Exchange:
             ) from error
         self.head_seq = blocks[-1].seq
         self._bus.answer(batch, blocks)
+        ended = time.perf_counter()
+        stages["publish"].observe(ended - logged, count)
+        stages["commit"].observe(ended - began, count)
+        if self._trace:
+            ids = dict.fromkeys(pending.waiter.request_id for pending in batch)
+            _logger.debug("committed", seq=blocks[0].seq, through=blocks[-1].seq, request_ids=list(ids))
+
+    def _append(self, records: Sequence[JournalRecord]) -> None:
+        """In the writer's thread."""
+        began = time.perf_counter()
+        self.journal.append(records)
+        self._stages["journal"].observe(time.perf_counter() - began, len(records))
 
     def _sequence(self, pending: Pending) -> JournalRecord:
         seq, ts = self._next_seq, max(self._last_ts, self._clock())

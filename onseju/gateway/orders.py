@@ -67,6 +67,7 @@ class BatchResult(msgspec.Struct, frozen=True):
 async def create_order(request: Request) -> Response:
     """The order as it stands after matching, with its fills. 200 for a repeat under the same `client_order_id`."""
     form = decode(await read_body(request, msgspec.Raw), NewOrder)
+    _check_signed(request, form)
     return _respond(await order_entry.new_order(gateway_of(request), principal_of(request), form))
 
 
@@ -85,6 +86,9 @@ async def create_orders(request: Request) -> Response:
     items = split_batch(await read_body(request, msgspec.Raw))
     charge(request, len(items) - 1)
     forms = [decode_item(item) async for item in order_entry.in_turns(items)]
+    for form in forms:
+        if isinstance(form, NewOrder):
+            _check_signed(request, form)
     answers = await order_entry.new_orders(gateway_of(request), principal_of(request), forms)
     language, request_id = language_of(request), getattr(request.state, "request_id", "")
     results = [
@@ -108,6 +112,7 @@ async def correct_order(request: Request) -> Response:
     """The order as it stands afterwards; with `qty`, the new order that this many of its open shares became."""
     order_id = _order_id(request)
     form = decode(await read_body(request, msgspec.Raw), Correct)
+    _check_signed(request, form)
     return _respond(await order_entry.correct(gateway_of(request), principal_of(request), order_id, form))
 
 
@@ -148,6 +153,12 @@ async def cancel_orders(request: Request) -> Response:
     """The orders that were canceled."""
     form = _cancel_form(request, CancelAll)
     return _respond(await order_entry.cancel_all(gateway_of(request), principal_of(request), form))
+
+
+def _check_signed(request: Request, form: NewOrder | Correct) -> None:
+    """A signed request's nonce is remembered in memory alone: what may take effect twice must carry its own id, too."""
+    if form.client_order_id is None and principal_of(request).via == "signed":
+        raise Problem(Reason.MALFORMED, errors=[FieldError("client_order_id", "missing")])
 
 
 def _respond(answer: Answer) -> Response:
