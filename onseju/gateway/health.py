@@ -16,7 +16,7 @@ from onseju.gateway.answers import json_response
 from onseju.gateway.context import Gateway, gateway_of
 from onseju.gateway.operations import PUBLIC, Operations
 from onseju.gateway.principal import METRICS
-from onseju.gateway.reads import CURSOR, LIMIT, ask, limit_asked
+from onseju.gateway.reads import CURSOR, LIMIT, MIN_SEQ, ask, limit_asked, settle
 from onseju.metrics.exposition import CONTENT_TYPE
 from onseju.metrics.histogram import Histogram
 from onseju.projections.pages import DeedPage
@@ -163,9 +163,12 @@ async def status(request: Request) -> Response:
     return json_response(view, seq=view.head_seq)
 
 
-@declare(operations, "GET", "/audit", "What hosts did, newest first", {200: DeedPage}, parameters=(LIMIT, CURSOR))
+@declare(
+    operations, "GET", "/audit", "What hosts did, newest first", {200: DeedPage}, parameters=(LIMIT, CURSOR, MIN_SEQ)
+)
 async def audit_trail(request: Request) -> Response:
     """Who did what, by which credential, and when: from the journal, where it cannot be changed without a trace."""
+    await settle(request)
     limit = limit_asked(request)
     page = await ask(request, gateway_of(request).queries.deeds, request.query_params.get("cursor"), limit)
     return json_response(page, seq=page.seq)
