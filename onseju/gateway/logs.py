@@ -24,6 +24,7 @@ _SECRET_TEXTS = re.compile(
     r"|\$argon2id\$\S+"
 )
 _MAX_DEPTH = 6
+_HANDLER = "onseju"
 _NOISE = (
     "ASGI callable returned without completing handshake.",  # of every WebSocket that was refused with a proper answer
     "Invalid UTF-8 sequence received from client.",  # with a traceback; the client is told, by close code 1007
@@ -81,12 +82,14 @@ def configure_logs(*, json: bool | None = None, level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.name = _HANDLER
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, redact, renderer])
     )
     root = logging.getLogger()
-    root.handlers, root.level = [handler], logging.WARNING
+    root.handlers = [other for other in root.handlers if other.name != _HANDLER] + [handler]
+    root.setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
 
 
