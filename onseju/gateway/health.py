@@ -131,7 +131,10 @@ async def readyz(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Text for a scrape. The key is the admin's, or the one of the setting `metrics_key`, which opens nothing else."""
-    return Response(gateway_of(request).metrics.text(), media_type=CONTENT_TYPE)
+    gateway = gateway_of(request)
+    sums = await gateway.sums.read(gateway.queries)
+    gateway.metrics.holds = {} if sums is None else {each.name: each.holds for each in invariants(sums)}
+    return Response(gateway.metrics.text(), media_type=CONTENT_TYPE)
 
 
 @declare(operations, "GET", "/status", "What must always hold, latencies by stage, queues and lags", {200: Status})

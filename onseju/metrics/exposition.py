@@ -32,6 +32,8 @@ class Exposition(Collector):
     def __init__(self, recorder: Recorder, gauges: Iterable[Gauge] = ()) -> None:
         self._recorder = recorder
         self.gauges = list(gauges)
+        self.holds: dict[str, bool] = {}
+        """What must hold, by name, as it was looked at last; empty while nobody could look."""
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -58,6 +60,10 @@ class Exposition(Collector):
         for (operation, status), count in sorted(recorder.answers.copy().items()):
             answers.add_metric([operation, str(status)], count)
         yield answers
+        holds = GaugeMetricFamily("onseju_invariant_holds", "1 for what must hold and does.", labels=["name"])
+        for name, is_so in self.holds.items():
+            holds.add_metric([name], float(is_so))
+        yield holds
         for gauge in self.gauges:
             kind = CounterMetricFamily if gauge.total else GaugeMetricFamily
             yield kind(gauge.name.removesuffix("_total"), gauge.help, value=gauge.read())

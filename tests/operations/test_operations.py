@@ -100,6 +100,7 @@ def test_metrics_count_what_happened(exchange: ServerProcess, trader: httpx.Clie
         assert grown("onseju_stage_seconds_sum", stage=stage) > 0
     assert grown("onseju_fsync_seconds_count") >= 3
     assert after[("onseju_ready", ())] == 1
+    assert after[("onseju_invariant_holds", (("name", "cash"),))] == 1
 
 
 def test_nothing_that_a_client_writes_makes_a_new_series(exchange: ServerProcess, trader: httpx.Client) -> None:

@@ -74,9 +74,10 @@ def test_the_text_says_what_was_counted() -> None:
     recorder.stages["apply"].observe(0.0015, 4)
     recorder.answered("order", "POST /v1/orders", 201, 0.003)
     recorder.listen([block(1, Reason.PRICE_TICK)])
-    text = Exposition(
-        recorder, [Gauge("a_gauge", "Help.", lambda: 7), Gauge("b_total", "Help.", lambda: 3, total=True)]
-    ).text()
+    gauges = [Gauge("a_gauge", "Help.", lambda: 7), Gauge("b_total", "Help.", lambda: 3, total=True)]
+    exposition = Exposition(recorder, gauges)
+    exposition.holds = {"cash": True, "orders": False}
+    text = exposition.text()
     families = {family.name: family for family in text_string_to_metric_families(text.decode())}
     found = {
         (sample.name, *sample.labels.values()): sample.value
@@ -89,6 +90,7 @@ def test_the_text_says_what_was_counted() -> None:
     assert found["onseju_answers_total", "POST /v1/orders", "201"] == 1
     assert found["onseju_order_results_total", "price_tick", "rejected"] == 1
     assert (found[("a_gauge",)], found[("b_total",)]) == (7, 3)
+    assert (found["onseju_invariant_holds", "cash"], found["onseju_invariant_holds", "orders"]) == (1, 0)
     assert families["b"].type == "counter"
     assert families["onseju_fsync_seconds"].type == "histogram"
 
