@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import structlog
 from argon2 import PasswordHasher
 
 from onseju.identity.cache import Cache
@@ -22,6 +23,8 @@ from onseju.identity.store import Store
 from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 CACHED_KEYS = 20_000
 CACHED_SESSIONS = 20_000
@@ -70,7 +73,12 @@ class IdentityService:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
         try:
             self._store = self._thread.submit(Store, database).result()
-            self._master = SigningMaster(database.with_name(FILE_NAME))
+            path = database.with_name(FILE_NAME)
+            if not path.exists() and self._thread.submit(self._store.has_signed_keys).result():
+                log.warning(
+                    "signing_key_missing", file=str(path), why="signed keys that were made with it open nothing"
+                )
+            self._master = SigningMaster(path)
         except BaseException:
             self._thread.shutdown()
             raise

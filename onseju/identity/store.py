@@ -223,6 +223,12 @@ class Store:
                 for row in connection.execute(statement)
             ]
 
+    def has_signed_keys(self) -> bool:
+        """Whether any key in use signs."""
+        in_use = api_keys.c.signed & api_keys.c.revoked_ts.is_(None)
+        with self._engine.begin() as connection:
+            return connection.execute(sa.select(api_keys.c.key_id).where(in_use).limit(1)).first() is not None
+
     def revoke_key(self, user_id: int, key_id: str, now: int) -> bool:
         """Whether the user had such a key."""
         with self._engine.begin() as connection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ GATHER_S = 0.01
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 30.0
 """After a failure the projector waits so long, and twice as long after each further one, up to this."""
+
+ROOM_POLL_S = 0.5
+"""How often a full disk is tried again; reads go on meanwhile."""
 
 Progress = Callable[[int, int], None]
 
@@ -236,6 +240,11 @@ class Projector:
                     self._wake.clear()
                     self._write_what_is_new()
             except Exception as error:
+                if _is_disk_full(error) and self._failed is None:
+                    log.error("disk_full", tables=str(self._database), position=self._position)
+                    self._stopping.wait(ROOM_POLL_S)
+                    self._wake.set()
+                    continue
                 self._fail(error, retry_s)
                 self._stopping.wait(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
@@ -275,6 +284,12 @@ class Projector:
         for future, reached, loop in answers:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, future, reached)
+
+
+def _is_disk_full(error: Exception) -> bool:
+    """Whether the database has no room: then nothing of the batch was written, and what is there can be read."""
+    cause = error.orig if isinstance(error, sa.exc.OperationalError) else None
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _resolve(future: asyncio.Future[bool], reached: bool) -> None:

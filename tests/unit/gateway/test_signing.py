@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -222,6 +223,25 @@ def test_secrets_are_not_in_the_database_and_hold_over_a_restart(venue: Venue, s
             await again.close()
 
     assert asyncio.run(secret_after_a_restart()) == key.partition(".")[2]
+
+
+def test_a_lost_master_is_told_and_its_keys_open_nothing(venue: Venue, server: Served) -> None:
+    key_id, _, secret = a_key(server).partition(".")
+    (venue.settings.data_dir / "copy").mkdir()
+    copy = venue.settings.data_dir / "copy" / "identity.db"
+    copy.write_bytes((venue.settings.data_dir / "identity.db").read_bytes())
+
+    async def another_secret() -> bool:
+        again = IdentityService.open(copy, hasher=QUICK)
+        try:
+            signer = await again.signer(key_id)
+            return signer is not None and signer[1] != secret
+        finally:
+            await again.close()
+
+    with capture_logs() as logs:
+        assert asyncio.run(another_secret())
+    assert [entry["event"] for entry in logs] == ["signing_key_missing"]
 
 
 def test_nonces_are_forgotten_when_their_time_refuses_them_and_bounded() -> None:

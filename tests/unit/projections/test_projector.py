@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from structlog.testing import capture_logs
 
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.segments import SegmentJournal
@@ -288,6 +290,35 @@ def test_it_follows_again_by_itself_when_what_failed_works_again(
         assert asyncio.run(projector.wait_for(301, 5)) is False
     eventually(lambda: projector.failed is None)
     assert asyncio.run(projector.wait_for(journal.last_event_seq, 20)) is True
+    projector.stop()
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_on_a_full_disk_reads_go_on_and_it_tries_again(
+    tmp_path: Path,
+    whole: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[Projector],
+) -> None:
+    """The database itself says that it is full: a page limit stands in for the disk."""
+    monkeypatch.setattr("onseju.projections.projector.ROOM_POLL_S", 0.01)
+    journal = MemoryJournal(blocks()[:300])
+    projector = Projector(journal, tmp_path / "p.db", max_blocks=50, gather_s=0)
+    started.append(projector)
+    projector.catch_up()
+    assert projector._engine is not None
+    with contextlib.closing(projector._engine.raw_connection()) as pooled:
+        driver: Any = pooled.driver_connection  # by itself: SQLAlchemy would begin a transaction around the pragma
+    (pages,) = driver.execute("PRAGMA page_count").fetchone()
+    driver.execute(f"PRAGMA max_page_count = {pages}").close()
+    journal.append_events(blocks()[300:])
+    with capture_logs() as logs:
+        projector.start()
+        eventually(lambda: [entry for entry in logs if entry["event"] == "disk_full"][2:])
+        assert (projector.failed, projector.failures) == (None, 0)
+        assert projector.position < journal.last_event_seq
+        driver.execute("PRAGMA max_page_count = 1000000").close()
+        eventually(lambda: projector.position == journal.last_event_seq)
     projector.stop()
     assert contents(tmp_path / "p.db") == whole
 
