@@ -204,7 +204,7 @@ def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: boo
     console.print(f"  hours     {_hours(venue)}")
     if demo:
         console.print(f"  log in    {demo}")
-    console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}")
+    console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}, for the host's page at {url}/host.html")
     console.print(f"  data      {venue.settings.data_dir.resolve()}")
     console.print("  stop      Ctrl-C; nothing acknowledged is lost\n")
 
