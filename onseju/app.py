@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -31,7 +32,20 @@ from onseju.exchange.scheduler import Scheduler, fast_start
 from onseju.exchange.snapshots import Retention, Snapshots
 from onseju.exchange.timetable import Timetable
 from onseju.exchange.watch import PhaseWatch
-from onseju.gateway import accounts, admin, admin_market, admin_rules, clock, keys, markets, orders, queue, story, users
+from onseju.gateway import (
+    accounts,
+    admin,
+    admin_market,
+    admin_rules,
+    clock,
+    health,
+    keys,
+    markets,
+    orders,
+    queue,
+    story,
+    users,
+)
 from onseju.gateway.clock import clock_view
 from onseju.gateway.context import Gateway
 from onseju.gateway.openings import VENUE_ACCOUNT, VENUE_OWNER, ensure_account, finish_openings
@@ -50,6 +64,10 @@ from onseju.market.market import Market
 from onseju.market.queues import QueuePositions
 from onseju.matching import engines
 from onseju.matching.engines import EngineMissingError, EngineName
+from onseju.metrics.exposition import Exposition, Gauge
+from onseju.metrics.files import TimedFiles
+from onseju.metrics.readiness import Obstacle, Readiness, disk_space
+from onseju.metrics.recorder import Recorder
 from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.queries import Queries
 from onseju.push import events, sse, websocket
@@ -74,6 +92,7 @@ OPERATIONS = (
     admin.operations,
     admin_market.operations,
     admin_rules.operations,
+    health.operations,
     queue.operations,
     story.operations,
     approval.operations,
@@ -114,10 +133,11 @@ class Venue:
                 f"{where} cannot be used ({error.strerror}). Choose a data folder that this user may write: --data-dir DIR"
             ) from error
         self.settings = settings.model_copy(update={"admin_key": SecretStr(key)})
+        self.recorder = Recorder(trace=settings.log_level == "debug")
         self.journal = SegmentJournal.open(
             settings.data_dir / "journal",
             venue=settings.venue,
-            fsync=settings.fsync,
+            files=TimedFiles(self.recorder.fsync, durable=settings.fsync),
             segment_bytes=settings.journal_segment_mib << 20,
             reserve_bytes=settings.journal_reserve_mib << 20,
         )
@@ -126,7 +146,12 @@ class Venue:
         ends = settings.seed if settings.seed is not None else secrets.randbits(64)
         self.clock = FastClock(settings.clock_speed) if settings.market_hours == "fast" else RealClock()
         self.exchange = Exchange(
-            engines.make(self.engine.name), self.journal, self.bus, venue=settings.venue, clock=self.clock
+            engines.make(self.engine.name),
+            self.journal,
+            self.bus,
+            venue=settings.venue,
+            clock=self.clock,
+            recorder=self.recorder,
         )
         self.plans = (
             None if settings.market_hours == "always" else DayPlans(SESSIONS[settings.sessions], krx_calendar(), ends)
@@ -205,6 +230,14 @@ class Venue:
                 plans=self.plans,
                 watch=self.watch,
             ),
+            recorder=self.recorder,
+            metrics=Exposition(self.recorder, self._gauges()),
+            readiness=Readiness(
+                self._is_running,
+                self._journal_has_room,
+                self._tables_follow,
+                disk_space(settings.data_dir, settings.ready_free_mib),
+            ),
         )
         self.market.phase_end = self.gateway.timetable.phase_end
         self.market.clock = lambda: clock_view(self.gateway)
@@ -220,6 +253,62 @@ class Venue:
         kis = LiveKis(settings.kis, settings.kis_app_key, settings.kis_app_secret)
         return LiveDesk(kis, settings.kis_layout, share_with_loopback=settings.kis_share_with_loopback)
 
+    def _gauges(self) -> list[Gauge]:
+        """The numbers that the metrics read when somebody asks."""
+
+        def head() -> int:
+            return self.journal.last_event_seq
+
+        return [
+            Gauge("onseju_head_seq", "The last command whose events are out.", head),
+            Gauge("onseju_queue_commands", "Commands that were taken and are not answered.", lambda: self.bus.waiting),
+            Gauge("onseju_queue_capacity", "How many of them there may be.", lambda: self.bus.capacity),
+            Gauge("onseju_ring_events", "Account events in the streams' memory.", lambda: len(self.ring)),
+            Gauge("onseju_ring_lag_commands", "Commands that the ring lacks.", lambda: head() - self.ring.head.seq),
+            Gauge(
+                "onseju_projection_lag_commands",
+                "Commands that the tables lack.",
+                lambda: head() - self.projector.position,
+            ),
+            Gauge(
+                "onseju_projection_lag_seconds",
+                "How long ago the first command that the tables lack was published.",
+                lambda: self.recorder.lag_s(self.projector.position),
+            ),
+            Gauge("onseju_projection_waiters", "Reads that wait for the tables.", lambda: self.projector.waiting),
+            Gauge(
+                "onseju_projection_failures_total",
+                "How often the projector failed.",
+                lambda: self.projector.failures,
+                total=True,
+            ),
+            Gauge("onseju_ready", "1 when /readyz says yes.", lambda: float(not self.gateway.readiness.obstacles())),
+            Gauge(
+                "onseju_disk_free_bytes",
+                "Free on the data folder's disk.",
+                lambda: shutil.disk_usage(self.settings.data_dir).free,
+            ),
+        ]
+
+    def _is_running(self) -> Obstacle | None:
+        task = self.exchange_task
+        if task is not None and not task.done() and self.exchange.stopped is None:
+            return None
+        return Obstacle("exchange_stopped", f"The exchange does not run: {self.exchange.stopped or 'it is stopping'}.")
+
+    def _journal_has_room(self) -> Obstacle | None:
+        if not self.journal.is_full:
+            return None
+        return Obstacle("disk_full", "The journal's disk is full: orders are refused, cancels and reads go on.")
+
+    def _tables_follow(self) -> Obstacle | None:
+        failed, lag_s = self.projector.failed, self.recorder.lag_s(self.projector.position)
+        if failed is not None:
+            return Obstacle("projector_failed", f"Reads are refused: the projector failed ({type(failed).__name__}).")
+        if lag_s > self.settings.ready_lag_s:
+            return Obstacle("projection_behind", f"The tables are {lag_s:.1f} s behind the exchange.")
+        return None
+
     @contextlib.asynccontextmanager
     async def running(self, progress: Progress | None = None, *, schedule: bool = True) -> AsyncIterator[Venue]:
         """Replay, begin, catch the projections up; inside, the venue takes commands; afterwards everything is closed.
@@ -233,6 +322,8 @@ class Venue:
         try:
             self._recover(tell)
             self._start_clock()
+            # after the replay: what was counted before a restart counts no more
+            self.bus.subscribe(self.recorder.listen)
             self.exchange_task = asyncio.create_task(self.exchange.run(), name="exchange")
             tasks.append(self.exchange_task)
             try:

@@ -21,7 +21,8 @@ from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
 
 IDENTITY = "identity.db"
-ADMIN_KEY = "admin.key"
+PRIVATE = ("admin.key", "signing.key")
+"""Without the second, keys that sign open nothing."""
 FOLDERS = ("snapshots", "events", "commands")
 TRIES = 5
 """The server may archive a segment while it is being copied: then all is copied again."""
@@ -98,9 +99,11 @@ def _copy(source: Path, draft: Path) -> None:
                 shutil.copyfile(path, journal / folder / path.name)
     shutil.copyfile(source / "journal" / "journal.json", journal / "journal.json")
     _copy_database(source / IDENTITY, draft / IDENTITY)
-    if (source / ADMIN_KEY).exists():
-        shutil.copyfile(source / ADMIN_KEY, draft / ADMIN_KEY)
-        (draft / ADMIN_KEY).chmod(0o600)
+    for name in PRIVATE:
+        if (source / name).exists():
+            descriptor = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as copy:
+                copy.write((source / name).read_bytes())
 
 
 def _copy_database(source: Path, target: Path) -> None:

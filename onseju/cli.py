@@ -85,7 +85,6 @@ def up(
     from onseju.app import CannotStartError
     from onseju.serve import serve
 
-    configure_logs()
     settings = _settings(
         host=host,
         port=port,
@@ -97,6 +96,7 @@ def up(
         seed=seed,
         allow_plain_http=allow_plain_http,
     )
+    _configure_logs(settings)
     try:
         status = uvloop.run(serve(settings, console))
     except (CannotStartError, JournalError) as error:
@@ -164,7 +164,7 @@ def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
     """The same call on the same stages, without a port."""
     from onseju.app import CannotStartError, Venue
 
-    configure_logs()
+    _configure_logs(settings)
 
     async def create() -> httpx.Response:
         venue = Venue(settings)
@@ -256,6 +256,10 @@ def _settings(**options: Any) -> Settings:
         _fail(f"onseju.toml cannot be read: {error}.")
     except SettingsError as error:
         _fail(f'The settings are not right: {error}. A list in the environment is JSON: ["a", "b"].')
+
+
+def _configure_logs(settings: Settings) -> None:
+    configure_logs(json={"json": True, "text": False}.get(settings.log_format), level=settings.log_level)
 
 
 def _what_is_wrong(problem: Any) -> str:

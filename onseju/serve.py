@@ -171,7 +171,7 @@ async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Con
         ws_ping_timeout=20,
         lifespan="off",
         access_log=False,
-        log_level="warning",
+        log_config=None,  # its lines take the way of all others
         server_header=False,
         timeout_keep_alive=75,
         backlog=BACKLOG,
@@ -219,7 +219,7 @@ def _greet(console: Console, venue: Venue, url: str, demo: str | None, bots: boo
     console.print(f"  hours     {_hours(venue)}")
     if demo:
         console.print(f"  log in    {demo}")
-    console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}")
+    console.print(f"  admin     key in {venue.settings.data_dir / 'admin.key'}, for the host's page at {url}/host.html")
     console.print(f"  data      {venue.settings.data_dir.resolve()}")
     console.print("  stop      Ctrl-C; nothing acknowledged is lost\n")
 

@@ -41,6 +41,18 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = None
     """The bootstrap admin key, `KEY.SECRET`. Default: made at the first start, kept in `DATA_DIR/admin.key`."""
 
+    metrics_key: SecretStr | None = None
+    """A bearer key that opens `/metrics` and nothing else. Without one, scraping needs the scope admin."""
+    ready_free_mib: int = Field(256, ge=0)
+    """With less free space on the data folder's disk, `/readyz` says no."""
+    ready_lag_s: float = Field(5.0, gt=0)
+    """When the tables are further behind the exchange, `/readyz` says no."""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """The log's form: a JSON object a line, or text for people. `auto`: text on a terminal, else JSON."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_requests: bool = False
+    """Whether each HTTP request gets a line in the log: its id, operation, status, time and account."""
+
     starting_cash: int = Field(100_000_000, ge=0)
     """Play money of a new account, in the venue's smallest unit."""
     starting_shares: int = Field(10, ge=0)
@@ -77,6 +89,8 @@ class Settings(BaseSettings):
     query_rate_per_s: int = Field(100, ge=1)
     login_rate_per_min: int = Field(20, ge=1)
     """Sign-ups and log-ins a minute and address."""
+    wrong_passwords_per_hour: int = Field(60, ge=1)
+    """Wrong passwords an hour for one name, from all addresses together; then its log-ins wait."""
     min_seq_wait_s: float = Field(2.0, ge=0)
     min_seq_waiters: int = Field(1000, ge=1)
     session_hours: int = Field(24 * 7, ge=1)
@@ -97,9 +111,9 @@ class Settings(BaseSettings):
             raise ValueError("krx, plain, or the path of a TOML file (its name ends in .toml)")
         return rules
 
-    @field_validator("admin_key")
+    @field_validator("admin_key", "metrics_key")
     @classmethod
-    def _an_admin_key_is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+    def _a_key_is_hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not ADMIN_KEY.fullmatch(key.get_secret_value()):
             raise ValueError("a key looks like KEY.SECRET, its secret at least 16 characters long")
         return key

@@ -11,6 +11,8 @@ export default defineConfig({
     outDir: "dist",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The trading page, and the host's own: neither loads what only the other needs.
+    rolldownOptions: { input: ["index.html", "host.html"] },
   },
   worker: { format: "es" },
   server: {

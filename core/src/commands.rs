@@ -37,6 +37,7 @@ pub enum CommandKind {
     Uncross = 40,
     StartEpoch = 64,
     CloseGatewayGap = 65,
+    NoteAdmin = 66,
 }
 
 impl CommandKind {
@@ -62,6 +63,7 @@ impl CommandKind {
             40 => Self::Uncross,
             64 => Self::StartEpoch,
             65 => Self::CloseGatewayGap,
+            66 => Self::NoteAdmin,
             _ => return None,
         })
     }
@@ -144,6 +146,11 @@ impl<'a> Command<'a> {
     #[inline]
     pub fn instrument(&self) -> u32 {
         self.u32(24)
+    }
+
+    #[inline]
+    pub fn actor(&self) -> u32 {
+        self.u32(28)
     }
 
     #[inline]

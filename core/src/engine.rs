@@ -140,6 +140,7 @@ impl Engine {
             CommandKind::Uncross => self.uncross(command),
             CommandKind::StartEpoch => self.start_epoch(command),
             CommandKind::CloseGatewayGap => self.close_gateway_gap(command),
+            CommandKind::NoteAdmin => self.note_admin(command),
         }
     }
 

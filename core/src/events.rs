@@ -45,6 +45,7 @@ pub enum EventKind {
     TickBandSet = 66,
     EpochStarted = 67,
     GatewayGapClosed = 68,
+    AdminNoted = 69,
 }
 
 /// One event's bytes, all zero where nothing was put.
@@ -292,5 +293,14 @@ impl Events {
             .u32(32, gateway)
             .u32(36, gateway_epoch)
             .put(40, through_seq.to_le_bytes());
+    }
+
+    /// A host did something: who, by what, about which account, instrument and command.
+    pub fn admin_noted(&mut self, instrument: u32, actor: u32, account: u32, about_seq: u64, via: u8) {
+        self.write(EventKind::AdminNoted, Reason::None, 0, instrument)
+            .u32(32, actor)
+            .u32(36, account)
+            .put(40, about_seq.to_le_bytes())
+            .put(48, [via]);
     }
 }

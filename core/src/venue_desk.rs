@@ -316,6 +316,12 @@ impl Engine {
     pub(crate) fn close_gateway_gap(&mut self, command: Command) {
         self.out.events.gateway_gap_closed(command.u32(64), command.u32(68), command.u64(72));
     }
+
+    /// Record what a host did. Nothing changes.
+    pub(crate) fn note_admin(&mut self, command: Command) {
+        let (instrument, actor) = (command.instrument(), command.actor());
+        self.out.events.admin_noted(instrument, actor, command.account(), command.u64(64), command.u8(72));
+    }
 }
 
 /// A symbol without the zeros that pad it.

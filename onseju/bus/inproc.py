@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Collection, Sequence
 
 from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
 from onseju.contract.commands import AnyRequest, encode_command
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
+from onseju.metrics.trace import REQUEST_ID
 
 MAX_BATCH = 1024
 """At most so many commands are taken at once: the longest that one fsync keeps others waiting."""
@@ -19,7 +21,7 @@ _DISK_FULL = "the exchange's disk is full"
 class _Waiter:
     """A caller of `request`, and the blocks that it has got so far."""
 
-    __slots__ = ("blocks", "future", "size", "taken")
+    __slots__ = ("blocks", "entered_s", "future", "request_id", "size", "taken")
 
     def __init__(self, future: asyncio.Future[list[EventBlock]], size: int) -> None:
         self.future = future
@@ -27,6 +29,8 @@ class _Waiter:
         self.blocks: list[EventBlock] = []
         self.taken = False
         """Whether the exchange has taken some of it."""
+        self.entered_s = time.perf_counter()
+        self.request_id = REQUEST_ID.get()
 
 
 class Pending:

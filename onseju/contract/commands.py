@@ -55,6 +55,7 @@ class CommandKind(IntEnum):
     # the machinery
     START_EPOCH = 64
     CLOSE_GATEWAY_GAP = 65
+    NOTE_ADMIN = 66
 
 
 _HEAD = "QqBBHIII16s16s"
@@ -306,6 +307,19 @@ class CloseGatewayGap(Command, frozen=True, kw_only=True):
     through_seq: int
 
 
+class NoteAdmin(Command, frozen=True, kw_only=True):
+    """Keep in the journal what a host did: `actor` by `via` (a `words.Via`). What it was is the record's text.
+
+    `about_seq` is the command that did it, 0 for what happened outside of the exchange (a password). `account` and
+    `instrument` are those it was about. It changes nothing.
+    """
+
+    KIND = CommandKind.NOTE_ADMIN
+    kind: int = CommandKind.NOTE_ADMIN
+    about_seq: int = 0
+    via: int = 0
+
+
 _BODIES: dict[type[Command], str] = {
     NewOrder: "qqqBBB21x",
     CancelOrder: "qq32x",
@@ -326,6 +340,7 @@ _BODIES: dict[type[Command], str] = {
     Uncross: "48x",
     StartEpoch: "Q40x",
     CloseGatewayGap: "IIQ32x",
+    NoteAdmin: "QB39x",
 }
 
 LAYOUTS: dict[int, Layout] = {cls.KIND: Layout(cls, _HEAD + body, COMMAND_BYTES) for cls, body in _BODIES.items()}

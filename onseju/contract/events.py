@@ -63,6 +63,7 @@ class EventKind(IntEnum):
     TICK_BAND_SET = 66
     EPOCH_STARTED = 67
     GATEWAY_GAP_CLOSED = 68
+    ADMIN_NOTED = 69
 
 
 _HEAD = "QqIIIBBH"
@@ -371,6 +372,18 @@ class GatewayGapClosed(Event, frozen=True, kw_only=True):
     through_seq: int
 
 
+class AdminNoted(Event, frozen=True, kw_only=True):
+    """A host did something: the fields of `NoteAdmin`; what it was is the block's text. It is no account's event: the
+    account that it was about is `about_account`."""
+
+    KIND = EventKind.ADMIN_NOTED
+    kind: int = EventKind.ADMIN_NOTED
+    actor: int
+    about_account: int
+    about_seq: int
+    via: int
+
+
 _ORDER = "qqqqqqqqq16sBBBB4x"
 
 _BODIES: dict[type[Event], str] = {
@@ -401,6 +414,7 @@ _BODIES: dict[type[Event], str] = {
     TickBandSet: "I4xqq72x",
     EpochStarted: "Q88x",
     GatewayGapClosed: "IIQ80x",
+    AdminNoted: "IIQB79x",
 }
 
 LAYOUTS: dict[int, Layout] = {cls.KIND: Layout(cls, _HEAD + body, EVENT_BYTES) for cls, body in _BODIES.items()}

@@ -14,8 +14,9 @@ Both are a frame, then a content. Little-endian:
             176 text, UTF-8                     88 events, 128 bytes each; then the text, UTF-8
 
 The text is what people wrote and machines need not understand. In the journal: the client's own order id, a new
-instrument's name, or the currency that an opening venue's amounts are shown in. In an event block: the client order id of
-every order that its events mention, a new instrument's name, and the currency (its id is 0), a line each: id, tab, text
+instrument's name, the currency that an opening venue's amounts are shown in, or what a host did. In an event block: the
+client order id of every order that its events mention, a new instrument's name, and the currency or the host's deed (their
+id is 0), a line each: id, tab, text
 (`annotations`). So a block can be read without looking anything up.
 """
 
@@ -121,7 +122,8 @@ class EventBlock(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def annotations(self) -> dict[int, str]:
-        """Texts by order id (by instrument id in a `list_instrument`'s block, by 0 in an `open_venue`'s)."""
+        """Texts by order id (by instrument id in a `list_instrument`'s block, by 0 in an `open_venue`'s and a
+        `note_admin`'s)."""
         return read_annotations(self.text)
 
 

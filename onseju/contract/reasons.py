@@ -90,6 +90,9 @@ class Reason(IntEnum):
     KIS_NOT_SHARED = 279
     KIS_UNAVAILABLE = 280
     DISK_FULL = 281
+    SIGNATURE_INVALID = 290
+    TIMESTAMP_OUTSIDE_WINDOW = 291
+    NONCE_USED = 292
 
     @property
     def code(self) -> str:
@@ -262,6 +265,17 @@ SENTENCES: dict[Reason, Sentence] = {
     R.KIS_UNAVAILABLE: Sentence(
         "한국투자증권에서 접속키를 받지 못했습니다. 잠시 뒤에 다시 시도합니다.",
         "Korea Investment gave no approval key. Try again shortly.",
+    ),
+    R.SIGNATURE_INVALID: Sentence(
+        "요청의 서명이 맞지 않습니다.", "The request's signature is not right, or one of its headers is missing."
+    ),
+    R.TIMESTAMP_OUTSIDE_WINDOW: Sentence(
+        "요청의 시각이 서버의 시각과 5초 넘게 다릅니다. 컴퓨터의 시계를 맞춰 주세요.",
+        "The request's time is more than 5 s from the server's. Set the machine's clock, and send it anew.",
+    ),
+    R.NONCE_USED: Sentence(
+        "이미 쓴 nonce입니다. 요청마다 새로 만들어 주세요.",
+        "This nonce was used before. Make a new one for each request.",
     ),
     R.INTERNAL: Sentence("서버에 문제가 있습니다.", "Something is wrong in the server."),
 }

@@ -220,3 +220,11 @@ class StopElection(Word):
     TIME = 1
     DISTANCE = 2  # the stop farthest from the last price first
     NEAREST = 3  # KRX: the lower stop first for buys, the higher first for sells
+
+
+class Via(Word):
+    """By what a host proved who it is."""
+
+    SESSION = 1
+    KEY = 2
+    BOOTSTRAP = 3  # the admin key that the server made, or was given; it is no user's

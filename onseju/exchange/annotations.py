@@ -1,5 +1,5 @@
 """The text of event blocks: the client's own id of every order that a block's events tell of, a new instrument's name, and
-the currency of a venue that opens.
+the currency of a venue that opens, and what a host did.
 
 The state machine knows these ids only as hashes. The exchange remembers the text of each open order, and forgets it when
 the order is done.
@@ -46,6 +46,8 @@ class Annotations:
             return self._instrument(text, payload)
         if kind == CommandKind.OPEN_VENUE:
             return annotation_text({0: text}) if text and payload[KIND_OFFSET] == EventKind.VENUE_OPENED else ""
+        if kind == CommandKind.NOTE_ADMIN:
+            return annotation_text({0: text}) if text else ""
         if text and kind == CommandKind.NEW_ORDER and payload[KIND_OFFSET] in _ENTERED:
             self._texts[_u64(payload, _ORDER_ID_OFFSET)] = text
         if not self._texts:

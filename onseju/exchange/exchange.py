@@ -19,6 +19,7 @@ from onseju.exchange.checkpoint import Restored
 from onseju.exchange.recovery import Progress, recover
 from onseju.journal.port import Journal, JournalError, JournalFullError
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
+from onseju.metrics.recorder import Recorder
 
 _logger = structlog.get_logger(__name__)
 
@@ -42,6 +43,7 @@ MAY_PASS = frozenset(
         CommandKind.UNCROSS,
         CommandKind.START_EPOCH,
         CommandKind.CLOSE_GATEWAY_GAP,
+        CommandKind.NOTE_ADMIN,
     }
 )
 """What the journal's reserve is for: the commands that are taken on a full disk."""
@@ -61,9 +63,11 @@ class ListenerFailedError(Exception):
 class _Step:
     """What was taken at once, on its way: numbered, written and applied at the same time, then out."""
 
-    __slots__ = ("applied", "batch", "blocks", "records")
+    __slots__ = ("applied", "batch", "began_s", "blocks", "records")
 
-    def __init__(self, batch: list[Pending], records: list[JournalRecord]) -> None:
+    def __init__(self, batch: list[Pending], records: list[JournalRecord], began_s: float) -> None:
+        self.began_s = began_s
+        """When it was taken, on `time.perf_counter`."""
         self.batch = batch
         self.records = records
         self.blocks: list[EventBlock] = []
@@ -82,7 +86,14 @@ class Exchange:
     """
 
     def __init__(
-        self, engine: Engine, journal: Journal, bus: InprocBus, *, venue: int, clock: Callable[[], int] = now_us
+        self,
+        engine: Engine,
+        journal: Journal,
+        bus: InprocBus,
+        *,
+        venue: int,
+        clock: Callable[[], int] = now_us,
+        recorder: Recorder | None = None,
     ) -> None:
         self.journal = journal
         self.stopped: BaseException | None = None
@@ -95,6 +106,8 @@ class Exchange:
         self._bus = bus
         self._venue = venue
         self._clock = clock
+        recorder = recorder or Recorder()
+        self._stages, self._trace = recorder.stages, recorder.trace
         self._next_seq = 1
         self._last_ts = 0
         self._steps: list[_Step] = []
@@ -169,7 +182,9 @@ class Exchange:
         """Number what comes, hand it to the writer, and apply it meanwhile; the disk is not waited for."""
         while True:
             batch = await self._bus.take()
-            step = _Step(batch, [self._sequence(pending) for pending in batch])
+            began_s = time.perf_counter()
+            self._stages["queue"].observe(began_s - batch[0].waiter.entered_s, len(batch))
+            step = _Step(batch, [self._sequence(pending) for pending in batch], began_s)
             self._steps.append(step)
             self._wake()
             if len(step.records) <= AT_ONCE:  # the usual case: over before the disk has begun
@@ -195,8 +210,10 @@ class Exchange:
                 await self._something
             steps, self._steps = self._steps, []
             await self._durably(self.journal.append, [record for step in steps for record in step.records])
+            flushed_s = time.perf_counter()
             done: list[_Step] = []
             for step in steps:
+                self._stages["journal"].observe(flushed_s - step.began_s, len(step.records))
                 if not step.applied.is_set():
                     await step.applied.wait()
                 if not step.is_applied:
@@ -209,8 +226,11 @@ class Exchange:
 
     async def _out(self, steps: Sequence[_Step]) -> None:
         """Durable steps' events: to the event log, to those who listen, to those who wait."""
+        stages, began_s = self._stages, time.perf_counter()
         blocks = [block for step in steps for block in step.blocks]
         await self._durably(self.journal.append_events, blocks)
+        logged_s = time.perf_counter()
+        stages["events"].observe(logged_s - began_s, len(blocks))
         try:
             self._bus.publish(blocks)
         except Exception as error:
@@ -219,6 +239,13 @@ class Exchange:
             ) from error
         self.head_seq = blocks[-1].seq
         self._bus.answer([pending for step in steps for pending in step.batch], blocks)
+        ended_s = time.perf_counter()
+        stages["publish"].observe(ended_s - logged_s, len(blocks))
+        for step in steps:
+            stages["commit"].observe(ended_s - step.began_s, len(step.blocks))
+        if self._trace:
+            ids = dict.fromkeys(pending.waiter.request_id for step in steps for pending in step.batch)
+            _logger.debug("committed", seq=blocks[0].seq, through=blocks[-1].seq, request_ids=list(ids))
 
     async def _durably(self, append: Callable[[list[T]], None], items: list[T]) -> None:
         """Append in the writer's thread. On a full disk it waits for room: nothing was written, so nothing is lost."""
@@ -276,6 +303,7 @@ class Exchange:
     def _apply_now(self, step: _Step) -> None:
         try:
             step.blocks = self._applier.apply_all(step.records)
+            self._stages["apply"].observe(time.perf_counter() - step.began_s, len(step.blocks))
         finally:
             step.applied.set()
 
@@ -287,5 +315,6 @@ class Exchange:
                 if time.monotonic_ns() - began > SLICE_NS:
                     await asyncio.sleep(0)
                     began = time.monotonic_ns()
+            self._stages["apply"].observe(time.perf_counter() - step.began_s, len(step.blocks))
         finally:
             step.applied.set()

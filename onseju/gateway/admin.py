@@ -24,6 +24,7 @@ from onseju.gateway.openings import open_account, share_cost
 from onseju.gateway.operations import Operations, Parameter
 from onseju.gateway.principal import ADMIN, READ, TRADE
 from onseju.gateway.problems import FieldError, Problem
+from onseju.identity.names import checked_password
 from onseju.identity.records import BusyError, InvalidNameError, InvalidPasswordError, NameTakenError, User
 
 operations = Operations("admin")
@@ -110,7 +111,7 @@ async def create_account(request: Request) -> Response:
     user, seq = await open_account(gateway, user, cash=form.cash, holdings=form.holdings)
     scopes = [READ, TRADE, ADMIN] if user.kind == "admin" else [READ, TRADE]
     api_key = await gateway.identity.create_key(user.user_id, "admin", scopes, replace=True)
-    audit(request, "open_account", account_id=user.account_id, kind=user.kind, cash=form.cash)
+    await audit(request, "open_account", account=user.account_id, about_seq=seq, kind=user.kind, cash=form.cash)
     view = OpenedAccount(account_id=user.account_id, user_id=user.user_id, name=user.name, api_key=api_key, seq=seq)
     return json_response(view, 201, seq=seq)
 
@@ -196,12 +197,13 @@ async def set_password(request: Request) -> Response:
     if await identity.user(user_id) is None:
         raise Problem(Reason.NOT_FOUND)
     try:
-        await identity.set_password(user_id, form.password)
+        password = checked_password(form.password)
+        await audit(request, "set_password", user_id=user_id)  # before: no password is ever changed without a trace
+        await identity.set_password(user_id, password)
     except InvalidPasswordError:
         raise Problem(Reason.MALFORMED, errors=[FieldError("password", "invalid_password")]) from None
     except BusyError:
         raise Problem(Reason.OVERLOADED) from None
-    audit(request, "set_password", user_id=user_id)
     return no_content()
 
 
@@ -236,7 +238,9 @@ async def _once(request: Request, form: Deposit | Withdrawal, command: Command, 
         if reason is not None:
             raise Problem(reason, seq=block.seq, headers={"Idempotency-Replayed": "true"})
         return json_response(_deposited(gateway, first), seq=block.seq, headers={"Idempotency-Replayed": "true"})
-    audit(request, action, **msgspec.structs.asdict(form))
+    what = msgspec.structs.asdict(form)
+    account, instrument = what.pop("account_id"), instrument_id(gateway, what.pop("symbol", None))
+    await audit(request, action, account=account, instrument=instrument, about_seq=block.seq, **what)
     return json_response(_deposited(gateway, block), 201, seq=block.seq)
 
 

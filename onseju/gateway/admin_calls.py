@@ -9,12 +9,13 @@ import msgspec
 import structlog
 from starlette.requests import Request
 
-from onseju.contract.commands import Command
+from onseju.contract.commands import Command, NoteAdmin
 from onseju.contract.commands import Request as ExchangeRequest
-from onseju.contract.journal_records import EventBlock
+from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 from onseju.contract.reasons import Reason
+from onseju.contract.words import Via
 from onseju.gateway.blocks import refusal_of
-from onseju.gateway.context import Gateway, principal_of
+from onseju.gateway.context import Gateway, gateway_of, principal_of
 from onseju.gateway.operations import H, Operations
 from onseju.gateway.principal import ADMIN
 from onseju.gateway.problems import Problem
@@ -34,10 +35,25 @@ def declare(
     )
 
 
-def audit(request: Request, action: str, **what: Any) -> None:
-    """Write to the log who did what."""
+async def audit(
+    request: Request, action: str, *, account: int = 0, instrument: int = 0, about_seq: int = 0, **what: Any
+) -> None:
+    """Write to the journal and to the log who did what. In the journal a user is an account number, nothing more.
+
+    `what` holds numbers and words of the API, never a name or a secret: a journal can be published.
+    """
     principal = principal_of(request)
-    audit_log.info(action, by=principal.name, via=principal.via, request_id=request.state.request_id, **what)
+    audit_log.info(action, by=principal.name, via=principal.via, account=account, about_seq=about_seq, **what)
+    via = Via.parse("key" if principal.via == "signed" else principal.via)
+    note = NoteAdmin(actor=principal.account_id, account=account, instrument=instrument, about_seq=about_seq, via=via)
+    await gateway_of(request).commands.request([ExchangeRequest(note, _deed(action, what))])
+
+
+def _deed(action: str, what: dict[str, Any]) -> str:
+    """`deposit cash=5`: fields that were not given are left out, and what does not fit is cut off."""
+    fields = [f"{name}={value}" for name, value in what.items() if value is not None]
+    text = " ".join((action, *fields)).replace("\t", " ").replace("\n", " ")
+    return text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 async def ask(gateway: Gateway, command: Command, text: str = "") -> EventBlock:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -171,7 +171,7 @@ async def list_instrument(request: Request) -> Response:
     )
     block = await ask(gateway, command, form.name)
     listed = next(event for event in block.events if isinstance(event, InstrumentListed))
-    audit(request, "list_instrument", symbol=form.symbol)
+    await audit(request, "list_instrument", instrument=listed.instrument, about_seq=block.seq)
     view = Listed(symbol=form.symbol, instrument_id=listed.instrument, seq=block.seq, ts=timestamp(block.ts))
     return json_response(view, 201, seq=block.seq)
 
@@ -197,7 +197,7 @@ async def change_phase(request: Request) -> Response:
         )
 
     blocks = await _ask_of_each(gateway, form, command, lambda _: True, "cannot_move")
-    return _moved(request, "change_phase", blocks, form)
+    return await _moved(request, "change_phase", blocks, form)
 
 
 @declare(operations, "POST", "/halt", "Halt trading: cancels only", {200: Moved}, body=HaltForm)
@@ -213,7 +213,7 @@ async def halt(request: Request) -> Response:
         stage=form.stage or 0,
     )
     blocks = await _request(gateway, [command], "already_halted" if form.stage is None else "stage_passed")
-    return _moved(request, "halt", blocks, form)
+    return await _moved(request, "halt", blocks, form)
 
 
 @declare(operations, "POST", "/resume", "End a halt", {200: Moved}, body=ResumeForm)
@@ -228,7 +228,7 @@ async def resume(request: Request) -> Response:
         return commands.Resume(actor=actor, instrument=instrument, phase=phase)
 
     blocks = await _ask_of_each(gateway, form, command, lambda found: found.phase is Phase.HALTED, "not_halted")
-    return _moved(request, "resume", blocks, form)
+    return await _moved(request, "resume", blocks, form)
 
 
 @declare(operations, "POST", "/uncross", "Match call auctions", {200: Uncrossed}, body=Which)
@@ -244,7 +244,7 @@ async def uncross(request: Request) -> Response:
         lambda found: found.phase.is_auction,
         "no_auction",
     )
-    audit(request, "uncross", **_asked(form))
+    await _audit_each(request, "uncross", blocks, form)
     symbol_of = gateway.market.directory.symbol_of
     auctions = {
         symbol_of(event.instrument): AuctionView(event.price or None, event.qty, False)
@@ -273,7 +273,7 @@ async def roll_day(request: Request) -> Response:
     number = form.trading_day.year * 10_000 + form.trading_day.month * 100 + form.trading_day.day
     block = await ask(gateway, commands.RollDay(actor=principal_of(request).account_id, trading_day=number))
     rolled = next(event for event in block.events if isinstance(event, DayRolled))
-    audit(request, "roll_day", trading_day=rolled.trading_day)
+    await audit(request, "roll_day", about_seq=block.seq, trading_day=rolled.trading_day)
     view = Day(
         trading_day=_date(rolled.trading_day).isoformat(),
         previous=present.isoformat(),
@@ -314,8 +314,15 @@ async def _request(gateway: Gateway, asked: list[Command], why_not: str) -> list
     return taken
 
 
-def _moved(request: Request, action: str, blocks: list[EventBlock], form: Which) -> Response:
-    audit(request, action, **_asked(form))
+async def _audit_each(request: Request, action: str, blocks: list[EventBlock], form: Which) -> None:
+    """One entry for all instruments that were meant: the first command's number stands for them."""
+    what = msgspec.structs.asdict(form)
+    instrument = instrument_id(gateway_of(request), what.pop("symbol"))
+    await audit(request, action, instrument=instrument, about_seq=blocks[0].seq, **what)
+
+
+async def _moved(request: Request, action: str, blocks: list[EventBlock], form: Which) -> Response:
+    await _audit_each(request, action, blocks, form)
     symbol_of = gateway_of(request).market.directory.symbol_of
     moved = {
         symbol_of(event.instrument): Phase(event.phase).label
@@ -325,10 +332,6 @@ def _moved(request: Request, action: str, blocks: list[EventBlock], form: Which)
     }
     last = blocks[-1]
     return json_response(Moved(phases=moved, seq=last.seq, ts=timestamp(last.ts)), seq=last.seq)
-
-
-def _asked(form: Which) -> Mapping[str, Any]:
-    return msgspec.structs.asdict(form)
 
 
 def _check_one_of(form: Which) -> None:

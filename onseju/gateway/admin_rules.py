@@ -131,7 +131,8 @@ async def set_rule(request: Request) -> Response:
         await open_venue_account(gateway)
     command = commands.SetRule(actor=principal_of(request).account_id, instrument=instrument, rule=rule, value=value)
     block = await ask(gateway, command)
-    audit(request, "set_rule", rule=form.rule, value=form.value, symbol=form.symbol)
+    value_told = form.value if isinstance(form.value, int | str) else ",".join(form.value)
+    await audit(request, "set_rule", instrument=instrument, about_seq=block.seq, rule=form.rule, value=value_told)
     told: int | str | list[str] = list(form.value) if isinstance(form.value, list) else form.value
     view = RuleView(rule=form.rule, value=told, symbol=form.symbol, seq=block.seq, ts=timestamp(block.ts))
     return json_response(view, seq=block.seq)

@@ -13,8 +13,9 @@ from onseju.gateway.cookies import cookie_name, cookie_value
 from onseju.gateway.hosts import same_origin
 from onseju.gateway.limits import FAILED, Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operation
-from onseju.gateway.principal import SCOPES, Principal
+from onseju.gateway.principal import METRICS, SCOPES, Principal
 from onseju.gateway.problems import Problem
+from onseju.gateway.signing import SIGN_HEADER, Nonces, is_signed_by, signed_head
 from onseju.identity.tokens import csrf_token
 
 CSRF_HEADER = b"x-csrf-token"
@@ -41,12 +42,18 @@ class Authenticator:
         self._gateway = gateway
         self._limits = limits
         secret = gateway.settings.admin_key
-        self._admin_digest = None if secret is None else hashlib.sha256(secret.get_secret_value().encode()).digest()
+        self._admin_digest = None if secret is None else _digest(secret.get_secret_value())
         self._admin_id = None if secret is None else secret.get_secret_value().partition(".")[0]
+        self._nonces = Nonces()
+        scraper = gateway.settings.metrics_key
+        self._scraper_digest = None if scraper is None else _digest(scraper.get_secret_value())
+        self._scraper = Principal(user_id=0, account_id=0, scopes=frozenset({METRICS}), via="setting", name="metrics")
         self._admin = Principal(user_id=0, account_id=0, scopes=frozenset(SCOPES), via="bootstrap", name="bootstrap")
 
     async def caller(self, scope: Mapping[str, Any], headers: Headers, address: str) -> Caller:
         """Who sends this. A key that is sent and wrong raises UNAUTHENTICATED; a cookie that has ended is nobody's."""
+        if SIGN_HEADER in headers:
+            return Caller(await self._by_signature(scope, headers, address))
         authorization = headers.get(b"authorization")
         if authorization is not None:
             return Caller(await self._by_key(authorization, address))
@@ -77,9 +84,11 @@ class Authenticator:
             raise Problem(Reason.UNAUTHENTICATED)
         bearer = credential.strip().decode("latin-1")
         if self._admin_digest is not None and bearer.partition(".")[0] == self._admin_id:
-            if hmac.compare_digest(hashlib.sha256(bearer.encode()).digest(), self._admin_digest):
+            if hmac.compare_digest(_digest(bearer), self._admin_digest):
                 return self._admin
             raise self._failed(address)
+        if self._scraper_digest is not None and hmac.compare_digest(_digest(bearer), self._scraper_digest):
+            return self._scraper
         identity = self._gateway.identity
         principal = identity.cached_key(bearer)
         if principal is not None:
@@ -91,9 +100,30 @@ class Authenticator:
             raise self._failed(address)
         return principal
 
-    def _failed(self, address: str) -> Problem:
+    async def _by_signature(self, scope: Mapping[str, Any], headers: Headers, address: str) -> Principal:
+        """The signed key's user. The shell has read the body. The nonce counts once the signature is known to be right:
+        nobody else can use one up."""
+        head = signed_head(headers)
+        self._nonces.check_time(head)
+        self.check_address(address)
+        signer = await self._gateway.identity.signer(head.key_id)
+        if signer is None or not is_signed_by(signer[1], head, scope, scope["state"].get("signed_body", b"")):
+            raise self._failed(address, Reason.SIGNATURE_INVALID)
+        self._nonces.use(head)
+        return signer[0]
+
+    def check_address(self, address: str) -> None:
+        """Raise `Problem(RATE_LIMITED)` for an address that sent too many wrong credentials."""
+        if not self._limits.may(FAILED, address):
+            raise Problem(Reason.RATE_LIMITED)
+
+    def _failed(self, address: str, reason: Reason = Reason.UNAUTHENTICATED) -> Problem:
         allowance = self._limits.spend(FAILED, address)
-        return Problem(Reason.UNAUTHENTICATED) if allowance.allowed else refusal(allowance)
+        return Problem(reason) if allowance.allowed else refusal(allowance)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def authorise(operation: Operation, caller: Caller, method: str, headers: Headers) -> None:

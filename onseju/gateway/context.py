@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from starlette.requests import HTTPConnection
 
 from onseju.gateway.principal import Principal
+from onseju.gateway.sums_reader import SumsReader
+from onseju.metrics.exposition import Exposition
+from onseju.metrics.readiness import Readiness
+from onseju.metrics.recorder import Recorder
 
 if TYPE_CHECKING:
     from onseju.bus.port import CommandBus
@@ -39,6 +44,12 @@ class Gateway(msgspec.Struct, kw_only=True):
     identity: IdentityService
     kis: KisDesk
     timetable: Timetable
+    recorder: Recorder = msgspec.field(default_factory=Recorder)
+    metrics: Exposition = msgspec.field(default_factory=lambda: Exposition(Recorder()))
+    readiness: Readiness = msgspec.field(default_factory=Readiness)
+    sums: SumsReader = msgspec.field(default_factory=SumsReader)
+    started_s: float = msgspec.field(default_factory=time.monotonic)
+    """When this process began, on the clock that never goes back."""
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:

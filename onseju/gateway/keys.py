@@ -30,6 +30,8 @@ class NewKeyForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scopes: Annotated[list[ScopeName], msgspec.Meta(min_length=1, max_length=3)] = msgspec.field(
         default_factory=lambda: ["read", "trade"]
     )
+    kind: Literal["bearer", "signed"] = "bearer"
+    """`bearer` keys are sent whole; `signed` ones sign each request, and their secret never travels."""
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,16 +40,19 @@ class KeyView(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     name: str
     scopes: list[str]
+    kind: str
     created: str
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A new key. Its secret is told here and never again: send `Authorization: Bearer` and `api_key`."""
+    """A new key, as `KEY.SECRET`. Its secret is told here and never again: send `Authorization: Bearer` and `api_key`, or
+    sign with the secret."""
 
     api_key: str
     key_id: str
     name: str
     scopes: list[str]
+    kind: str
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -76,13 +81,16 @@ async def create(request: Request) -> Response:
     if not scopes <= principal.scopes:
         raise Problem(Reason.FORBIDDEN, errors=[FieldError("scopes", "invalid_scopes")])
     try:
-        api_key = await gateway_of(request).identity.create_key(principal.user_id, form.name, scopes)
+        api_key = await gateway_of(request).identity.create_key(
+            principal.user_id, form.name, scopes, signed=form.kind == "signed"
+        )
     except InvalidNameError:
         raise Problem(Reason.MALFORMED, errors=[FieldError("name", "invalid_key_name")]) from None
     except TooManyKeysError:
         raise Problem(Reason.CONFLICT) from None
     key_id = api_key.partition(".")[0]
-    return json_response(NewKey(api_key=api_key, key_id=key_id, name=form.name, scopes=sorted(scopes)), 201)
+    view = NewKey(api_key=api_key, key_id=key_id, name=form.name, scopes=sorted(scopes), kind=form.kind)
+    return json_response(view, 201)
 
 
 @operations.add("GET", "/v1/api-keys", summary="List one's API keys", scope=READ, limit="query", responses={200: Keys})
@@ -90,7 +98,13 @@ async def list_keys(request: Request) -> Response:
     """The keys, without their secrets."""
     keys = await gateway_of(request).identity.list_keys(principal_of(request).user_id)
     views = [
-        KeyView(key_id=key.key_id, name=key.name, scopes=list(key.scopes), created=timestamp(key.created_ts))
+        KeyView(
+            key_id=key.key_id,
+            name=key.name,
+            scopes=list(key.scopes),
+            kind="signed" if key.signed else "bearer",
+            created=timestamp(key.created_ts),
+        )
         for key in keys
     ]
     return json_response(Keys(views))

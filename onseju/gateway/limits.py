@@ -28,6 +28,8 @@ FAILED_RATE_PER_S = 10
 """Credentials that turned out wrong, per address: beyond it they are not even looked up."""
 
 FAILED = "failed"
+WRONG_PASSWORDS = "wrong_passwords"
+"""Wrong passwords for one name, from wherever: guessing does not get faster with more addresses."""
 
 
 class Quota(NamedTuple):
@@ -67,6 +69,7 @@ def quotas(settings: Settings) -> dict[str, Quota]:
         "stream": per_second(STREAM_RATE_PER_S),
         "login": Quota(settings.login_rate_per_min / 60, settings.login_rate_per_min),
         FAILED: per_second(FAILED_RATE_PER_S),
+        WRONG_PASSWORDS: Quota(settings.wrong_passwords_per_hour / 3600, settings.wrong_passwords_per_hour),
     }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from onseju.metrics.trace import REQUEST_ID
+
 REDACTED = "[redacted]"
 
 _SECRET_NAMES = re.compile(
@@ -22,6 +24,7 @@ _SECRET_TEXTS = re.compile(
     r"|\$argon2id\$\S+"
 )
 _MAX_DEPTH = 6
+_HANDLER = "onseju"
 _NOISE = (
     "ASGI callable returned without completing handshake.",  # of every WebSocket that was refused with a proper answer
     "Invalid UTF-8 sequence received from client.",  # with a traceback; the client is told, by close code 1007
@@ -53,28 +56,49 @@ def _clean(value: Any, depth: int) -> Any:
     return _SECRET_TEXTS.sub(REDACTED, str(value))
 
 
-def configure_logs(*, json: bool | None = None) -> None:
-    """Log to standard error: for people on a terminal, else a JSON object a line. To be called once, at the start."""
+def configure_logs(*, json: bool | None = None, level: str = "info") -> None:
+    """Log to standard error: for people on a terminal, else a JSON object a line. To be called once, at the start.
+
+    What libraries log (uvicorn's errors) takes the same way, so that nothing leaves without being looked at for secrets.
+    """
     as_json = not sys.stderr.isatty() if json is None else json
-    rest: list[Any] = (
-        [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        with_request_id,
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact,
-            *rest,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.name = _HANDLER
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, redact, renderer])
+    )
+    root = logging.getLogger()
+    root.handlers = [other for other in root.handlers if other.name != _HANDLER] + [handler]
+    root.setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_worth_saying)
+
+
+def with_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: a line that is written on a request's way carries its id."""
+    request_id = REQUEST_ID.get()
+    if request_id:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:

@@ -77,16 +77,19 @@ class Batch(NamedTuple):
     cancels: int
 
 
-def parse(raw: bytes, account: int, instruments: int) -> Batch:
-    """The commands in these bytes, as `account` asks them on a venue with so many instruments.
+def parse(raw: bytes, principal: Principal, instruments: int) -> Batch:
+    """The commands in these bytes, as their caller asks them on a venue with so many instruments.
 
-    What is wrong with one does not stop the others. Raises `Problem(MALFORMED)` where the bytes are not 1 to 1,000 records.
+    A signed request's nonce is remembered in memory alone: each of its commands must have an id of its own, too. What is wrong with one does not stop the others. Raises `Problem(MALFORMED)` where the bytes are not 1 to 1,000 records.
     """
     count, rest = divmod(len(raw), COMMAND_BYTES)
     if rest or not 1 <= count <= MAX_RECORDS:
         raise Problem(Reason.MALFORMED, errors=[FieldError("", "invalid_count")])
-    own = account.to_bytes(4, "little")
-    commands = [_parse_one(raw[at : at + COMMAND_BYTES], own, instruments) for at in range(0, len(raw), COMMAND_BYTES)]
+    own, is_signed = principal.account_id.to_bytes(4, "little"), principal.via == "signed"
+    commands = [
+        _parse_one(raw[at : at + COMMAND_BYTES], own, instruments, is_signed)
+        for at in range(0, len(raw), COMMAND_BYTES)
+    ]
     cancels = sum(raw[at] in _CANCELS for at in range(16, len(raw), COMMAND_BYTES))
     return Batch(commands, count - cancels, cancels)
 
@@ -107,10 +110,12 @@ async def enter(gateway: Gateway, principal: Principal, batch: Batch) -> bytes:
     return b"".join(parts)
 
 
-def _parse_one(record: bytes, own: bytes, instruments: int) -> EncodedRequest | Reason:
+def _parse_one(record: bytes, own: bytes, instruments: int, needs_id: bool) -> EncodedRequest | Reason:
     """The command that the exchange gets, or why it gets none."""
     seq, ts, kind, version, flags, account, instrument, actor, client_id, body_hash = _HEAD.unpack_from(record)
     if seq or ts or account or actor or version != COMMAND_VERSION or body_hash != NO_HASH:
+        return Reason.MALFORMED
+    if needs_id and client_id == NO_HASH:
         return Reason.MALFORMED
     if instrument > instruments:
         return Reason.UNKNOWN_SYMBOL

@@ -68,6 +68,7 @@ class BatchResult(msgspec.Struct, frozen=True):
 async def create_order(request: Request) -> Response:
     """The order as it stands after matching, with its fills. 200 for a repeat under the same `client_order_id`."""
     form = decode(await read_body(request, msgspec.Raw), NewOrder)
+    _check_signed(request, form)
     return _respond(await order_entry.new_order(gateway_of(request), principal_of(request), form))
 
 
@@ -89,6 +90,9 @@ async def create_orders(request: Request) -> Response:
     items = split_batch(await read_body(request, msgspec.Raw))
     charge(request, len(items) - 1)
     forms = [decode_item(item) async for item in order_entry.in_turns(items)]
+    for form in forms:
+        if isinstance(form, NewOrder):
+            _check_signed(request, form)
     answers = await order_entry.new_orders(gateway_of(request), principal_of(request), forms)
     language, request_id = language_of(request), getattr(request.state, "request_id", "")
     results = [
@@ -112,6 +116,7 @@ async def correct_order(request: Request) -> Response:
     """The order as it stands afterwards; with `qty`, the new order that this many of its open shares became."""
     order_id = _order_id(request)
     form = decode(await read_body(request, msgspec.Raw), Correct)
+    _check_signed(request, form)
     return _respond(await order_entry.correct(gateway_of(request), principal_of(request), order_id, form))
 
 
@@ -160,11 +165,17 @@ async def _enter_records(request: Request) -> Response:
     if not principal.account_id:
         raise Problem(Reason.FORBIDDEN)
     instruments = len(gateway.market.directory.all())
-    batch = order_records.parse(await read_bytes(request), principal.account_id, instruments)
+    batch = order_records.parse(await read_bytes(request), principal, instruments)
     charge(request, batch.orders - 1)
     charge(request, batch.cancels, "cancel")
     answers = await order_records.enter(gateway, principal, batch)
     return Response(answers, media_type=order_records.MEDIA_TYPE)
+
+
+def _check_signed(request: Request, form: NewOrder | Correct) -> None:
+    """A signed request's nonce is remembered in memory alone: what may take effect twice must carry its own id, too."""
+    if form.client_order_id is None and principal_of(request).via == "signed":
+        raise Problem(Reason.MALFORMED, errors=[FieldError("client_order_id", "missing")])
 
 
 def _respond(answer: Answer) -> Response:

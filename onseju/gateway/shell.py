@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -26,15 +27,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract.reasons import Reason
 from onseju.gateway.authenticate import Authenticator, authorise
+from onseju.gateway.body import read_bytes
 from onseju.gateway.context import Gateway
 from onseju.gateway.hosts import AllowedHosts
 from onseju.gateway.limits import Limits, address_key, limit_headers, quotas, refusal
 from onseju.gateway.operations import Operation, Operations
 from onseju.gateway.pages import documentation
+from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem, problem_response
 from onseju.gateway.routing import WEBSOCKET, RouteTable, allowed_methods
+from onseju.gateway.signing import SIGN_HEADER
+from onseju.metrics.trace import REQUEST_ID
 
 log = structlog.get_logger("onseju.gateway")
+
+Answered = Callable[[Scope, int, float], None]
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[Any]]
 
@@ -46,7 +53,12 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+"""On https alone: a browser that has seen it will not go back to plain http."""
+
 CLOSE_POLICY = 1008
 CLOSE_ERROR = 1011
 CLOSE_AUTHENTICATION = 4001
@@ -100,16 +112,19 @@ class Shell:
         self._hosts = AllowedHosts(gateway.settings.allowed_hosts)
         self._authenticator = Authenticator(gateway, limits)
         self._files = files
+        self._recorder = gateway.recorder
+        self._log_requests = gateway.settings.log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["request_id"] = f"{self._run}-{next(self._count):x}"
+        request_id = scope.setdefault("state", {})["request_id"] = f"{self._run}-{next(self._count):x}"
+        REQUEST_ID.set(request_id)
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
             await self._websocket(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = _Sender(scope, send)
+        sender = _Sender(scope, send, self._answered)
         try:
             response = await self._answer(scope, receive)
             await response(scope, receive, sender)
@@ -134,12 +149,34 @@ class Shell:
         operation = _operation_of(methods, method)
         if operation is None:
             raise _wrong_method(methods)
+        scope["state"]["operation"] = operation
+        if SIGN_HEADER in headers:
+            receive = await self._read_signed(scope, headers, receive, operation)
         await self._admit(scope, headers, operation, method)
         if method not in ("GET", "HEAD"):
             _check_length(headers, operation.max_body_bytes)
             receive = _bounded(receive, operation.max_body_bytes)
         response: Response = await operation.handler(Request(scope, receive))
         return response
+
+    def _answered(self, scope: Scope, status: int, began_s: float) -> None:
+        """Count an answer that begins, and write it to the log where the host wants that."""
+        operation: Operation | None = scope["state"].get("operation")
+        duration_s = time.perf_counter() - began_s
+        if operation is None:
+            name, group = ("page" if status < 400 else "none"), "page"
+        else:
+            name, group = f"{operation.method} {operation.path}", operation.limit
+        self._recorder.answered(group, name, status, duration_s)
+        if self._log_requests:
+            principal: Principal | None = scope["state"].get("principal")
+            log.info(
+                "request",
+                operation=name,
+                status=status,
+                ms=round(duration_s * 1000, 3),
+                account_id=None if principal is None else principal.account_id,
+            )
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -151,12 +188,32 @@ class Shell:
             if found is None or operation is None:
                 raise Problem(Reason.NOT_FOUND)
             scope["path_params"] = found[1]
+            scope["state"]["operation"] = operation
             await self._admit(scope, headers, operation, WEBSOCKET)
             await operation.handler(socket)
         except WebSocketDisconnect:
             return
         except Exception as error:
             await _close(socket, error)
+
+    async def _read_signed(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, operation: Operation
+    ) -> Receive:
+        """Read the body that a signature covers, and give it out again to the handler."""
+        self._authenticator.check_address(_address(scope))
+        _check_length(headers, operation.max_body_bytes)
+        body = await read_bytes(Request(scope, _bounded(receive, operation.max_body_bytes)))
+        scope["state"]["signed_body"] = body
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return again
 
     def _check_host(self, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host")
@@ -166,8 +223,7 @@ class Shell:
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], operation: Operation, method: str) -> None:
         """Find the caller, check what it may do, and take a token of its bucket."""
         state = scope["state"]
-        client = scope.get("client")
-        address = address_key(client[0]) if client else ""
+        address = _address(scope)
         caller = await self._authenticator.caller(scope, headers, address)
         principal = state["principal"] = caller.principal
         state["session_token"] = caller.session_token
@@ -186,16 +242,19 @@ class Shell:
 class _Sender:
     """Sends a response with the headers that all responses have."""
 
-    __slots__ = ("_scope", "_send", "started")
+    __slots__ = ("_answered", "_began_s", "_scope", "_send", "started")
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, answered: Answered) -> None:
         self._scope = scope
         self._send = send
+        self._answered = answered
+        self._began_s = time.perf_counter()
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self._answered(self._scope, message["status"], self._began_s)
             message["headers"] = [*message["headers"], *common_headers(self._scope, message["headers"])]
         await self._send(message)
 
@@ -205,6 +264,8 @@ def common_headers(scope: Scope, given: Sequence[tuple[bytes, bytes]]) -> list[t
     state = scope["state"]
     headers = [(b"x-request-id", state["request_id"].encode()), *SECURITY_HEADERS]
     names = {name for name, _ in given}
+    if scope["scheme"] in ("https", "wss"):
+        headers.append(STRICT_TRANSPORT)
     if b"content-security-policy" not in names:
         headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
     if b"cache-control" not in names:
@@ -214,6 +275,11 @@ def common_headers(scope: Scope, given: Sequence[tuple[bytes, bytes]]) -> list[t
     if allowance is not None:
         headers += limit_headers(allowance)
     return headers
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return address_key(client[0]) if client else ""
 
 
 def _operation_of(methods: dict[str, Operation], method: str) -> Operation | None:

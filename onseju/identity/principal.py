@@ -8,6 +8,8 @@ READ = "read"
 TRADE = "trade"
 ADMIN = "admin"
 SCOPES = (READ, TRADE, ADMIN)
+METRICS = "metrics"
+"""To read `/metrics` alone: the scope of the setting `metrics_key`, contained in `admin`. No user's key has it."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,9 +19,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     account_id: int
     scopes: frozenset[str]
     via: str
-    """`session`, `key`, or `bootstrap`."""
+    """`session`, `key`, `signed` (a key that signs), `bootstrap`, or `setting` (the key of the metrics)."""
     name: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether this caller has the scope."""
-        return scope in self.scopes
+        return scope in self.scopes or (scope == METRICS and ADMIN in self.scopes)

@@ -26,6 +26,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     scopes: tuple[str, ...]
     created_ts: int
+    signed: bool = False
+    """Whether it signs requests, instead of showing its secret."""
 
 
 class IdentityError(Exception):

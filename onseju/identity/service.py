@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import structlog
 from argon2 import PasswordHasher
 
 from onseju.identity.cache import Cache
+from onseju.identity.master import FILE_NAME, SigningMaster
 from onseju.identity.names import KEY_NAME_LETTERS, checked_name, checked_password, composed_password
 from onseju.identity.passwords import HASHER, Passwords
 from onseju.identity.principal import ADMIN, READ, SCOPES, TRADE, Principal
@@ -21,6 +23,8 @@ from onseju.identity.store import Store
 from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 CACHED_KEYS = 20_000
 CACHED_SESSIONS = 20_000
@@ -52,6 +56,7 @@ class LogIn(NamedTuple):
 class _Key(NamedTuple):
     secret_hash: bytes
     principal: Principal
+    signed: bool
 
 
 class _Session(NamedTuple):
@@ -68,6 +73,12 @@ class IdentityService:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
         try:
             self._store = self._thread.submit(Store, database).result()
+            path = database.with_name(FILE_NAME)
+            if not path.exists() and self._thread.submit(self._store.has_signed_keys).result():
+                log.warning(
+                    "signing_key_missing", file=str(path), why="signed keys that were made with it open nothing"
+                )
+            self._master = SigningMaster(path)
         except BaseException:
             self._thread.shutdown()
             raise
@@ -231,8 +242,11 @@ class IdentityService:
 
     # keys
 
-    async def create_key(self, user_id: int, name: str, scopes: Collection[str], *, replace: bool = False) -> str:
-        """A new API key as `KEY.SECRET`, which is given only here. `replace` revokes the user's others of this name.
+    async def create_key(
+        self, user_id: int, name: str, scopes: Collection[str], *, replace: bool = False, signed: bool = False
+    ) -> str:
+        """A new API key as `KEY.SECRET`, which is given only here. `replace` revokes the user's others of this name. A
+        `signed` key signs requests; as a bearer key it opens nothing.
 
         Raises `InvalidNameError` for an empty or long name, `ValueError` for a scope that the user does not have,
         `KeyError` for an unknown user, `TooManyKeysError`.
@@ -244,10 +258,13 @@ class IdentityService:
             raise KeyError(user_id)
         if not scopes or not set(scopes) <= scopes_of(user.kind):
             raise ValueError("a key's scopes are some of its user's")
-        key_id, secret = new_key_id(), new_token()
+        key_id = new_key_id()
+        secret = self._master.secret_of(key_id) if signed else new_token()
         ordered = " ".join(scope for scope in SCOPES if scope in scopes)
         revoked = await self._run(
-            lambda: self._store.add_key(key_id, digest(secret), user_id, name, ordered, self._clock(), replace=replace)
+            lambda: self._store.add_key(
+                key_id, digest(secret), user_id, name, ordered, self._clock(), replace=replace, signed=signed
+            )
         )
         for other in revoked:
             self._keys.drop(other)
@@ -268,26 +285,39 @@ class IdentityService:
         """As `key`, from memory only: None also says that the database has to be asked."""
         key_id, _, secret = bearer.partition(".")
         key = self._keys.get(key_id)
-        if key is None or not hmac.compare_digest(key.secret_hash, digest(secret)):
-            return None
-        return key.principal
+        return None if key is None else _opened(key, secret)
 
     async def key(self, bearer: str) -> Principal | None:
         """Whose key `KEY.SECRET` is; None when it is unknown, revoked, or its secret is another."""
         key_id, _, secret = bearer.partition(".")
+        key = await self._key(key_id)
+        return None if key is None else _opened(key, secret)
+
+    async def signer(self, key_id: str) -> tuple[Principal, str] | None:
+        """Whose signed key this is, and its secret; None when it is unknown, revoked, or a bearer key."""
+        key = await self._key(key_id)
+        return None if key is None or not key.signed else (key.principal, self._master.secret_of(key_id))
+
+    async def _key(self, key_id: str) -> _Key | None:
         key = self._keys.get(key_id)
         if key is None:
             found = await self._run(self._store.key, key_id)
             if found is None:
                 return None
-            user, secret_hash, scopes = found
-            key = _Key(secret_hash, _principal(user, frozenset(scopes) & scopes_of(user.kind), "key"))
+            user, secret_hash, scopes, signed = found
+            via = "signed" if signed else "key"
+            key = _Key(secret_hash, _principal(user, frozenset(scopes) & scopes_of(user.kind), via), signed)
             self._keys.put(key_id, key)
-        return key.principal if hmac.compare_digest(key.secret_hash, digest(secret)) else None
+        return key
 
     def _forget(self, user_id: int) -> None:
         self._keys.drop_where(lambda key: key.principal.user_id == user_id)
         self._sessions.drop_where(lambda session: session.principal.user_id == user_id)
+
+
+def _opened(key: _Key, secret: str) -> Principal | None:
+    matches = hmac.compare_digest(key.secret_hash, digest(secret))
+    return key.principal if matches and not key.signed else None
 
 
 def _principal(user: User, scopes: frozenset[str], via: str) -> Principal:

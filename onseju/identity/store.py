@@ -165,7 +165,16 @@ class Store:
     # keys
 
     def add_key(
-        self, key_id: str, secret_hash: bytes, user_id: int, name: str, scopes: str, now: int, *, replace: bool
+        self,
+        key_id: str,
+        secret_hash: bytes,
+        user_id: int,
+        name: str,
+        scopes: str,
+        now: int,
+        *,
+        replace: bool,
+        signed: bool = False,
     ) -> list[str]:
         """A new key. `replace` revokes the user's others of this name: their ids are given. Raises `TooManyKeysError`."""
         mine = (api_keys.c.user_id == user_id) & api_keys.c.revoked_ts.is_(None)
@@ -184,17 +193,19 @@ class Store:
                 "name": name,
                 "scopes": scopes,
                 "created_ts": now,
+                "signed": signed,
             }
             connection.execute(api_keys.insert().values(values))
         return revoked
 
-    def key(self, key_id: str) -> tuple[User, bytes, tuple[str, ...]] | None:
-        """Whose key it is, its secret's hash and its scopes; None when it is unknown or revoked."""
+    def key(self, key_id: str) -> tuple[User, bytes, tuple[str, ...], bool] | None:
+        """Whose key it is, its secret's hash, its scopes, and whether it signs; None when it is unknown or revoked."""
         with self._engine.begin() as connection:
-            statement = sa.select(*_PUBLIC, api_keys.c.secret_hash, api_keys.c.scopes).join_from(api_keys, users)
+            columns = (*_PUBLIC, api_keys.c.secret_hash, api_keys.c.scopes, api_keys.c.signed)
+            statement = sa.select(*columns).join_from(api_keys, users)
             statement = statement.where((api_keys.c.key_id == key_id) & api_keys.c.revoked_ts.is_(None))
             row = connection.execute(statement).one_or_none()
-        return None if row is None else (_user(row), row.secret_hash, tuple(row.scopes.split()))
+        return None if row is None else (_user(row), row.secret_hash, tuple(row.scopes.split()), row.signed)
 
     def keys(self, user_id: int) -> list[ApiKey]:
         """The user's keys, newest first."""
@@ -202,9 +213,21 @@ class Store:
         statement = sa.select(api_keys).where(mine).order_by(api_keys.c.created_ts.desc(), api_keys.c.key_id)
         with self._engine.begin() as connection:
             return [
-                ApiKey(key_id=row.key_id, name=row.name, scopes=tuple(row.scopes.split()), created_ts=row.created_ts)
+                ApiKey(
+                    key_id=row.key_id,
+                    name=row.name,
+                    scopes=tuple(row.scopes.split()),
+                    created_ts=row.created_ts,
+                    signed=row.signed,
+                )
                 for row in connection.execute(statement)
             ]
+
+    def has_signed_keys(self) -> bool:
+        """Whether any key in use signs."""
+        in_use = api_keys.c.signed & api_keys.c.revoked_ts.is_(None)
+        with self._engine.begin() as connection:
+            return connection.execute(sa.select(api_keys.c.key_id).where(in_use).limit(1)).first() is not None
 
     def revoke_key(self, user_id: int, key_id: str, now: int) -> bool:
         """Whether the user had such a key."""

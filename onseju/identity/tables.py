@@ -46,4 +46,5 @@ api_keys = sa.Table(
     sa.Column("scopes", sa.Text, nullable=False),  # separated by spaces
     sa.Column("created_ts", sa.BigInteger, nullable=False),
     sa.Column("revoked_ts", sa.BigInteger),
+    sa.Column("signed", sa.Boolean, nullable=False, server_default=sa.false()),  # else it is sent as a bearer key
 )

@@ -91,6 +91,7 @@ class ReferenceEngine:
             CommandKind.UNCROSS: sessions.uncross,
             CommandKind.START_EPOCH: venue.start_epoch,
             CommandKind.CLOSE_GATEWAY_GAP: venue.close_gateway_gap,
+            CommandKind.NOTE_ADMIN: venue.note_admin,
         }
 
     def apply(self, commands: bytes) -> bytes:

@@ -9,6 +9,7 @@ from onseju.contract.commands import (
     DepositCash,
     DepositShares,
     ListInstrument,
+    NoteAdmin,
     OpenAccount,
     OpenVenue,
     SetRule,
@@ -18,6 +19,7 @@ from onseju.contract.commands import (
 )
 from onseju.contract.events import (
     AccountOpened,
+    AdminNoted,
     EpochStarted,
     GatewayGapClosed,
     InstrumentListed,
@@ -293,4 +295,15 @@ class VenueDesk:
             gateway=command.gateway,
             gateway_epoch=command.gateway_epoch,
             through_seq=command.through_seq,
+        )
+
+    def note_admin(self, command: NoteAdmin) -> None:
+        """Record what a host did. Nothing changes."""
+        self._outbox.write(
+            AdminNoted,
+            instrument=command.instrument,
+            actor=command.actor,
+            about_account=command.account,
+            about_seq=command.about_seq,
+            via=command.via,
         )

@@ -70,3 +70,26 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
     balance: BalanceView
     positions: list[PositionView]
     seq: int
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host did. `actor` is the account number of who did it, null for the bootstrap admin key; `account_id`,
+    `symbol` and `about_seq` (the command that did it) are null where it was about none."""
+
+    seq: int
+    ts: str
+    actor: int | None
+    via: str
+    action: str
+    account_id: int | None
+    symbol: str | None
+    about_seq: int | None
+    details: str
+
+
+class DeedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What hosts did, newest first."""
+
+    deeds: list[Deed]
+    next_cursor: str | None
+    seq: int

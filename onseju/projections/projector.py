@@ -1,4 +1,8 @@
-"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction."""
+"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction.
+
+Whatever fails, it tries again from where the tables stand: first soon, then ever more rarely. Until it works again reads are
+refused, and orders go on.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +34,12 @@ MAX_EVENTS = 20_000
 GATHER_S = 0.01
 """How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
 
-ROOM_POLL_S = 0.5
-"""How often a full disk is tried again."""
+FIRST_RETRY_S = 0.2
+LAST_RETRY_S = 30.0
+"""After a failure the projector waits so long, and twice as long after each further one, up to this."""
 
-_NO_ROOM = (sqlite3.SQLITE_FULL,)
+ROOM_POLL_S = 0.5
+"""How often a full disk is tried again; reads go on meanwhile."""
 
 Progress = Callable[[int, int], None]
 
@@ -54,6 +60,7 @@ class Projector:
         max_blocks: int = MAX_BLOCKS,
         max_events: int = MAX_EVENTS,
         gather_s: float = GATHER_S,
+        first_retry_s: float = FIRST_RETRY_S,
     ) -> None:
         self._journal = journal
         self._database = database
@@ -61,6 +68,9 @@ class Projector:
         self._max_blocks = max_blocks
         self._max_events = max_events
         self._gather_s = gather_s
+        self._first_retry_s = first_retry_s
+        self.failures = 0
+        """How often it failed since the start."""
         self._engine: sa.Engine | None = None
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
@@ -80,7 +90,7 @@ class Projector:
 
     @property
     def failed(self) -> Exception | None:
-        """Why the tables no longer follow; None while they do."""
+        """Why the tables do not follow now; None while they do."""
         return self._failed
 
     @property
@@ -112,7 +122,8 @@ class Projector:
                     progress(self._position, max(end, self._position))
 
     def start(self) -> None:
-        """Follow the event log from now on, in a thread of its own. A failure is kept in `failed` and logged."""
+        """Follow the event log from now on, in a thread of its own. A failure is logged and kept in `failed` until a later
+        try has succeeded."""
         if self._thread is not None:
             raise RuntimeError("the projector runs already")
         self._open()
@@ -213,32 +224,51 @@ class Projector:
         self._release()
 
     def _follow(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._wake.wait()
-                if not self._waiters:
-                    self._hurry.wait(self._gather_s)
-                self._hurry.clear()
-                self._wake.clear()
-                try:
-                    for batch in self._batches():
-                        self._apply(batch)
-                        if self._stopping.is_set():
-                            return
-                except sa.exc.OperationalError as error:
-                    self._wait_for_room(error)
-        except Exception as error:
-            self._failed = error
-            log.exception("the projector has stopped: reads are refused", position=self._position)
-            self._release(every=True)
+        retry_s = self._first_retry_s
+        while not self._stopping.is_set():
+            try:
+                self._open()
+                if self._failed is not None:
+                    self._write_what_is_new()
+                    log.info("the projector follows again", position=self._position, failures=self.failures)
+                    self._failed, retry_s = None, self._first_retry_s
+                while not self._stopping.is_set():
+                    self._wake.wait()
+                    if not self._waiters:
+                        self._hurry.wait(self._gather_s)
+                    self._hurry.clear()
+                    self._wake.clear()
+                    self._write_what_is_new()
+            except Exception as error:
+                if _is_disk_full(error) and self._failed is None:
+                    log.error("disk_full", tables=str(self._database), position=self._position)
+                    self._stopping.wait(ROOM_POLL_S)
+                    self._wake.set()
+                    continue
+                self._fail(error, retry_s)
+                self._stopping.wait(retry_s)
+                retry_s = min(2 * retry_s, LAST_RETRY_S)
 
-    def _wait_for_room(self, error: sa.exc.OperationalError) -> None:
-        """On a full disk nothing of the batch was written, and reads go on: try again in a while. Else raise it."""
-        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF not in _NO_ROOM:
-            raise error
-        log.error("disk_full", tables=str(self._database), position=self._position)
-        self._stopping.wait(ROOM_POLL_S)
-        self._wake.set()
+    def _write_what_is_new(self) -> None:
+        for batch in self._batches():
+            self._apply(batch)
+            if self._stopping.is_set():
+                return
+
+    def _fail(self, error: Exception, retry_s: float) -> None:
+        """Refuse reads, tell who waits, and let go of the database: the next try begins with what is really in it."""
+        self._failed = error
+        self.failures += 1
+        log.error(
+            "the projector has failed: reads are refused until it follows again",
+            position=self._position,
+            retry_in_s=retry_s,
+            exc_info=error,
+        )
+        self._release(every=True)
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
     def _release(self, *, every: bool = False) -> None:
         """Answer the waiters whose command is in the tables; with `every`, tell the others no."""
@@ -254,6 +284,12 @@ class Projector:
         for future, reached, loop in answers:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, future, reached)
+
+
+def _is_disk_full(error: Exception) -> bool:
+    """Whether the database has no room: then nothing of the batch was written, and what is there can be read."""
+    cause = error.orig if isinstance(error, sa.exc.OperationalError) else None
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _resolve(future: asyncio.Future[bool], reached: bool) -> None:

@@ -25,13 +25,15 @@ from onseju.contract.views import (
     end_reason,
     timestamp,
 )
-from onseju.contract.words import Liquidity, OrderStatus, OrderType, Side, TimeInForce
+from onseju.contract.words import Liquidity, OrderStatus, OrderType, Side, TimeInForce, Via
 from onseju.projections import tables as t
 from onseju.projections.cursors import decode_cursor, encode_cursor
 from onseju.projections.database import READERS, reader_engine
 from onseju.projections.pages import (
     Candle,
     CandlePage,
+    Deed,
+    DeedPage,
     FillPage,
     Holdings,
     OrderPage,
@@ -39,6 +41,7 @@ from onseju.projections.pages import (
     TradePage,
 )
 from onseju.projections.rows import DAY_S, KST_OFFSET_US, MINUTE_S
+from onseju.projections.sums import Sums, read_sums
 
 T = TypeVar("T")
 
@@ -238,6 +241,23 @@ class Queries:
             rows = connection.execute(_candles_query(instrument, seconds, from_ts, to_ts, limit)).all()
         return CandlePage(symbol=symbol, interval=interval, candles=[_candle(row) for row in rows], seq=seq)
 
+    def sums(self) -> Sums:
+        """What is added up over all accounts."""
+        with self._reading() as (connection, seq):
+            return read_sums(connection, seq)
+
+    def deeds(self, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> DeedPage:
+        """What hosts did. Raises `BadCursorError`."""
+        c = t.deeds.c
+        with self._reading() as (connection, seq):
+            query = sa.select(t.deeds)
+            if cursor is not None:
+                query = query.where(c.seq < decode_cursor("d", 1, cursor)[0])
+            rows = connection.execute(query.order_by(c.seq.desc()).limit(limit + 1)).all()
+            deeds = [self._deed(connection, row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return DeedPage(deeds=deeds, next_cursor=encode_cursor("d", deeds[-1].seq) if more else None, seq=seq)
+
     @contextmanager
     def _reading(self) -> Iterator[tuple[sa.Connection, int]]:
         """A connection in a transaction, so on one state, and that state's position."""
@@ -315,6 +335,20 @@ class Queries:
             status=OrderStatus(row.status).label,
             seq=row.seq,
             ts=timestamp(row.ts),
+        )
+
+    def _deed(self, connection: sa.Connection, row: sa.Row[Any]) -> Deed:
+        action, _, details = row.text.partition(" ")
+        return Deed(
+            seq=row.seq,
+            ts=timestamp(row.ts),
+            actor=row.actor or None,
+            via=Via(row.via).label,
+            action=action,
+            account_id=row.account or None,
+            symbol=self._symbol(connection, row.instrument) if row.instrument else None,
+            about_seq=row.about_seq or None,
+            details=details,
         )
 
     def _position(self, connection: sa.Connection, row: sa.Row[Any]) -> PositionView:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from onseju.contract.events import (
     AccountOpened,
+    AdminNoted,
     BalanceChanged,
     DayRolled,
     Event,
@@ -26,6 +27,7 @@ from onseju.contract.events import (
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import OrderStatus
+from onseju.projections.sums import ORDERS_ACCEPTED, ORDERS_DONE, ORDERS_REJECTED, BatchSums
 
 Row = tuple[Any, ...]
 
@@ -81,6 +83,8 @@ class Batch:
         self.limits: dict[int, Row] = {}
         """Base price and limits of instruments that have no whole row here; the key is the tuple's last."""
         self.candles: dict[tuple[int, int, int], list[int]] = {}
+        self.deeds: list[Row] = []
+        self.sums = BatchSums()
 
     def add(self, block: EventBlock) -> None:
         """Take in the next block."""
@@ -110,11 +114,18 @@ class Batch:
                 self.instruments,
                 self.limits,
                 self.candles,
+                self.deeds,
             )
         )
 
     def order(self, event: OrderEvent, block: EventBlock) -> None:
         """An order as it stands now. Creation is kept by the table where the row exists already."""
+        if event.kind == EventKind.ORDER_ACCEPTED:
+            self.sums.count(ORDERS_ACCEPTED)
+        elif event.kind == EventKind.ORDER_REJECTED:
+            self.sums.count(ORDERS_REJECTED)
+        elif event.status not in _OPEN:
+            self.sums.count(ORDERS_DONE)
         known = self.orders.get(event.order_id)
         created_seq, created_ts = (event.seq, event.ts) if known is None else (known[18], known[19])
         self.order_fills.pop(event.order_id, None)
@@ -169,6 +180,8 @@ class Batch:
             )
         )
         done = 0 if event.status in _OPEN else 1
+        if done:
+            self.sums.count(ORDERS_DONE)
         row = self.orders.get(event.order_id)
         if row is None:
             self.order_fills[event.order_id] = (
@@ -228,6 +241,7 @@ class Batch:
 
     def balance(self, event: BalanceChanged, block: EventBlock) -> None:
         """An account's cash now."""
+        self.sums.balance(event, block.command_kind)
         self.balances[event.account] = (
             event.account,
             event.cash,
@@ -240,6 +254,7 @@ class Batch:
 
     def position(self, event: PositionChanged, block: EventBlock) -> None:
         """An account's shares of an instrument now."""
+        self.sums.position(event, block.command_kind)
         self.positions[event.account, event.instrument] = (
             event.account,
             event.instrument,
@@ -283,6 +298,12 @@ class Batch:
         else:
             row[7:] = [event.base_price, event.upper_limit, event.lower_limit, event.seq, event.ts]
 
+    def deed(self, event: AdminNoted, block: EventBlock) -> None:
+        """What a host did."""
+        text = block.annotations.get(0, "")
+        deed = (event.actor, event.via, event.about_account, event.instrument, event.about_seq, text)
+        self.deeds.append((event.seq, event.ts, *deed))
+
 
 _Fold = Callable[[Batch, Event, EventBlock], None]
 
@@ -312,5 +333,6 @@ _FOLDS: dict[int, _Fold] = {
     EventKind.POSITION_CHANGED: _fold(Batch.position),
     EventKind.INSTRUMENT_LISTED: _fold(Batch.instrument),
     EventKind.PRICE_LIMITS_SET: _fold(Batch.price_limits),
+    EventKind.ADMIN_NOTED: _fold(Batch.deed),
 }
 """The other kinds change nothing here: levels and phases live in the market's memory."""

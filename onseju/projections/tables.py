@@ -188,6 +188,29 @@ candles = sa.Table(
 """Minutes (`interval_s` 60), and trading days (86,400) that begin at 00:00 KST of their date. The only table that adds up:
 right because the position is written with it."""
 
+sums = sa.Table(
+    "sums",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("instrument", Big, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""What is added up over all accounts (`sums.py`). Text: a venue's cash may be more than 64 bits."""
+
+deeds = sa.Table(
+    "deeds",
+    metadata,
+    sa.Column("seq", Id, primary_key=True, autoincrement=False),
+    sa.Column("ts", Big, nullable=False),
+    sa.Column("actor", Big, nullable=False),
+    sa.Column("via", Small, nullable=False),
+    sa.Column("account", Big, nullable=False),
+    sa.Column("instrument", Big, nullable=False),
+    sa.Column("about_seq", Big, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+"""What hosts did, a row each: who (`actor`, an account; 0 = none), by what (`via`), about whom, and which command did it."""
+
 progress = sa.Table(
     "progress",
     metadata,

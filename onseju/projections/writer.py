@@ -42,12 +42,14 @@ class Writer:
         self._positions = _Upsert(t.positions)
         self._instruments = _Upsert(t.instruments)
         self._candles = _AddCandles(t.candles)
+        self._deeds = _Upsert(t.deeds)
 
     def write(self, connection: sa.Connection, batch: Batch, journal_id: str, after_seq: int) -> None:
         """Write the batch, whose first block follows `after_seq`, inside the connection's transaction.
 
         Raises `PositionLostError` when the tables stand elsewhere.
         """
+        batch.sums.write(connection)
         self._rows(connection, self._instruments, batch.instruments.values())
         self._rows(connection, self._limits, batch.limits.values())
         self._rows(connection, self._accounts, batch.accounts.values())
@@ -58,6 +60,7 @@ class Writer:
         self._rows(connection, self._positions, batch.positions.values())
         self._rows(connection, self._balances, batch.balances.values())
         self._rows(connection, self._candles, batch.candles.values())
+        self._rows(connection, self._deeds, batch.deeds)
         moved = connection.execute(
             sa.update(t.progress)
             .where(t.progress.c.journal_id == journal_id, t.progress.c.seq == after_seq)

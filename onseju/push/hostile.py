@@ -6,6 +6,7 @@ uvicorn bounds none of these with httptools and websockets: whoever sends a head
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from onseju.contract.reasons import Reason
+from onseju.gateway.limits import address_key
 from onseju.gateway.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -26,13 +28,41 @@ HEAD_TIMEOUT_S = 15.0
 MAX_PIPELINED = 1000
 """Requests of one connection that may wait for the answer to the one before."""
 
+MAX_PER_ADDRESS = 16_384
+"""Connections of one address at a time, a quarter of the files that the server asks the system for: whoever opens more
+finds no more room, and others do."""
+
 MAX_FRAGMENTS = 1024
 """Fragments of one WebSocket message. Their bytes are bounded by themselves, but fragments may be empty."""
 
 HEAD_TOO_LARGE = f"The head of a request may have {MAX_HEAD_BYTES} bytes. 요청의 헤더가 너무 깁니다."
 HEAD_TOO_SLOW = f"The head of the request did not arrive within {HEAD_TIMEOUT_S:.0f} s. 요청이 너무 느립니다."
+TOO_MANY_CONNECTIONS = "Too many connections from this address. 이 주소에서 연 연결이 너무 많습니다."
 NOT_HTTP = "This is not a valid HTTP request. 올바른 HTTP 요청이 아닙니다."
 NO_HANDSHAKE = "This is not a valid WebSocket handshake. 올바른 WebSocket 요청이 아닙니다."
+
+
+_connections: Counter[str] = Counter()
+"""Open connections by address, of HTTP and WebSocket together."""
+
+
+def _enter(address: str) -> bool:
+    """Count a connection in; False where its address has too many, and then it is not counted."""
+    if _connections[address] >= MAX_PER_ADDRESS:
+        return False
+    _connections[address] += 1
+    return True
+
+
+def _leave(address: str) -> None:
+    _connections[address] -= 1
+    if _connections[address] <= 0:
+        del _connections[address]
+
+
+def _address_of(transport: asyncio.BaseTransport) -> str:
+    peer = transport.get_extra_info("peername")
+    return address_key(peer[0]) if isinstance(peer, tuple) else ""
 
 
 class _HeadTooLargeError(Exception):
@@ -55,14 +85,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """What came since a request began, or since its last bytes of body: head, or trailers."""
     _head_timer: asyncio.TimerHandle | None = None
     _refusal: Problem | None = None
+    _address = ""
+    _counted = False
     _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._address = _address_of(transport)
+        self._counted = _enter(self._address)
+        if not self._counted:
+            self._refusal = Problem(Reason.RATE_LIMITED, detail=TOO_MANY_CONNECTIONS)
+            self.send_400_response("")
+            return
         # A connection that never asks for anything is closed as one that asks for nothing more.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._counted:
+            _leave(self._address)
         self._unset_head_timer()
         self._unset_keepalive_if_required()
         if self._running is not None:
@@ -147,6 +187,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket with bounded fragments and pongs, and an answer to handshakes that are none."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._address = _address_of(transport)  # counted already, when it came as HTTP
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _leave(self._address)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -105,6 +105,15 @@ class WebSocketProtocol(BoundedWebSocketProtocol):
         extensions[EXTENSION] = _WebSocketLink(self)
         await super().run_asgi()
 
+    def shutdown(self) -> None:
+        """The server stops: a stream answers what it has taken and closes by itself; others are closed here and now."""
+        extensions: dict[str, Any] = (getattr(self, "scope", None) or {}).get("extensions") or {}
+        link: _Link | None = extensions.get(EXTENSION)
+        if link is not None and link.ender is not None and self.handshake_complete:
+            link.ender()
+        else:
+            super().shutdown()
+
 
 async def send_messages(socket: WebSocket, bodies: Sequence[bytes], *, binary: bool = False) -> None:
     """Send messages, of text or binary, in one write where the server can. Waits while the client does not keep up.

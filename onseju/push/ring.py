@@ -17,7 +17,7 @@ from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.ids import BEFORE_ALL, Position, parse_event_id
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import SymbolOf, timestamp
-from onseju.journal.port import Journal
+from onseju.journal.port import Journal, JournalGoneError
 from onseju.push.frames import CHANNEL, Codec, Frame, sse_bytes, streamed_events
 from onseju.push.log import Cursor, EventIndex, LogPage, read_log
 
@@ -313,7 +313,10 @@ class AccountReader:
         if self._ring.is_too_old(self._account, self._cursor.after):
             raise TooOldError(self._account)
         self._number = None
-        page = await self._ring.read_page(self._account, self._cursor, limit)
+        try:
+            page = await self._ring.read_page(self._account, self._cursor, limit)
+        except JournalGoneError:  # archived since the line above
+            raise TooOldError(self._account) from None
         self._cursor = page.cursor
         self._enter_ring(chain)
         return page.frames

@@ -171,6 +171,9 @@ async def still_valid(connection: HTTPConnection) -> bool:
     identity = gateway_of(connection).identity
     if principal.via == "session":
         found = await identity.session(connection.state.session_token)
+    elif principal.via == "signed":
+        signer = await identity.signer(connection.headers["x-onseju-key"])
+        found = None if signer is None else signer[0]
     else:
         bearer = connection.headers["authorization"].partition(" ")[2].strip()
         found = identity.cached_key(bearer) or await identity.key(bearer)

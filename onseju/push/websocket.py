@@ -135,8 +135,10 @@ class Connection:
                 await wake.wait()
         if self._socket.client_state is WebSocketState.DISCONNECTED:
             return
+        code, reason = self._close = self._close or (CLOSE_GOING_AWAY, "")  # from now on nothing more is taken
+        if self._orders:
+            await asyncio.wait(self._orders)  # what was taken is answered, also while the server stops
         await self._send_answers()  # the last one may say why the connection is closed
-        code, reason = self._close or (CLOSE_GOING_AWAY, "")
         await stream.send(self._socket.close(code, reason))
 
     async def _write_what_there_is(self) -> bool:
@@ -405,7 +407,7 @@ class Connection:
         try:
             principal = self._trader()
             instruments = len(self._gateway.market.directory.all())
-            batch = order_records.parse(record_messages.records_in(content), principal.account_id, instruments)
+            batch = order_records.parse(record_messages.records_in(content), principal, instruments)
             self._spend("order", batch.orders)
             self._spend("cancel", batch.cancels)
             self._start(self._records(own, principal, batch))

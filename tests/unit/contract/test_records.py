@@ -248,6 +248,7 @@ def test_kinds_never_move() -> None:
         "UNCROSS": 40,
         "START_EPOCH": 64,
         "CLOSE_GATEWAY_GAP": 65,
+        "NOTE_ADMIN": 66,
     }
     assert {kind.name: kind.value for kind in EventKind} == {
         "ORDER_ACCEPTED": 1,
@@ -277,4 +278,5 @@ def test_kinds_never_move() -> None:
         "TICK_BAND_SET": 66,
         "EPOCH_STARTED": 67,
         "GATEWAY_GAP_CLOSED": 68,
+        "ADMIN_NOTED": 69,
     }

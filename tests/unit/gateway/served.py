@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from onseju.bus.port import BusyError
-from onseju.contract.commands import Request, encode_command, sequence
+from onseju.contract.commands import CommandKind, Request, encode_command, sequence
 from onseju.contract.journal_records import EventBlock, annotation_text
 from onseju.exchange.exchange import now_us
 from onseju.exchange.timetable import Timetable
@@ -52,6 +52,11 @@ class Bus:
     @property
     def last_seq(self) -> int:
         return len(self.blocks)
+
+    @property
+    def last_deed(self) -> int:
+        """The last command that changed something: a host's deed is followed by its note for the audit trail."""
+        return next(block.seq for block in reversed(self.blocks) if block.command_kind != CommandKind.NOTE_ADMIN)
 
     async def request(self, requests: Sequence[Request]) -> list[EventBlock]:
         answers = []

@@ -21,14 +21,14 @@ def test_an_account_with_what_it_is_given_and_a_key(venue: Venue, host_server: S
         answer = host.post("/v1/admin/accounts", json=body)
     assert answer.status_code == 201
     opened = answer.json()
-    assert (opened["account_id"], opened["name"], opened["seq"]) == (1, "maker", venue.bus.last_seq)
+    assert (opened["account_id"], opened["name"], opened["seq"]) == (1, "maker", venue.bus.last_deed)
     account = venue.bus.engine.account(1)
     assert (account.cash, account.position(1).qty, len(account.positions)) == (5_000, 7, 1)
     with host_server.client(headers={"Authorization": f"Bearer {opened['api_key']}"}) as client:
         assert client.get("/v1/session").json()["scopes"] == ["read", "trade"]
         refused(client.post("/v1/admin/accounts", json=body), 403, "forbidden")
     (entry,) = [entry for entry in logs if entry["event"] == "open_account"]
-    assert (entry["by"], entry["account_id"]) == ("bootstrap", 1)
+    assert (entry["by"], entry["account"]) == ("bootstrap", 1)
     assert opened["api_key"] not in str(logs)
     refused(host.post("/v1/admin/accounts", json=body), 409, "name_taken")
 

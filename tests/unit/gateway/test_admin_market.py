@@ -74,7 +74,7 @@ def test_instruments_that_cannot_be(venue: Venue, host: httpx.Client, change: An
 def test_interruption_rates_of_an_instrument(venue: Venue, host: httpx.Client) -> None:
     body = {"symbol": "900001", "name": "x", "base_price": 10_000, "vi_dynamic_ppm": 30_000, "vi_static_ppm": 100_000}
     assert host.post("/v1/admin/instruments", json=body).status_code == 201
-    (listed,) = [event for event in venue.bus.blocks[-1].events if isinstance(event, InstrumentListed)]
+    (listed,) = [event for event in venue.bus.blocks[-2].events if isinstance(event, InstrumentListed)]
     assert (listed.vi_dynamic_ppm, listed.vi_static_ppm) == (30_000, 100_000)
     refused(host.post("/v1/admin/instruments", json=body | {"vi_static_ppm": 1_000_001}), 400, "malformed")
 
@@ -84,7 +84,7 @@ def test_rules_of_an_instrument_and_of_the_venue(venue: Venue, host: httpx.Clien
     answer = host.post("/v1/admin/rules", json={"rule": "max_order_qty", "value": 100})
     told = answer.json()
     assert (answer.status_code, told["rule"], told["value"], told["symbol"]) == (200, "max_order_qty", 100, None)
-    assert told["seq"] == venue.bus.last_seq
+    assert told["seq"] == venue.bus.last_deed
     with capture_logs() as logs:
         body = {"rule": "market_remainder", "value": "rest", "symbol": "005930"}
         assert host.post("/v1/admin/rules", json=body).status_code == 200
@@ -166,7 +166,7 @@ def test_auctions_are_matched_by_command(venue: Venue, host: httpx.Client) -> No
         "005930": {"price": 98_500, "qty": 3, "extended": False},
         "000660": {"price": None, "qty": 0, "extended": False},
     }
-    assert (told["seq"], answer.headers["onseju-seq"]) == (venue.bus.last_seq, str(venue.bus.last_seq))
+    assert (told["seq"], answer.headers["onseju-seq"]) == (venue.bus.last_deed, str(venue.bus.last_deed))
     assert [entry["by"] for entry in logs if entry["event"] == "uncross"] == ["bootstrap"]
     moved = host.post("/v1/admin/phase", json={"phase": "continuous", "symbol": "005930"})
     assert moved.json()["phases"] == {"005930": "continuous"}
@@ -236,7 +236,7 @@ def test_a_day_is_begun_by_command(venue: Venue, host: httpx.Client) -> None:
     answer = host.post("/v1/admin/day", json={"trading_day": "2026-11-24"})
     told = answer.json()
     assert (answer.status_code, told["trading_day"], told["previous"]) == (200, "2026-11-24", "2026-11-23")
-    assert told["seq"] == venue.bus.last_seq
+    assert told["seq"] == venue.bus.last_deed
     assert venue.bus.market.directory.trading_day == 20261124
     account = venue.bus.engine.account(1)
     assert (len(account.orders), account.reserved_cash) == (0, 0)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from onseju.gateway.logs import REDACTED, configure_logs, redact
+from onseju.metrics.trace import REQUEST_ID
 
 KEY = "ok0123456789abcdef01.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-abcde"
 
@@ -17,10 +18,11 @@ KEY = "ok0123456789abcdef01.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-abcde"
 @pytest.fixture(autouse=True)
 def _restore() -> Iterator[None]:
     logger = logging.getLogger("uvicorn.error")
-    filters = list(logger.filters)
+    root = logging.getLogger()
+    filters, handlers, level = list(logger.filters), root.handlers, root.level
     yield
     structlog.reset_defaults()
-    logger.filters = filters
+    logger.filters, root.handlers, root.level = filters, handlers, level
 
 
 def test_what_is_named_like_a_secret_is_blacked_out() -> None:
@@ -93,3 +95,33 @@ def test_uvicorn_does_not_complain_about_refused_websockets(caplog: pytest.LogCa
         logger.error("ASGI callable returned without completing handshake.")
         logger.error("something else")
     assert [record.message for record in caplog.records] == ["something else"]
+
+
+def test_what_libraries_log_takes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """uvicorn's lines are JSON, too, carry the request they belong to, and are looked at for secrets."""
+    configure_logs(json=True)
+    asked = REQUEST_ID.set("run-7")
+    try:
+        try:
+            raise ValueError("Bearer ok0123456789abcdef01.a-secret-that-is-long")
+        except ValueError:
+            logging.getLogger("uvicorn.error").exception("broken: %s", "$argon2id$v=19$hash")
+        logging.getLogger("uvicorn.error").info("too little to tell")
+    finally:
+        REQUEST_ID.reset(asked)
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["request_id"], told["event"]) == ("error", "run-7", f"broken: {REDACTED}")
+    assert "ValueError" in told["exception"]
+    assert "a-secret" not in line
+
+
+def test_the_level_is_the_hosts_choice(capsys: pytest.CaptureFixture[str]) -> None:
+    for level, count in (("debug", 3), ("info", 2), ("error", 1)):
+        structlog.reset_defaults()
+        configure_logs(json=True, level=level)
+        log = structlog.get_logger("test")
+        log.debug("a")
+        log.info("b")
+        log.error("c")
+        assert len(capsys.readouterr().err.splitlines()) == count

@@ -310,3 +310,24 @@ def test_keys_that_cannot_be(server: Served, body: Any, status: int) -> None:
         log_in(client, "kim")
         assert client.post("/v1/api-keys", json=body).status_code == status
         assert client.get("/v1/api-keys").json() == {"keys": []}
+
+
+def test_wrong_passwords_for_one_name_are_limited_from_wherever_they_come(tmp_path: Path) -> None:
+    """Right ones do not count, and another name is not held up."""
+    venue = Venue(tmp_path, wrong_passwords_per_hour=3)
+    try:
+        with venue.served(users.operations) as server, server.client() as client:
+            for name in ("kim", "lee"):
+                assert client.post("/v1/users", json={"name": name, "password": PASSWORD}).status_code == 201
+            right, wrong = {"name": "kim", "password": PASSWORD}, {"name": "KIM", "password": "wrong password"}
+            for _ in range(3):
+                assert client.post("/v1/session", json=right).status_code == 201
+                refused = client.post("/v1/session", json=wrong)
+                assert (refused.status_code, refused.json()["code"]) == (401, "wrong_password")
+            for body in (wrong, right):
+                limited = client.post("/v1/session", json=body)
+                assert (limited.status_code, limited.json()["code"]) == (429, "rate_limited")
+                assert int(limited.headers["Retry-After"]) >= 60
+            assert client.post("/v1/session", json={"name": "lee", "password": PASSWORD}).status_code == 201
+    finally:
+        venue.close()

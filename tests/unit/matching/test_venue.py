@@ -14,6 +14,7 @@ from onseju.contract.commands import (
     DepositShares,
     Halt,
     ListInstrument,
+    NoteAdmin,
     OpenAccount,
     OpenVenue,
     Resume,
@@ -28,6 +29,7 @@ from onseju.contract.commands import (
 )
 from onseju.contract.events import (
     AccountOpened,
+    AdminNoted,
     BalanceChanged,
     DayRolled,
     EpochStarted,
@@ -182,6 +184,9 @@ def test_everything_is_answered_by_its_event() -> None:
     assert (shares.qty, shares.cost_amount) == (9, 90)
     gap = driver.first(CloseGatewayGap(gateway=1, gateway_epoch=2, through_seq=3), GatewayGapClosed)
     assert (gap.gateway, gap.gateway_epoch, gap.through_seq) == (1, 2, 3)
+    note = driver.first(NoteAdmin(actor=7, account=5, instrument=1, about_seq=4, via=2), AdminNoted)
+    assert (note.account, note.instrument, note.actor, note.about_account) == (0, 1, 7, 5)
+    assert (note.about_seq, note.via) == (4, 2)
     driver.check()
 
 

@@ -15,6 +15,7 @@ from onseju.contract.commands import (
     DepositCash,
     DepositShares,
     NewOrder,
+    NoteAdmin,
     OpenAccount,
     Request,
     RollDay,
@@ -23,7 +24,7 @@ from onseju.contract.commands import (
 )
 from onseju.contract.ids import client_id_hash
 from onseju.contract.journal_records import EventBlock, JournalRecord
-from onseju.contract.words import OrderType, Side, TimeInForce
+from onseju.contract.words import OrderType, Side, TimeInForce, Via
 from onseju.exchange.applier import Applier
 from onseju.matching.engine import SEMANTICS_VERSION
 from onseju.projections import tables
@@ -48,6 +49,7 @@ def records(seed: int, count: int, *, step_us: int = 300_000) -> list[JournalRec
         requests += [Request(DepositShares(account=account, instrument=i, qty=500, cost_amount=1)) for i in (1, 2, 3)]
     for number in range(count):
         requests.append(_order(draw, number))
+    requests.append(Request(NoteAdmin(actor=1, account=2, about_seq=3, via=Via.KEY), "deposit cash=5"))
     requests.append(Request(RollDay(trading_day=20261124)))
     return [
         JournalRecord(

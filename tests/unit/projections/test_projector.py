@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from structlog.testing import capture_logs
 
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.segments import SegmentJournal
@@ -101,7 +103,7 @@ def test_a_failure_before_the_commit_writes_nothing_and_is_told(
         nonlocal calls
         write(self, connection, batch, journal_id, after_seq)
         calls += 1
-        if calls == 5:
+        if calls >= 5:
             raise OSError("the disk failed between the rows and the commit")
 
     journal = MemoryJournal(blocks())
@@ -258,6 +260,89 @@ def test_a_failure_releases_the_waiters(tmp_path: Path, started: list[Projector]
 
     assert asyncio.run(wait()) is False
     assert isinstance(projector.failed, OSError)
+
+
+def test_it_follows_again_by_itself_when_what_failed_works_again(
+    tmp_path: Path,
+    whole: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[Projector],
+) -> None:
+    """The disk fails, then the next tries fail as well, then it works: nothing is missing and nothing is doubled."""
+    journal = MemoryJournal(blocks()[:300])
+    projector = Projector(journal, tmp_path / "p.db", max_blocks=50, gather_s=0, first_retry_s=0.01)
+    started.append(projector)
+    projector.catch_up()
+    write = Writer.write
+
+    def failing(self: Writer, connection: Any, batch: Any, journal_id: str, after_seq: int) -> None:
+        write(self, connection, batch, journal_id, after_seq)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "write", failing)
+        projector.start()
+        journal.append_events(blocks()[300:])
+        projector.listen([])
+        eventually(lambda: projector.failures >= 3)
+        assert isinstance(projector.failed, OSError)
+        assert projector.position == 300
+        assert asyncio.run(projector.wait_for(301, 5)) is False
+    eventually(lambda: projector.failed is None)
+    assert asyncio.run(projector.wait_for(journal.last_event_seq, 20)) is True
+    projector.stop()
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_on_a_full_disk_reads_go_on_and_it_tries_again(
+    tmp_path: Path,
+    whole: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[Projector],
+) -> None:
+    """The database itself says that it is full: a page limit stands in for the disk."""
+    monkeypatch.setattr("onseju.projections.projector.ROOM_POLL_S", 0.01)
+    journal = MemoryJournal(blocks()[:300])
+    projector = Projector(journal, tmp_path / "p.db", max_blocks=50, gather_s=0)
+    started.append(projector)
+    projector.catch_up()
+    assert projector._engine is not None
+    with contextlib.closing(projector._engine.raw_connection()) as pooled:
+        driver: Any = pooled.driver_connection  # by itself: SQLAlchemy would begin a transaction around the pragma
+    (pages,) = driver.execute("PRAGMA page_count").fetchone()
+    driver.execute(f"PRAGMA max_page_count = {pages}").close()
+    journal.append_events(blocks()[300:])
+    with capture_logs() as logs:
+        projector.start()
+        eventually(lambda: [entry for entry in logs if entry["event"] == "disk_full"][2:])
+        assert (projector.failed, projector.failures) == (None, 0)
+        assert projector.position < journal.last_event_seq
+        driver.execute("PRAGMA max_page_count = 1000000").close()
+        eventually(lambda: projector.position == journal.last_event_seq)
+    projector.stop()
+    assert contents(tmp_path / "p.db") == whole
+
+
+def test_what_a_failure_left_is_read_anew(tmp_path: Path, started: list[Projector]) -> None:
+    """The file is put back as it was a while ago: the projector goes on from what is in it."""
+    journal = MemoryJournal(blocks()[:300])
+    project(tmp_path / "p.db", journal)
+    earlier = (tmp_path / "p.db").read_bytes()
+    journal.append_events(blocks()[300:])
+    projector = Projector(journal, tmp_path / "p.db", max_blocks=50, gather_s=0, first_retry_s=0.01)
+    started.append(projector)
+    projector.catch_up()
+    (tmp_path / "p.db").unlink()
+    (tmp_path / "p.db").write_bytes(earlier)
+    for name in ("p.db-wal", "p.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    projector._fail(OSError("the file was exchanged"), 0)
+    projector.start()
+    eventually(lambda: projector.failed is None)
+    assert projector.position == journal.last_event_seq
+    projector.stop()
+    project(tmp_path / "fresh.db", journal)
+    assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
 
 
 def test_a_waiter_whose_loop_is_gone_hurts_nobody(tmp_path: Path, started: list[Projector]) -> None:

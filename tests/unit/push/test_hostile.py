@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+from websockets.asyncio.client import connect
 
 from onseju.push import hostile
-from onseju.push.hostile import MAX_HEAD_BYTES, MAX_PIPELINED, BoundedHttpProtocol
+from onseju.push.hostile import MAX_HEAD_BYTES, MAX_PIPELINED, BoundedHttpProtocol, BoundedWebSocketProtocol
 from tests.unit.push.harness import until
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n"
@@ -42,7 +43,7 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def served(app: App, keep_alive_s: int = 5) -> AsyncIterator[int]:
+async def served(app: Any, keep_alive_s: int = 5) -> AsyncIterator[int]:
     """The application's port."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
@@ -50,6 +51,7 @@ async def served(app: App, keep_alive_s: int = 5) -> AsyncIterator[int]:
         app,
         loop="none",
         http=BoundedHttpProtocol,
+        ws=BoundedWebSocketProtocol,
         lifespan="off",
         log_level="critical",
         timeout_keep_alive=keep_alive_s,
@@ -147,6 +149,48 @@ def test_pipelined_requests_are_answered_in_order() -> None:
             requests = b"".join(GET % n + b"\r\n" for n in range(500)) + GET % 500 + b"Connection: close\r\n\r\n"
             answer = await ask(port, requests)
         assert [int(part.rpartition(b"/")[2].split()[0]) for part in answer.split(b";")[:-1]] == list(range(501))
+
+    run(test())
+
+
+def test_one_address_has_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are there are served, one more is told why not, and one that leaves makes room."""
+    monkeypatch.setattr(hostile, "MAX_PER_ADDRESS", 3)
+
+    async def test() -> None:
+        async with served(App()) as port:
+            open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+            await until(lambda: hostile._connections["127.0.0.1"] == 3)
+            refused = await ask(port)
+            assert refused.startswith(b"HTTP/1.1 429 ")
+            assert b"Too many connections" in refused
+            for reader, writer in open_ones:
+                writer.write(GET % 1 + b"\r\n")
+                assert (await reader.readuntil(b";")).endswith(b"/1 0;")
+            open_ones[0][1].close()
+            await open_ones[0][1].wait_closed()
+            await until(lambda: hostile._connections["127.0.0.1"] == 2)
+            assert b"/2 0;" in await ask(port, GET % 2 + b"\r\n")
+            for _, writer in open_ones[1:]:
+                writer.close()
+                await writer.wait_closed()
+            await until(lambda: not hostile._connections)
+
+    run(test())
+
+
+def test_a_websocket_counts_as_a_connection_until_it_ends() -> None:
+    async def accepting(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    async def test() -> None:
+        async with served(accepting) as port:
+            for _ in range(3):
+                async with connect(f"ws://127.0.0.1:{port}/", proxy=None):
+                    assert hostile._connections["127.0.0.1"] == 1
+                await until(lambda: not hostile._connections)
 
     run(test())
 

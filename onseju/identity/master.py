@@ -1,0 +1,50 @@
+"""Signing secrets, derived from one master secret and each key's id: the database holds none of them, not even encrypted.
+
+To check a signature the server must know the secret itself, so a hash is not enough. Who reads the database alone (a copy, a
+backup of one file) learns no secret; who also has the master's file can sign for every signed key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from onseju.identity.records import DatabaseUnusableError
+
+FILE_NAME = "signing.key"
+MASTER_BYTES = 32
+
+
+class SigningMaster:
+    """The master secret, in a file of its own beside the database (mode 0600), made at the first start."""
+
+    def __init__(self, path: Path) -> None:
+        """Load the file, or make it. Raises `DatabaseUnusableError`."""
+        try:
+            if not path.exists():
+                _make(path)
+            self._master = path.read_bytes()
+        except OSError as error:
+            raise DatabaseUnusableError(f"{path} cannot be used: {error.strerror}.") from error
+        if len(self._master) != MASTER_BYTES:
+            raise DatabaseUnusableError(f"{path} does not hold {MASTER_BYTES} bytes.")
+
+    def secret_of(self, key_id: str) -> str:
+        """The secret of a signed key: 256 bits that nobody can compute without the master."""
+        mac = hmac.digest(self._master, b"onseju signing key\0" + key_id.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(MASTER_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
