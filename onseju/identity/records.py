@@ -38,6 +38,10 @@ class DatabaseUnusableError(Exception):
     """The database cannot be opened; the text names the file and says why."""
 
 
+class DatabaseFullError(Exception):
+    """The database's disk is full: nothing of what was asked was written."""
+
+
 class InvalidNameError(IdentityError):
     """The name is not 2 to 32 letters, digits, Korean syllables, or `.`, `_`, `-`."""
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import sqlalchemy as sa
 import structlog
 from argon2 import PasswordHasher
 
@@ -18,8 +19,15 @@ from onseju.identity.master import FILE_NAME, SigningMaster
 from onseju.identity.names import KEY_NAME_LETTERS, checked_name, checked_password, composed_password
 from onseju.identity.passwords import HASHER, Passwords
 from onseju.identity.principal import ADMIN, READ, SCOPES, TRADE, Principal
-from onseju.identity.records import ApiKey, InvalidNameError, NameTakenError, User, WrongPasswordError
-from onseju.identity.store import Store
+from onseju.identity.records import (
+    ApiKey,
+    DatabaseFullError,
+    InvalidNameError,
+    NameTakenError,
+    User,
+    WrongPasswordError,
+)
+from onseju.identity.store import Store, is_disk_full
 from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
 
 T = TypeVar("T")
@@ -110,7 +118,12 @@ class IdentityService:
         await asyncio.to_thread(self._passwords.close)
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        except sa.exc.OperationalError as error:
+            if is_disk_full(error):
+                raise DatabaseFullError from error
+            raise
 
     # users
 

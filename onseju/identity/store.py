@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -234,6 +235,11 @@ class Store:
         with self._engine.begin() as connection:
             mine = (api_keys.c.user_id == user_id) & (api_keys.c.key_id == key_id) & api_keys.c.revoked_ts.is_(None)
             return connection.execute(api_keys.update().where(mine).values(revoked_ts=now)).rowcount == 1
+
+
+def is_disk_full(error: sa.exc.OperationalError) -> bool:
+    """Whether the database had no room: then nothing of the transaction was written."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _own_transactions(engine: sa.Engine) -> None:

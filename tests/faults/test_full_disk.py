@@ -68,7 +68,7 @@ def order(client: httpx.Client, price: int) -> httpx.Response:
 
 
 def test_a_full_disk_refuses_orders_and_nothing_else(small_disk: Path) -> None:
-    server = ServerProcess(small_disk / "data").start()
+    server = ServerProcess(small_disk / "data", env={"ONSEJU_READY_FREE_MIB": "0"}).start()
     try:
         keys = [server.account(f"trader{number}", cash=10**12) for number in range(TRADERS)]
         filler = small_disk / "filler"
@@ -93,6 +93,13 @@ def test_a_full_disk_refuses_orders_and_nothing_else(small_disk: Path) -> None:
             client = clients[0]
             assert order(client, base).json()["code"] == "disk_full"
             assert client.get("/v1/account").status_code == 200
+            ready = client.get("/readyz")
+            assert (ready.status_code, ready.json()["obstacles"][0]["code"]) == (503, "disk_full")
+            host_did = {"name": "late", "kind": "bot", "cash": 1}
+            with server.admin() as admin:
+                assert admin.post("/v1/admin/accounts", json=host_did).json()["code"] == "disk_full"
+                assert admin.post("/v1/admin/halt", json={"symbol": SYMBOL}).status_code == 200
+                assert admin.post("/v1/admin/resume", json={"symbol": SYMBOL}).status_code == 200
             assert open_at_best(client) == len(acknowledged) - CANCELS
 
             filler.unlink()
@@ -101,6 +108,12 @@ def test_a_full_disk_refuses_orders_and_nothing_else(small_disk: Path) -> None:
             until(
                 "the tables follow",
                 lambda: client.get("/v1/orders", headers={"Onseju-Min-Seq": str(seq)}).status_code == 200,
+            )
+            assert client.get("/readyz").status_code == 200
+            with server.admin() as admin:
+                deeds = admin.get("/v1/admin/audit", headers={"Onseju-Min-Seq": str(seq)}).json()["deeds"]
+            assert {deed["action"] for deed in deeds[:2]} == {"halt", "resume"}, (
+                "what a host does passes on a full disk"
             )
         server.kill()
         server.start()

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from onseju.cli import app
 from tests.engines import EngineName
 from tests.serverprocess import ServerProcess
+from tests.unit.gateway.test_signing import signed
 
 SYMBOL = "005930"
 runner = CliRunner()
@@ -44,6 +45,8 @@ def test_a_backup_of_a_running_server_goes_on_elsewhere(tmp_path: Path, engine: 
     try:
         key = server.account("me", cash=10**12, s005930=1000)
         with server.client(key) as client:
+            made_key = client.post("/v1/api-keys", json={"name": "bot", "kind": "signed", "scopes": ["read"]})
+            signing = made_key.json()["api_key"]
             for number in range(12):
                 enter(client, number)
             then = orders(client)
@@ -60,13 +63,16 @@ def test_a_backup_of_a_running_server_goes_on_elsewhere(tmp_path: Path, engine: 
     again = runner.invoke(app, ["restore", str(kept), "--data-dir", str(data)])
     assert again.exit_code == 1
     assert "is there already" in again.output
-    assert (elsewhere / "admin.key").stat().st_mode & 0o777 == 0o600
+    for name in ("admin.key", "signing.key"):
+        assert (elsewhere / name).stat().st_mode & 0o777 == 0o600
     other = ServerProcess(elsewhere).start()
     try:
         with other.client(key) as client:
             assert orders(client) == then
             enter(client, 12)
             assert len(orders(client)) == 13
+        with other.client() as client:
+            assert client.get("/v1/session", headers=signed(signing, "GET", "/v1/session")).status_code == 200
     finally:
         other.stop()
 

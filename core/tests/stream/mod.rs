@@ -2,7 +2,7 @@
 
 use onseju_core::{COMMAND_BYTES, EVENT_BYTES, Engine};
 
-const KINDS: [u8; 19] = [1, 2, 3, 4, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 64, 65];
+const KINDS: [u8; 20] = [1, 2, 3, 4, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 64, 65, 66];
 /// Most commands are orders, cancels, corrections, phases and auctions.
 const USUAL: [u8; 16] = [1, 1, 1, 1, 1, 1, 2, 3, 3, 3, 4, 36, 36, 40, 37, 38];
 const WIDE: [i64; 8] = [i64::MIN, -1, 1 << 31, 1 << 53, 1 << 62, (1 << 62) + 1, i64::MAX - 1, i64::MAX];

@@ -66,7 +66,7 @@ def views_of(journal: SegmentJournal) -> dict[str, View]:
         "kis": MarketSource(market),
         "queues": QueuePositions(),
         "stories": Stories(journal).landmarks,
-        "ring": AccountRing(journal, market.directory.symbol_of, 10_000),
+        "ring": AccountRing(journal, market.directory.symbol_of, 10_000, oldest=lambda: journal.first_event_seq),
     }
 
 

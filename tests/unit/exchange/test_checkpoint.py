@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from onseju.bus.inproc import InprocBus
+from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.exchange import checkpoint
 from onseju.exchange.checkpoint import Restored, View, follow, restore, take
 from onseju.exchange.exchange import Exchange
@@ -18,9 +20,12 @@ from onseju.exchange.recovery import RecoveryError
 from onseju.journal import snapshots
 from onseju.journal.port import JournalError, JournalGoneError
 from onseju.journal.segments import SegmentJournal
+from onseju.push.frames import events_of
+from onseju.push.ring import AccountRing
 from tests.unit.exchange.checkpoints import day_records, makers, plain, states_of, views_of, write_day
 
 AT = 400
+ACCOUNTS = range(1, 20)
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +262,29 @@ def test_one_at_a_time(journal: SegmentJournal) -> None:
         lock.release()
 
 
+async def check_ring(ring: AccountRing, journal: SegmentJournal) -> None:
+    """A ring that was taken up tells what the log has let go of, and gives the rest from the log and from memory."""
+    oldest = journal.first_event_seq
+    there = [
+        (account, Position(block.seq, idx))
+        for block in journal.read_events(oldest - 1)
+        for account in ACCOUNTS
+        for idx in events_of(block.payload, account)
+    ]
+    seen = {account for account, _ in there}
+    assert seen
+    try:
+        for account in seen:
+            assert ring.is_too_old(account, BEFORE_ALL)
+            assert not ring.is_too_old(account, ring.first_place())
+            reader, got = ring.reader(account, ring.first_place()), []
+            while frames := await reader.next(100):
+                got += [frame.position for frame in frames]
+            assert got == [position for other, position in there if other == account]
+    finally:
+        ring.close()
+
+
 @pytest.mark.parametrize("kind", ["archive", "drop"])
 def test_segments_before_every_snapshot_may_go(
     journal: SegmentJournal, directory: Path, tmp_path: Path, kind: str
@@ -290,6 +318,9 @@ def test_segments_before_every_snapshot_may_go(
         assert states_of(views) == expected
         assert exchange.head_seq == again.last_seq
         again.verify()
+        ring = views["ring"]
+        assert isinstance(ring, AccountRing)
+        asyncio.run(check_ring(ring, again))
     finally:
         again.close()
     for path in snapshots.paths(directory / "snapshots"):

@@ -16,12 +16,20 @@ KEY = "ok0123456789abcdef01.AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-abcde"
 
 
 @pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    logger = logging.getLogger("uvicorn.error")
-    root = logging.getLogger()
+def _restore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    logger, root = logging.getLogger("uvicorn.error"), logging.getLogger()
+    # A test that served in this process had uvicorn set up its loggers; `onseju up` does not let it.
+    uvicorn = (logging.getLogger("uvicorn"), logger)
+    levels = [each.level for each in uvicorn]
+    for each in uvicorn:
+        monkeypatch.setattr(each, "handlers", [])
+        monkeypatch.setattr(each, "propagate", True)
+        each.setLevel(logging.NOTSET)
     filters, handlers, level = list(logger.filters), root.handlers, root.level
     yield
     structlog.reset_defaults()
+    for each, its_level in zip(uvicorn, levels, strict=True):
+        each.setLevel(its_level)
     logger.filters, root.handlers, root.level = filters, handlers, level
 
 

@@ -26,6 +26,7 @@ from onseju.contract.commands import (
     CorrectOrder,
     DepositCash,
     NewOrder,
+    NoteAdmin,
     encode_command,
 )
 from onseju.contract.events import EVENT_BYTES, Event, OrderAccepted, OrderFilled, OrderRejected, decode_events
@@ -36,6 +37,7 @@ from onseju.gateway.order_records import MAX_RECORDS, MEDIA_TYPE
 from tests.journey.hostile import memory_mib
 from tests.journey.test_bad_streams import upgraded
 from tests.serverprocess import ServerProcess
+from tests.unit.gateway.test_signing import signed
 
 SYMBOL = "005930"
 ANSWER = struct.Struct("<QIHHB7x")
@@ -162,6 +164,33 @@ def test_the_callers_own_events_and_nobody_elses(trader: Trader, enter: Enter, s
     other.http.close()
 
 
+def test_a_signed_callers_commands_need_ids_of_their_own(trader: Trader) -> None:
+    made = trader.http.post("/v1/api-keys", json={"name": "bot", "kind": "signed", "scopes": ["read", "trade"]})
+    key: str = made.json()["api_key"]
+    number = trader.over_http(records(trader.order()))[0].events[0].order_id  # type: ignore[attr-defined]
+    correct = {"flags": CORRECT_LIMIT_PRICE, "order_id": number, "limit_price": trader.price - 2000}
+    unnamed = [trader.order(), CorrectOrder(**correct), CancelOrder(order_id=number, qty=1), CancelAll()]
+    ids = [client_id_hash(f"{key}-{place}") for place in range(3)]
+    named = [
+        trader.order(client_id=ids[0]),
+        CorrectOrder(client_id=ids[1], **correct),
+        CancelOrder(client_id=ids[2], order_id=number, qty=1),
+    ]
+    content = records(*unnamed, *named)
+    path = "/v1/orders:batch"
+    with trader.server.client() as client:
+        headers = signed(key, "POST", path, content) | {"Content-Type": MEDIA_TYPE}
+        got = client.post(path, content=content, headers=headers)
+    assert got.status_code == 200, got.text
+    over_http = answers(got.content)
+    trader.headers = signed(key, "GET", "/v1/ws")
+    over_websocket = trader.over_websocket(content)
+    for told in (over_http, over_websocket):
+        assert [(one.status, one.reason, one.seq) for one in told[:4]] == [(400, Reason.MALFORMED, 0)] * 4
+    assert [(one.status, one.replayed) for one in over_http[4:]] == [(201, False), (200, False), (200, False)]
+    assert [(one.status, one.replayed) for one in over_websocket[4:]] == [(200, True)] * 3
+
+
 def test_what_is_wrong_with_one_does_not_stop_the_others(trader: Trader, enter: Enter) -> None:
     good = trader.order()
     raw = bytearray(encode_command(good))
@@ -183,6 +212,7 @@ def test_what_is_wrong_with_one_does_not_stop_the_others(trader: Trader, enter: 
         trader.order(version=2),
         trader.order(body_hash=b"x" * 16),
         DepositCash(amount=10**9),
+        NoteAdmin(about_seq=1, via=1),
         CancelOrder(order_id=1, instrument=1),
         CorrectOrder(order_id=1),
         CorrectOrder(order_id=1, flags=CORRECT_LIMIT_PRICE | 1 << 9, limit_price=1),
