@@ -208,7 +208,7 @@ class Scene:
         """Back to continuous trading, through what must be matched before."""
         if instrument.phase is Phase.HALTED:
             self._do(Resume(instrument=instrument.number, phase=Phase.RESUMPTION_AUCTION))
-        while instrument.phase.is_auction and instrument.awaits_uncross:
+        while (now := self._instrument(instrument.number)).phase.is_auction and now.awaits_uncross:
             self._do(Uncross(instrument=instrument.number))
         self._move(instrument, Phase.CONTINUOUS)
 
