@@ -19,23 +19,14 @@ from bench.books import workload
 from bench.books.pybooks import latencies, resident_bytes
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.events import EVENT_BYTES
+from onseju.matching import engines
 from onseju.matching.engine import Engine
-from onseju.matching.reference import ReferenceEngine
 
 EVENTS_A_COMMAND = 16
 """Room in the buffer for a batch's events; on average a command brings five."""
 
 FILL_BATCH = 64
 RESTING = 3_000
-
-
-def new(name: str) -> Engine:
-    """An empty engine."""
-    if name == "reference":
-        return ReferenceEngine()
-    from onseju.matching.native import NativeEngine
-
-    return NativeEngine()
 
 
 def pieces(commands: bytes, batch: int) -> list[bytes]:
@@ -46,7 +37,7 @@ def pieces(commands: bytes, batch: int) -> list[bytes]:
 
 def filled(name: str, opening: list[bytes]) -> Engine:
     """An engine whose books are full."""
-    engine = new(name)
+    engine = engines.make(name)
     for piece in opening:
         engine.apply(piece)
     return engine
