@@ -220,3 +220,12 @@ class StopElection(Word):
     TIME = 1
     DISTANCE = 2  # the stop farthest from the last price first
     NEAREST = 3  # KRX: the lower stop first for buys, the higher first for sells
+
+
+RULE_WORDS: dict[Rule, type[Word]] = {
+    Rule.MARKET_REMAINDER: MarketRemainder,
+    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
+    Rule.AUCTION_PRICING: AuctionPricing,
+    Rule.STOP_ELECTION: StopElection,
+}
+"""The rules whose values are words."""
