@@ -25,6 +25,8 @@ def test_nothing_that_tests_share_outlives_its_engine(request: pytest.FixtureReq
     for item in request.session.items:
         if not isinstance(item, pytest.Function) or "engine" not in item.fixturenames:
             continue
+        if not item._fixtureinfo.name2fixturedefs["engine"][-1].baseid:
+            continue  # a parameter of the test's own of this name, not the fixture
         for name, definitions in item._fixtureinfo.name2fixturedefs.items():
             fixture = definitions[-1]
             if fixture.scope == "function" or name in ("engine", "tested_on") or not fixture.baseid:

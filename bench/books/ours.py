@@ -16,33 +16,17 @@ from typing import Any
 import numpy as np
 
 from bench.books import workload
+from bench.books.pybooks import latencies, resident_bytes
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.events import EVENT_BYTES
+from onseju.matching import engines
 from onseju.matching.engine import Engine
-from onseju.matching.reference import ReferenceEngine
 
 EVENTS_A_COMMAND = 16
 """Room in the buffer for a batch's events; on average a command brings five."""
 
 FILL_BATCH = 64
 RESTING = 3_000
-
-
-def new(name: str) -> Engine:
-    """An empty engine."""
-    if name == "reference":
-        return ReferenceEngine()
-    from onseju.matching.native import NativeEngine
-
-    return NativeEngine()
-
-
-def resident_bytes() -> int:
-    """The memory that this process has; 0 where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-    except OSError:
-        return 0
 
 
 def pieces(commands: bytes, batch: int) -> list[bytes]:
@@ -53,7 +37,7 @@ def pieces(commands: bytes, batch: int) -> list[bytes]:
 
 def filled(name: str, opening: list[bytes]) -> Engine:
     """An engine whose books are full."""
-    engine = new(name)
+    engine = engines.make(name)
     for piece in opening:
         engine.apply(piece)
     return engine
@@ -97,16 +81,7 @@ def measure(engine_name: str, path: Path, count: int) -> dict[str, Any]:
     seconds, wall = timed(filled(name, opening), batch, batches, room)
     figures |= {"seconds": seconds, "wall_seconds": wall}
     if batch == 1:
-        apply = filled(name, opening).apply
-        clock = time.perf_counter_ns
-        nanos = []
-        for piece in batches:
-            since = clock()
-            apply(piece)
-            nanos.append(clock() - since)
-        nanos.sort()
-        shares = (("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999))
-        figures |= {label: nanos[int((len(nanos) - 1) * share)] for label, share in shares}
+        figures |= latencies(filled(name, opening).apply, batches)
     return {**figures, **told, "is_same": True, "filling": len(work.filling), "filling_bytes": filling_bytes}
 
 

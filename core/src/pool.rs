@@ -71,12 +71,13 @@ impl Pool {
     }
 
     /// Count a trade of the order whose turn it is, before the trade takes its shares. What a market order of
-    /// the pool trades at another price than the pool's is not of its turn.
+    /// the pool trades at another price than the pool's is not of its turn; nor is what it trades beyond its turn, where
+    /// market orders do not float (any more) and so go first with all they have.
     pub fn take(&mut self, orders: &Orders, place: u32, price: i64, qty: i64) {
         while let Some(turn) = self.turns.get_mut(self.over) {
             if turn.open_qty(orders) != 0 {
                 if turn.place == place && price == self.price {
-                    turn.qty -= qty;
+                    turn.qty -= qty.min(turn.qty);
                 }
                 return;
             }

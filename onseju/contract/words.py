@@ -228,3 +228,12 @@ class Via(Word):
     SESSION = 1
     KEY = 2
     BOOTSTRAP = 3  # the admin key that the server made, or was given; it is no user's
+
+
+RULE_WORDS: dict[Rule, type[Word]] = {
+    Rule.MARKET_REMAINDER: MarketRemainder,
+    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
+    Rule.AUCTION_PRICING: AuctionPricing,
+    Rule.STOP_ELECTION: StopElection,
+}
+"""The rules whose values are words."""

@@ -12,13 +12,9 @@ from onseju.contract import commands
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
 from onseju.contract.words import (
-    AuctionPricing,
-    MarketRemainder,
+    RULE_WORDS,
     OrderType,
     Rule,
-    SelfTradePrevention,
-    StopElection,
-    Word,
     type_mask,
 )
 from onseju.gateway.admin_calls import Symbol, ask, audit, declare, instrument_id
@@ -74,14 +70,6 @@ RuleWord = Literal[
     "nearest",
 ]
 OrderTypes = Annotated[list[OrderTypeName], msgspec.Meta(max_length=len(OrderType))]
-
-RULE_WORDS: dict[Rule, type[Word]] = {
-    Rule.MARKET_REMAINDER: MarketRemainder,
-    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
-    Rule.AUCTION_PRICING: AuctionPricing,
-    Rule.STOP_ELECTION: StopElection,
-}
-"""The rules whose values are words."""
 
 TYPE_RULES = frozenset({rule for rule in Rule if rule.name.startswith("TYPES_")} | {Rule.IMMEDIATE_TYPES})
 """The rules whose values are lists of order types. Those of all others are numbers."""

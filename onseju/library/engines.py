@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +13,6 @@ from onseju.contract.arrays import Records, view_events
 from onseju.contract.events import EVENT_BYTES
 from onseju.matching import engines
 from onseju.matching.engines import ENGINE_NAMES, EngineName
-from onseju.matching.reference import ReferenceEngine
 
 BATCHES: dict[EngineName, int] = {"native": 4_096, "reference": 1_024}
 """Commands a batch: few enough that a batch's events stay in the cache, and that Ctrl-C is heard at once."""
@@ -54,11 +52,8 @@ def choose(name: str | None) -> EngineName:
 
 def make(name: EngineName, snapshot: bytes | None = None) -> LibraryEngine:
     """An engine, empty or in the state of a snapshot."""
-    if name == "reference":
-        return ReferenceEngine() if snapshot is None else ReferenceEngine.restore(snapshot)
-    native: Any = import_module("onseju.matching.native").NativeEngine  # not there without its compiled module
-    engine: LibraryEngine = native() if snapshot is None else native.restore(snapshot)
-    return engine
+    engine: Any = engines.make(name)
+    return engine if snapshot is None else type(engine).restore(snapshot)  # type: ignore[no-any-return]
 
 
 class Pipe:

@@ -21,15 +21,12 @@ from onseju.contract.commands import (
 )
 from onseju.contract.reasons import Reason
 from onseju.contract.words import (
+    RULE_WORDS,
     AccountKind,
-    AuctionPricing,
     Board,
-    MarketRemainder,
     Phase,
     Rule,
     Security,
-    SelfTradePrevention,
-    StopElection,
     Word,
 )
 from onseju.library import answers
@@ -49,13 +46,6 @@ VENUE_ACCOUNT = 1
 """The number of the venue's own account, which commissions and taxes go to."""
 
 _CLOCK = re.compile(r"(\d\d?):([0-5]\d)(?::([0-5]\d))?")
-
-_VALUE_WORDS: Mapping[Rule, type[Word]] = {
-    Rule.MARKET_REMAINDER: MarketRemainder,
-    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
-    Rule.AUCTION_PRICING: AuctionPricing,
-    Rule.STOP_ELECTION: StopElection,
-}
 
 
 class Venue:
@@ -226,9 +216,9 @@ class Venue:
         `Refused`."""
         found = Rule(word_number(Rule, rule))
         if isinstance(value, str):
-            if found not in _VALUE_WORDS:
+            if found not in RULE_WORDS:
                 raise ValueError(f"{found.label} is a number")
-            value = word_number(_VALUE_WORDS[found], value)
+            value = word_number(RULE_WORDS[found], value)
         number = 0 if symbol is None else self.instrument_number(symbol)
         self._must(f"set {found.label}", SetRule(rule=found, value=value, instrument=number))
 

@@ -71,10 +71,11 @@ class Pool:
 
     def take(self, order: Order, price: int, qty: int) -> None:
         """Count a trade of the order whose turn it is, before the trade takes its shares. What a market order of the pool
-        trades at another price than the pool's is not of its turn."""
+        trades at another price than the pool's is not of its turn; nor is what it trades beyond its turn, where market
+        orders do not float (any more) and so go first with all they have."""
         turn = self.first()
         if turn is not None and turn.order is order and price == self.price:
-            turn.qty -= qty
+            turn.qty -= min(qty, turn.qty)
 
     def copy(self, twins: Mapping[int, Order]) -> Pool:
         """The same pool over copied orders."""

@@ -13,15 +13,12 @@ import msgspec
 
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.words import (
-    AuctionPricing,
+    RULE_WORDS,
     Board,
-    MarketRemainder,
     OrderType,
     Phase,
     Rule,
     Security,
-    SelfTradePrevention,
-    StopElection,
     Word,
     type_mask,
 )
@@ -32,12 +29,6 @@ W = TypeVar("W", bound=Word)
 
 SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,16}")
 
-_WORD_RULES: dict[Rule, type[Word]] = {
-    Rule.MARKET_REMAINDER: MarketRemainder,
-    Rule.SELF_TRADE_PREVENTION: SelfTradePrevention,
-    Rule.AUCTION_PRICING: AuctionPricing,
-    Rule.STOP_ELECTION: StopElection,
-}
 _NUMBER_RULES: dict[Rule, int] = {
     Rule.SETTLEMENT_DAYS: 2,
     Rule.MAX_QTY_BY_VALUE: 1,
@@ -136,8 +127,8 @@ def _rules(given: dict[str, int | str | list[str]]) -> dict[Rule, int]:
     rules: dict[Rule, int] = {}
     for name, value in given.items():
         rule = _parsed(Rule, name, "rules")
-        if rule in _WORD_RULES and isinstance(value, str):
-            rules[rule] = _parsed(_WORD_RULES[rule], value, f"rules, {name}")
+        if rule in RULE_WORDS and isinstance(value, str):
+            rules[rule] = _parsed(RULE_WORDS[rule], value, f"rules, {name}")
         elif rule in _NUMBER_RULES and isinstance(value, int):
             least = 1 if rule is Rule.LOT_SIZE else 0
             _expect(least <= value <= _NUMBER_RULES[rule], f"rules, {name}: from {least} to {_NUMBER_RULES[rule]}")

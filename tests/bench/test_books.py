@@ -53,11 +53,11 @@ def test_the_bare_book_trades_as_the_model_does(files: dict[str, Path], name: st
     assert figures["p50_ns"] <= figures["p99_ns"] <= figures["p999_ns"]
 
 
-@pytest.mark.parametrize("engine", ["native-1", "native-64", "reference-1024"])
-def test_the_whole_exchange_trades_as_the_model_does(files: dict[str, Path], engine: str) -> None:
-    if engine.startswith("native"):
+@pytest.mark.parametrize("way", ["native-1", "native-64", "reference-1024"])
+def test_the_whole_exchange_trades_as_the_model_does(files: dict[str, Path], way: str) -> None:
+    if way.startswith("native"):
         must_run("native")
-    figures = ours.measure(engine, files["base"], COMMANDS)
+    figures = ours.measure(way, files["base"], COMMANDS)
     assert side_by_side.what_is_wrong(figures, files["base"]) == ""
     assert figures["events"] > 3 * COMMANDS
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from onseju.contract.commands import COMMAND_BYTES, CommandKind
+from onseju.contract.commands import COMMAND_BYTES, CommandKind, Uncross, decode_command
 from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, EventKind
 from onseju.matching.native import NativeEngine
+from onseju.matching.reference import ReferenceEngine
 from onseju.scenarios import runner
 from onseju.scenarios.engine_target import EngineTarget
-from tests.differential import long_run, reached
+from tests.differential import long_run, reached, scenario_file, twins
 from tests.differential.long_run import Difference, life
 from tests.differential.twins import differ
 
@@ -135,6 +136,26 @@ def test_what_no_scenario_can_say_is_kept_as_commands(wrong: type[Wrong], told: 
     assert said.endswith("They cannot be said as a scenario.")
     assert (tmp_path / "difference.bin").stat().st_size % COMMAND_BYTES == 0
     assert not (tmp_path / "difference.json").exists()
+
+
+class Halts(ReferenceEngine):
+    """A reference that breaks where an auction ends."""
+
+    def apply(self, commands: bytes) -> bytes:
+        if isinstance(decode_command(commands), Uncross):
+            raise RuntimeError("on purpose")
+        return super().apply(commands)
+
+
+def test_where_the_reference_breaks_no_scenario_can_say_what_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (long_run, twins, scenario_file):
+        monkeypatch.setattr(module, "ReferenceEngine", Halts)
+    difference = found(NativeEngine)
+    said = long_run.told(difference, tmp_path / "difference.bin")
+    assert "Halts broke at Uncross(" in said
+    assert said.endswith("They cannot be said as a scenario.")
 
 
 def test_a_difference_ends_the_run(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from onseju.contract.commands import CancelOrder, ChangePhase, Uncross
-from onseju.contract.words import Phase, SelfTradePrevention, TimeInForce
+from onseju.contract.commands import CancelOrder, ChangePhase, SetRule, Uncross
+from onseju.contract.words import MarketRemainder, Phase, Rule, SelfTradePrevention, TimeInForce
 from tests.properties.driver import DAY, Driver
 from tests.unit.matching.venue import ONE, SELLER, buy, sell, venue
 
@@ -40,6 +40,18 @@ def test_what_a_market_order_trades_at_another_price_is_not_of_its_turn() -> Non
     driver.do(buy(400, LOWER, time_in_force=TimeInForce.FOK))
     driver.do(buy(15, LOWER, time_in_force=TimeInForce.FOK))
     assert sold(driver)[3:] == [(2, LOWER, 5), (6, LOWER, 10)], "only 15 are there"
+    driver.check()
+
+
+def test_a_market_order_that_stops_floating_takes_no_more_than_its_turn() -> None:
+    """Where a host lets market orders wait without a price, they go first with all they have, whoever's turn it is."""
+    driver = limit_down_opening()
+    driver.do(SetRule(rule=Rule.MARKET_REMAINDER, value=MarketRemainder.REST))
+    driver.do(buy(300, LOWER))
+    assert sold(driver) == [(2, LOWER, 300)], "its turn was of 250"
+    driver.do(sell(50, LOWER))
+    driver.do(buy(420, 1_450))
+    assert sold(driver)[1:] == [(2, 1_450, 400), (5, LOWER, 20)]
     driver.check()
 
 
