@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
-from onseju.contract.commands import AnyRequest, encode_command
+from onseju.contract.commands import COMMAND_BYTES, AnyRequest, EncodedCommand, EncodedRequest, encode_command
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 from onseju.metrics.trace import REQUEST_ID
 
 MAX_BATCH = 1024
 """At most so many commands are taken at once: the longest that one fsync keeps others waiting."""
 
+_NO_TEXTS: Mapping[int, str] = {}
 _DISK_FULL = "the exchange's disk is full"
 
 
@@ -87,6 +89,16 @@ class InprocBus:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
         return await waiter.future
+
+    async def request_records(self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS) -> EventRun:
+        """The same for one or more commands of 112 canonical, checked bytes each, seq and ts zero; `texts` are those of some,
+        by their place."""
+        commands = [records[at : at + COMMAND_BYTES] for at in range(0, len(records), COMMAND_BYTES)]
+        return EventRun.of(
+            await self.request(
+                [EncodedRequest(EncodedCommand(data), texts.get(at, "")) for at, data in enumerate(commands)]
+            )
+        )
 
     def subscribe(self, listener: EventListener) -> None:
         """Call `listener` with every batch of blocks from now on, after the listeners that came before it."""
