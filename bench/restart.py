@@ -29,6 +29,7 @@ import msgspec
 from bench.projections import FIRST_TS, requests
 from onseju.app import take_snapshot
 from onseju.bus.inproc import InprocBus
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import encode_command, sequence
 from onseju.contract.journal_records import JournalRecord
 from onseju.exchange.applier import Applier
@@ -80,7 +81,7 @@ def fill(directory: Path, count: int) -> float:
             for seq, request in part
         ]
         journal.append(records)
-        journal.append_events(applier.apply_all(records))
+        journal.append_events(applier.apply(CommandRun.of(records)))
     journal.close()
     return time.perf_counter() - began
 

@@ -21,6 +21,8 @@ mod events;
 mod hashing;
 mod instruments;
 mod invariants;
+#[cfg(feature = "python")]
+mod journal_frames;
 mod kept_ids;
 mod ladder;
 mod ledger;
@@ -29,16 +31,22 @@ mod money;
 mod order_checks;
 mod order_desk;
 mod order_ids;
+#[cfg(feature = "python")]
+mod order_texts;
 mod orders;
 mod outbox;
 mod pool;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
+mod python_runs;
 mod quotes;
 mod reasons;
 mod records;
 mod repeats;
 mod rulebook;
+#[cfg(feature = "python")]
+mod runs;
 mod session_desk;
 mod slab;
 mod snapshot;

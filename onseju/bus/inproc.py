@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
-from onseju.contract.commands import COMMAND_BYTES, AnyRequest, EncodedCommand, EncodedRequest, encode_command
+from onseju.contract.commands import COMMAND_BYTES, KIND_OFFSET, AnyRequest, encode_command
 from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
 from onseju.metrics.trace import REQUEST_ID
@@ -17,18 +17,23 @@ MAX_BATCH = 1024
 """At most so many commands are taken at once: the longest that one fsync keeps others waiting."""
 
 _NO_TEXTS: Mapping[int, str] = {}
+_CUT = f"commands are {COMMAND_BYTES} bytes each, and one at least"
 _DISK_FULL = "the exchange's disk is full"
+
+_Part = tuple[EventRun, int, int]
+"""Places of a published run: from, to."""
 
 
 class _Waiter:
-    """A caller of `request`, and the blocks that it has got so far."""
+    """A caller of `request`, and what it has got so far."""
 
-    __slots__ = ("blocks", "entered_s", "future", "request_id", "size", "taken")
+    __slots__ = ("entered_s", "future", "missing", "parts", "request_id", "taken")
 
-    def __init__(self, future: asyncio.Future[list[EventBlock]], size: int) -> None:
+    def __init__(self, future: asyncio.Future[list[_Part]], size: int) -> None:
         self.future = future
-        self.size = size
-        self.blocks: list[EventBlock] = []
+        self.missing = size
+        """Commands that are not answered yet."""
+        self.parts: list[_Part] = []
         self.taken = False
         """Whether the exchange has taken some of it."""
         self.entered_s = time.perf_counter()
@@ -36,14 +41,26 @@ class _Waiter:
 
 
 class Pending:
-    """One request on its way through the exchange. `command` is its bytes, seq and ts still zero."""
+    """Commands of one request on their way through the exchange: their bytes, seq and ts still zero, and texts by place."""
 
-    __slots__ = ("command", "request", "waiter")
+    __slots__ = ("commands", "texts", "waiter")
 
-    def __init__(self, request: AnyRequest, command: bytes, waiter: _Waiter) -> None:
-        self.request = request
-        self.command = command
+    def __init__(self, commands: bytes, texts: Mapping[int, str], waiter: _Waiter) -> None:
+        self.commands = commands
+        self.texts = texts
         self.waiter = waiter
+
+    def __len__(self) -> int:
+        return len(self.commands) // COMMAND_BYTES
+
+    def split(self, count: int) -> tuple[Pending, Pending]:
+        """The first `count` commands, and the rest."""
+        first = Pending(self.commands[: count * COMMAND_BYTES], self.texts, self.waiter)
+        rest = Pending(self.commands[count * COMMAND_BYTES :], self.texts, self.waiter)
+        if self.texts:
+            first.texts = {at: text for at, text in self.texts.items() if at < count}
+            rest.texts = {at - count: text for at, text in self.texts.items() if at >= count}
+        return first, rest
 
 
 class InprocBus:
@@ -76,29 +93,46 @@ class InprocBus:
             raise StoppedError(self._stopped)
         if not requests:
             return []
-        if self._unanswered + len(requests) > self.capacity:
-            raise BusyError(f"{self._unanswered} commands wait, and {self.capacity} may")
-        if self._only is not None and not all(request.command.kind in self._only for request in requests):
-            raise DiskFullError(_DISK_FULL)
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), len(requests))
-        for request in requests:
-            check_text(request.text)
-        self._queue.extend([Pending(request, encode_command(request.command), waiter) for request in requests])
-        self._unanswered += len(requests)
-        self._waiters.add(waiter)
-        if self._wakeup is not None and not self._wakeup.done():
-            self._wakeup.set_result(None)
-        return await waiter.future
+        self._check_room(len(requests))
+        texts = {}
+        for at, request in enumerate(requests):
+            if request.text:
+                check_text(request.text)
+                texts[at] = request.text
+        commands = b"".join([encode_command(request.command) for request in requests])
+        if len(commands) != len(requests) * COMMAND_BYTES:
+            raise ValueError(_CUT)
+        parts = await self._enter(commands, texts)
+        return [block for run, start, stop in parts for block in run[start:stop]]
 
     async def request_records(self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS) -> EventRun:
         """The same for one or more commands of 112 canonical, checked bytes each, seq and ts zero; `texts` are those of some,
         by their place."""
-        commands = [records[at : at + COMMAND_BYTES] for at in range(0, len(records), COMMAND_BYTES)]
-        return EventRun.of(
-            await self.request(
-                [EncodedRequest(EncodedCommand(data), texts.get(at, "")) for at, data in enumerate(commands)]
-            )
-        )
+        if self._stopped is not None:
+            raise StoppedError(self._stopped)
+        if not records or len(records) % COMMAND_BYTES:
+            raise ValueError(_CUT)
+        self._check_room(len(records) // COMMAND_BYTES)
+        for text in texts.values():
+            check_text(text)
+        parts = await self._enter(records, {at: text for at, text in texts.items() if text} if texts else texts)
+        return EventRun.joined([run.part(start, stop) for run, start, stop in parts])
+
+    def _check_room(self, count: int) -> None:
+        if self._unanswered + count > self.capacity:
+            raise BusyError(f"{self._unanswered} commands wait, and {self.capacity} may")
+
+    async def _enter(self, commands: bytes, texts: Mapping[int, str]) -> list[_Part]:
+        if self._only is not None and not _are_all(commands, self._only):
+            raise DiskFullError(_DISK_FULL)
+        count = len(commands) // COMMAND_BYTES
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), count)
+        self._queue.append(Pending(commands, texts, waiter))
+        self._unanswered += count
+        self._waiters.add(waiter)
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+        return await waiter.future
 
     def subscribe(self, listener: EventListener) -> None:
         """Call `listener` with every batch of blocks from now on, after the listeners that came before it."""
@@ -121,10 +155,16 @@ class InprocBus:
                 await self._wakeup
             finally:
                 self._wakeup = None
-        count = min(len(self._queue), self._max_batch)
-        batch = [self._queue.popleft() for _ in range(count)]
-        for pending in batch:
+        batch: list[Pending] = []
+        room = self._max_batch
+        while self._queue and room:
+            pending = self._queue.popleft()
+            if len(pending) > room:
+                pending, rest = pending.split(room)
+                self._queue.appendleft(rest)
             pending.waiter.taken = True
+            batch.append(pending)
+            room -= len(pending)
         return batch
 
     def let_in(self, kinds: Collection[int] | None) -> None:
@@ -135,34 +175,38 @@ class InprocBus:
         self._only = kinds
         if kinds is None:
             return
-        refused = {
-            pending.waiter
-            for pending in self._queue
-            if pending.request.command.kind not in kinds and not pending.waiter.taken
-        }
-        kept = [pending for pending in self._queue if pending.waiter not in refused]
-        self._unanswered -= len(self._queue) - len(kept)
-        self._queue = deque(kept)
+        refused: set[_Waiter] = set()
+        kept: deque[Pending] = deque()
+        for pending in self._queue:
+            if pending.waiter.taken or _are_all(pending.commands, kinds):
+                kept.append(pending)
+            else:
+                refused.add(pending.waiter)
+                self._unanswered -= len(pending)
+        self._queue = kept
         for waiter in refused:
             self._waiters.discard(waiter)
             if not waiter.future.done():
                 waiter.future.set_exception(DiskFullError(_DISK_FULL))
 
-    def publish(self, blocks: Sequence[EventBlock]) -> None:
+    def publish(self, run: EventRun) -> None:
         """Call every listener, in the order in which they subscribed."""
         for listener in self._listeners:
-            listener(blocks)
+            listener(run)
 
-    def answer(self, batch: Sequence[Pending], blocks: Sequence[EventBlock]) -> None:
-        """Give the blocks to those who wait for them: one for each of `batch`, in its order."""
-        for pending, block in zip(batch, blocks, strict=True):
-            waiter = pending.waiter
-            waiter.blocks.append(block)
-            if len(waiter.blocks) == waiter.size:
+    def answer(self, batch: Sequence[Pending], run: EventRun) -> None:
+        """Give the blocks to those who wait for them: the run has one for each command of `batch`, in its order."""
+        place = 0
+        for pending in batch:
+            waiter, count = pending.waiter, len(pending)
+            waiter.parts.append((run, place, place + count))
+            place += count
+            waiter.missing -= count
+            if not waiter.missing:
                 self._waiters.discard(waiter)
                 if not waiter.future.done():  # its caller may have gone
-                    waiter.future.set_result(waiter.blocks)
-        self._unanswered -= len(batch)
+                    waiter.future.set_result(waiter.parts)
+        self._unanswered -= place
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take nothing more, and tell all who wait why. The first stop counts."""
@@ -177,6 +221,10 @@ class InprocBus:
         self._waiters.clear()
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
+
+
+def _are_all(commands: bytes, kinds: Collection[int]) -> bool:
+    return all(kind in kinds for kind in set(commands[KIND_OFFSET::COMMAND_BYTES]))
 
 
 def check_text(text: str) -> None:

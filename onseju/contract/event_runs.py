@@ -7,7 +7,8 @@ from elsewhere (the event log, a test) makes runs of them with `runs_of`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from typing import overload
 
 from onseju.contract.events import EVENT_BYTES
@@ -95,6 +96,63 @@ class EventRun(Sequence[EventBlock]):
         run._blocks = list(blocks)
         return run
 
+    def part(self, start: int, stop: int) -> EventRun:
+        """The run of the commands at places `start` to `stop`."""
+        if start == 0 and stop == len(self.ends):
+            return self
+        from_byte = self.ends[start - 1] if start else 0
+        part = EventRun(
+            venue=self.venue,
+            epoch=self.epoch,
+            semantics=self.semantics,
+            first_seq=self.first_seq + start,
+            kinds=self.kinds[start:stop],
+            timestamps=self.timestamps[start:stop],
+            payload=self.payload[from_byte : self.ends[stop - 1] if stop > start else from_byte],
+            ends=array("Q", [end - from_byte for end in self.ends[start:stop]]),
+            texts={at - start: text for at, text in self.texts.items() if start <= at < stop},
+            origins=self.origins[start:stop],
+        )
+        if self._blocks is not None:
+            part._blocks = self._blocks[start:stop]
+        return part
+
+    @classmethod
+    def joined(cls, runs: Sequence[EventRun]) -> EventRun:
+        """One run of one or more that follow each other, all of one venue, epoch and semantics. Raises `ValueError`."""
+        first = runs[0]
+        if len(runs) == 1:
+            return first
+        ends, timestamps, texts = array("Q"), array("q"), dict[int, str]()
+        from_byte = 0
+        for run in runs:
+            place = len(ends)
+            if run.first_seq != first.first_seq + place or run.shared != first.shared:
+                raise ValueError(f"the run from {run.first_seq} does not go on with {first.first_seq + place - 1}")
+            ends.extend([from_byte + end for end in run.ends])
+            timestamps.extend(run.timestamps)
+            for at, text in run.texts.items():
+                texts[place + at] = text
+            from_byte += len(run.payload)
+        have_origins = any(run.origins for run in runs)
+        return cls(
+            venue=first.venue,
+            epoch=first.epoch,
+            semantics=first.semantics,
+            first_seq=first.first_seq,
+            kinds=b"".join([run.kinds for run in runs]),
+            timestamps=timestamps,
+            payload=b"".join([run.payload for run in runs]),
+            ends=ends,
+            texts=texts,
+            origins=[o for run in runs for o in (run.origins or [Origin()] * len(run))] if have_origins else (),
+        )
+
+    @property
+    def shared(self) -> tuple[int, int, int]:
+        """Venue, epoch, semantics."""
+        return self.venue, self.epoch, self.semantics
+
     @property
     def last_seq(self) -> int:
         """The last command's number."""
@@ -145,7 +203,7 @@ class EventRun(Sequence[EventBlock]):
         return block
 
 
-def runs_of(blocks: Sequence[EventBlock]) -> Iterable[EventRun]:
+def runs_of(blocks: Sequence[EventBlock]) -> Sequence[EventRun]:
     """The blocks as runs: themselves if they are one; two or more where the epoch changes between them."""
     if isinstance(blocks, EventRun):
         return (blocks,)

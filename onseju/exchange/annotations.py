@@ -7,11 +7,16 @@ the order is done.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Mapping
+
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.commands import COMMAND_BYTES, CommandKind
 from onseju.contract.commands import KIND_OFFSET as COMMAND_KIND_OFFSET
-from onseju.contract.commands import CommandKind
 from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, LAYOUTS, EventKind, OrderEvent
 from onseju.contract.journal_records import annotation_text
 from onseju.contract.words import OrderStatus
+from onseju.matching.compiled import CORE
 
 _ORDER_ID_OFFSET = 32
 _INSTRUMENT_OFFSET = 24
@@ -28,8 +33,8 @@ _STATUS_OFFSET: dict[int, int] = {
 class Annotations:
     """Texts of open orders by order id. Reads a few bytes of each event instead of decoding it."""
 
-    def __init__(self, texts: dict[int, str] | None = None) -> None:
-        self._texts = texts or {}
+    def __init__(self, texts: Mapping[int, str] | None = None) -> None:
+        self._texts = dict(texts or {})
 
     @property
     def texts(self) -> dict[int, str]:
@@ -38,6 +43,20 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self._texts)
+
+    def annotate_run(self, run: CommandRun, payload: bytes, ends: array[int]) -> dict[int, str]:
+        """The texts of the blocks that have one, by place; `ends` are the bytes of the events behind each command's."""
+        texts: dict[int, str] = {}
+        start = 0
+        for place, end in enumerate(ends):
+            given = run.texts.get(place, "")
+            if given or self._texts:
+                command = run.data[place * COMMAND_BYTES : (place + 1) * COMMAND_BYTES]
+                text = self.annotate(command, given, payload[start:end])
+                if text:
+                    texts[place] = text
+            start = end
+        return texts
 
     def annotate(self, command: bytes, text: str, payload: bytes) -> str:
         """The text of the block with these events, which `command` gave; `text` came beside the command."""
@@ -77,6 +96,26 @@ class Annotations:
         for order_id in done:
             self._texts.pop(order_id, None)
         return annotation_text(mentioned)
+
+
+class CompiledAnnotations:
+    """The same, by the compiled core."""
+
+    def __init__(self, texts: Mapping[int, str] | None = None) -> None:
+        if CORE is None:
+            raise RuntimeError("the core is not compiled")
+        self._kept = CORE.OrderTexts(dict(texts or {}))
+
+    @property
+    def texts(self) -> dict[int, str]:
+        """The texts by order id."""
+        texts: dict[int, str] = self._kept.by_order()
+        return texts
+
+    def annotate_run(self, run: CommandRun, payload: bytes, ends: array[int]) -> dict[int, str]:
+        """The texts of the blocks that have one, by place."""
+        texts: dict[int, str] = self._kept.annotate(run.data, dict(run.texts), payload, ends.tobytes())
+        return texts
 
 
 def _u64(data: bytes, offset: int) -> int:

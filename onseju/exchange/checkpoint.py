@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock
 from onseju.exchange.applier import Applier
-from onseju.exchange.recovery import BATCH, Progress, replayed, without_collector
+from onseju.exchange.recovery import BATCH, Progress, Supply, replayed, without_collector
 from onseju.journal.lock import DirectoryLock
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
@@ -155,20 +156,17 @@ def follow(journal: SegmentJournal, views: Sequence[View], through: int, progres
             for view in views:
                 view.listen(blocks)
             if progress is not None:
-                progress(blocks[-1].seq, through)
+                progress(blocks.last_seq, through)
 
 
-def _batches(journal: SegmentJournal, through: int) -> Iterator[list[EventBlock]]:
-    batch: list[EventBlock] = []
-    for block in journal.read_events():
-        if block.seq > through:
-            break
-        batch.append(block)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _batches(journal: SegmentJournal, through: int) -> Iterator[EventRun]:
+    runs = Supply(journal.read_event_runs())
+    while run := runs.take(BATCH):
+        if run.last_seq >= through:
+            if run.first_seq <= through:
+                yield run.part(0, through - run.first_seq + 1)
+            return
+        yield run
 
 
 def take(
@@ -212,10 +210,10 @@ def _take(
     applier = Applier(engine, texts)
     last = None
     with without_collector():
-        for records, blocks, _ in replayed(journal, applier, after, through):
+        for commands, blocks, _ in replayed(journal, applier, after, through):
             for view in views.values():
                 view.listen(blocks)
-            last = records[-1]
+            last = commands[-1]
             if progress is not None:
                 progress(last.seq, through)
     if last is None:

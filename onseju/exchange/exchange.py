@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import structlog
 
 from onseju.bus.inproc import InprocBus, Pending
 from onseju.bus.port import StoppedError
-from onseju.contract.commands import CommandKind, Request, sequence
-from onseju.contract.journal_records import EventBlock, JournalRecord
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.commands import Request
+from onseju.contract.event_runs import EventRun
+from onseju.contract.journal_records import EventBlock
 from onseju.exchange.applier import Applier
 from onseju.exchange.checkpoint import Restored
+from onseju.exchange.numbering import numbered
 from onseju.exchange.recovery import Progress, recover
-from onseju.journal.port import Journal, JournalError, JournalFullError
+from onseju.exchange.writer import Step, Writer
+from onseju.journal.port import Journal
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
 from onseju.metrics.recorder import Recorder
 
@@ -26,29 +28,11 @@ _logger = structlog.get_logger(__name__)
 SLICE_NS = 2_000_000
 """After so many nanoseconds of applying, others on the event loop get their turn."""
 
-AT_ONCE = 32
-"""Commands that the engine gets in one call."""
+AT_ONCE = 128
+"""Commands that the engine gets in one call; so many are applied before the disk begins."""
 
-ROOM_POLL_S = 0.25
-"""How often a full disk is asked for room."""
-
-MAY_PASS = frozenset(
-    {
-        CommandKind.CANCEL_ORDER,
-        CommandKind.CANCEL_ALL,
-        CommandKind.CHANGE_PHASE,
-        CommandKind.HALT,
-        CommandKind.RESUME,
-        CommandKind.ROLL_DAY,
-        CommandKind.UNCROSS,
-        CommandKind.START_EPOCH,
-        CommandKind.CLOSE_GATEWAY_GAP,
-        CommandKind.NOTE_ADMIN,
-    }
-)
-"""What the journal's reserve is for: the commands that are taken on a full disk."""
-
-T = TypeVar("T")
+ONE_BY_ONE = 16
+"""The same for an engine that takes one command a call."""
 
 
 def now_us() -> int:
@@ -58,25 +42,6 @@ def now_us() -> int:
 
 class ListenerFailedError(Exception):
     """Something that listens to the events raised, and may have missed some. They are durable: a new start repairs it."""
-
-
-class _Step:
-    """What was taken at once, on its way: numbered, written and applied at the same time, then out."""
-
-    __slots__ = ("applied", "batch", "began_s", "blocks", "records")
-
-    def __init__(self, batch: list[Pending], records: list[JournalRecord], began_s: float) -> None:
-        self.began_s = began_s
-        """When it was taken, on `time.perf_counter`."""
-        self.batch = batch
-        self.records = records
-        self.blocks: list[EventBlock] = []
-        self.applied = asyncio.Event()
-        """Set when the engine is done with it, or has failed."""
-
-    @property
-    def is_applied(self) -> bool:
-        return len(self.blocks) == len(self.records)
 
 
 class Exchange:
@@ -110,11 +75,7 @@ class Exchange:
         self._stages, self._trace = recorder.stages, recorder.trace
         self._next_seq = 1
         self._last_ts = 0
-        self._steps: list[_Step] = []
-        """What the writer has not taken up yet. The bus bounds it."""
-        self._something: asyncio.Future[None] | None = None
-        self._ending = False
-        self._room: asyncio.Task[None] | None = None
+        self._listener_failed: asyncio.Future[None] | None = None
 
     def recover(self, progress: Progress | None = None, restored: Restored | None = None) -> None:
         """Replay the journal, compare with the event log and complete it, publish every block. Blocks; call it once.
@@ -150,171 +111,112 @@ class Exchange:
         """
         if self.epoch == 0:
             raise RuntimeError("recover() comes before run()")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        taking = asyncio.create_task(self._take(), name="sequencer")
-        writing = asyncio.create_task(self._write(), name="writer")
+        self._listener_failed = asyncio.get_running_loop().create_future()
+        writer = Writer(self.journal, self._out, self._bus.let_in)
+        writer.start()
+        taking = asyncio.create_task(self._take(writer), name="sequencer")
+        ends: set[asyncio.Future[None]] = {taking, writer.ended, self._listener_failed}
         try:
-            await asyncio.wait({taking, writing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             try:
-                await self._finish(taking, writing)
+                taking.cancel()
+                await asyncio.wait({taking})
             finally:
-                self._bus.stop(self.stopped)
-                self._writer.shutdown()
+                try:
+                    await writer.end()
+                finally:
+                    self._tell_end([self._listener_failed, writer.ended, taking])
+                    self._bus.stop(self.stopped)
 
-    async def _finish(self, taking: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
-        """End both tasks: nothing more is taken, what was taken is written. The first failure is the one that counts."""
-        taking.cancel()
-        await asyncio.wait({taking})
-        self._ending = True
-        self._wake()
-        await asyncio.wait({writing})
-        if self._room is not None:
-            self._room.cancel()
-            await asyncio.wait({self._room})
-        failures = [task.exception() for task in (writing, taking) if not task.cancelled()]
+    def _tell_end(self, ends: Sequence[asyncio.Future[None]]) -> None:
+        """The first failure is the one that counts."""
+        failures = [end.exception() for end in ends if end.done() and not end.cancelled()]
         error = next((failure for failure in failures if failure is not None), None)
         if error is not None and not isinstance(error, StoppedError):
             self.stopped = error
             _logger.critical("exchange_stopped", head_seq=self.head_seq, error=str(error), exc_info=error)
 
-    async def _take(self) -> None:
+    async def _take(self, writer: Writer) -> None:
         """Number what comes, hand it to the writer, and apply it meanwhile; the disk is not waited for."""
         while True:
             batch = await self._bus.take()
+            at_once = AT_ONCE if self._applier.takes_many else min(AT_ONCE, ONE_BY_ONE)
             began_s = time.perf_counter()
-            self._stages["queue"].observe(began_s - batch[0].waiter.entered_s, len(batch))
-            step = _Step(batch, [self._sequence(pending) for pending in batch], began_s)
-            self._steps.append(step)
-            self._wake()
-            if len(step.records) <= AT_ONCE:  # the usual case: over before the disk has begun
-                self._apply_now(step)
+            commands = self._sequence(batch)
+            self._stages["queue"].observe(began_s - batch[0].waiter.entered_s, len(commands))
+            step = Step(batch, commands, began_s)
+            if len(commands) <= at_once:  # the usual case: over before the disk has begun
+                try:
+                    step.events = self._applier.apply(commands)
+                    self._stages["apply"].observe(time.perf_counter() - began_s, len(commands))
+                finally:
+                    writer.put(step)
                 continue
-            applying = asyncio.create_task(self._apply(step))
+            writer.put(step)
+            applying = asyncio.create_task(self._apply(step, at_once))
             try:
                 await asyncio.shield(applying)
             except asyncio.CancelledError:
                 await asyncio.wait({applying})
                 raise
+            finally:
+                writer.put(step)
 
-    async def _write(self) -> None:
-        """Group commit: one write and one flush for all that was taken while the last was running, then its events.
+    async def _apply(self, step: Step, at_once: int) -> None:
+        """Apply a long step piece by piece, others having their turn in between."""
+        began = time.monotonic_ns()
+        parts: list[EventRun] = []
+        count = len(step.commands)
+        for first in range(0, count, at_once):
+            parts.append(self._applier.apply(step.commands.part(first, min(first + at_once, count))))
+            if time.monotonic_ns() - began > SLICE_NS:
+                await asyncio.sleep(0)
+                began = time.monotonic_ns()
+        step.events = EventRun.joined(parts)
+        self._stages["apply"].observe(time.perf_counter() - step.began_s, count)
 
-        The journal's disk works while the engine does; of each step the answers leave when both are done.
-        """
-        while True:
-            while not self._steps:
-                if self._ending:
-                    return
-                self._something = asyncio.get_running_loop().create_future()
-                await self._something
-            steps, self._steps = self._steps, []
-            await self._durably(self.journal.append, [record for step in steps for record in step.records])
-            flushed_s = time.perf_counter()
-            done: list[_Step] = []
-            for step in steps:
-                self._stages["journal"].observe(flushed_s - step.began_s, len(step.records))
-                if not step.applied.is_set():
-                    await step.applied.wait()
-                if not step.is_applied:
-                    break
-                done.append(step)
-            if done:
-                await self._out(done)
-            if len(done) < len(steps):
-                return  # the sequencer says why
-
-    async def _out(self, steps: Sequence[_Step]) -> None:
-        """Durable steps' events: to the event log, to those who listen, to those who wait."""
+    def _out(self, steps: Sequence[Step], run: EventRun) -> None:
+        """Durable steps' events, which are in the event log: to those who listen, to those who wait."""
+        if self._listener_failed is None or self._listener_failed.done():
+            return
         stages, began_s = self._stages, time.perf_counter()
-        blocks = [block for step in steps for block in step.blocks]
-        await self._durably(self.journal.append_events, blocks)
-        logged_s = time.perf_counter()
-        stages["events"].observe(logged_s - began_s, len(blocks))
         try:
-            self._bus.publish(blocks)
+            self._bus.publish(run)
         except Exception as error:
-            raise ListenerFailedError(
-                f"A listener failed at seq {blocks[0].seq} to {blocks[-1].seq}: {error!r}."
-            ) from error
-        self.head_seq = blocks[-1].seq
-        self._bus.answer([pending for step in steps for pending in step.batch], blocks)
+            failure = ListenerFailedError(f"A listener failed at seq {run.first_seq} to {run.last_seq}: {error!r}.")
+            failure.__cause__ = error
+            self._listener_failed.set_exception(failure)
+            return
+        self.head_seq = run.last_seq
+        self._bus.answer([pending for step in steps for pending in step.batch], run)
         ended_s = time.perf_counter()
-        stages["publish"].observe(ended_s - logged_s, len(blocks))
+        stages["events"].observe(steps[0].logged_s - steps[0].ready_s, len(run))
+        stages["publish"].observe(ended_s - began_s, len(run))
         for step in steps:
-            stages["commit"].observe(ended_s - step.began_s, len(step.blocks))
+            count = len(step.commands)
+            stages["journal"].observe(step.flushed_s - step.began_s, count)
+            stages["commit"].observe(ended_s - step.began_s, count)
         if self._trace:
             ids = dict.fromkeys(pending.waiter.request_id for step in steps for pending in step.batch)
-            _logger.debug("committed", seq=blocks[0].seq, through=blocks[-1].seq, request_ids=list(ids))
+            _logger.debug("committed", seq=run.first_seq, through=run.last_seq, request_ids=list(ids))
 
-    async def _durably(self, append: Callable[[list[T]], None], items: list[T]) -> None:
-        """Append in the writer's thread. On a full disk it waits for room: nothing was written, so nothing is lost."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                await loop.run_in_executor(self._writer, append, items)
-            except JournalFullError:
-                if self._ending:
-                    raise
-                self._bus.let_in(())
-                self._watch_room()
-                await asyncio.sleep(ROOM_POLL_S)
-                continue
-            if self.journal.is_full:
-                self._bus.let_in(MAY_PASS)
-                self._watch_room()
-            return
-
-    def _watch_room(self) -> None:
-        if self._room is None:
-            _logger.error("disk_full", head_seq=self.head_seq)
-            self._room = asyncio.create_task(self._wait_for_room(), name="disk")
-
-    async def _wait_for_room(self) -> None:
-        """Until the disk has room again: then everything is let in."""
-        loop = asyncio.get_running_loop()
-        while not self._ending:
-            await asyncio.sleep(ROOM_POLL_S)
-            try:
-                if not await loop.run_in_executor(self._writer, self.journal.make_room):
-                    continue
-            except (JournalError, RuntimeError):  # it has failed or ended: the writer says so
-                break
-            _logger.warning("disk_has_room", head_seq=self.head_seq)
-            self._bus.let_in(None)
-            break
-        self._room = None
-
-    def _wake(self) -> None:
-        if self._something is not None and not self._something.done():
-            self._something.set_result(None)
-
-    def _sequence(self, pending: Pending) -> JournalRecord:
-        seq, ts = self._next_seq, max(self._last_ts, self._clock())
-        self._next_seq, self._last_ts = seq + 1, ts
-        return JournalRecord(
+    def _sequence(self, batch: Sequence[Pending]) -> CommandRun:
+        """What was taken at once gets the next numbers, and one time."""
+        data = batch[0].commands if len(batch) == 1 else b"".join([pending.commands for pending in batch])
+        texts: dict[int, str] = {}
+        place = 0
+        for pending in batch:
+            for at, text in pending.texts.items():
+                texts[place + at] = text
+            place += len(pending)
+        first_seq, ts = self._next_seq, max(self._last_ts, self._clock())
+        self._next_seq, self._last_ts = first_seq + place, ts
+        return CommandRun(
             venue=self._venue,
             epoch=self.epoch,
             semantics=SEMANTICS_VERSION,
-            command=sequence(pending.command, seq, ts),
-            text=pending.request.text,
+            first_seq=first_seq,
+            data=numbered(data, first_seq, ts),
+            texts=texts,
         )
-
-    def _apply_now(self, step: _Step) -> None:
-        try:
-            step.blocks = self._applier.apply_all(step.records)
-            self._stages["apply"].observe(time.perf_counter() - step.began_s, len(step.blocks))
-        finally:
-            step.applied.set()
-
-    async def _apply(self, step: _Step) -> None:
-        began = time.monotonic_ns()
-        try:
-            for first in range(0, len(step.records), AT_ONCE):
-                step.blocks += self._applier.apply_all(step.records[first : first + AT_ONCE])
-                if time.monotonic_ns() - began > SLICE_NS:
-                    await asyncio.sleep(0)
-                    began = time.monotonic_ns()
-            self._stages["apply"].observe(time.perf_counter() - step.began_s, len(step.blocks))
-        finally:
-            step.applied.set()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.event_runs import EventRun
 from onseju.contract.events import EVENT_BYTES
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier, EngineFailedError
@@ -15,6 +17,8 @@ from onseju.journal.port import Journal, JournalError
 
 BATCH = 1024
 """Commands that are replayed, and blocks that are held in memory, at once."""
+
+Run = TypeVar("Run", CommandRun, EventRun)
 
 Progress = Callable[[int, int], None]
 """Told the last number replayed, and the last there is."""
@@ -44,10 +48,10 @@ def without_collector() -> Iterator[None]:
 
 
 class Replayed(NamedTuple):
-    """Records that follow each other, their blocks, and how many of those the event log has (the same, byte for byte)."""
+    """Commands that follow each other, their blocks, and how many of those the event log has (the same, byte for byte)."""
 
-    records: list[JournalRecord]
-    blocks: list[EventBlock]
+    commands: CommandRun
+    blocks: EventRun
     known: int
 
 
@@ -57,25 +61,52 @@ def replayed(journal: Journal, applier: Applier, after_seq: int = 0, through: in
 
     Raises `RecoveryError`, and `JournalError` where a log is damaged.
     """
-    logged = journal.read_events(after_seq)
-    count = None if through is None else max(through - after_seq, 0)
-    commands = islice(journal.read(after_seq), count)
-    while records := list(islice(commands, BATCH)):
+    logged = Supply(journal.read_event_runs(after_seq))
+    commands = Supply(journal.read_runs(after_seq))
+    left = None if through is None else max(through - after_seq, 0)
+    while run := commands.take(BATCH if left is None else min(left, BATCH)):
+        if left is not None:
+            left -= len(run)
         try:
-            blocks = applier.apply_all(records)
+            blocks = applier.apply(run)
         except EngineFailedError as error:
             raise RecoveryError(error.seq, error.why) from error
-        known = list(islice(logged, len(blocks)))
-        for logged_block, block in zip(known, blocks, strict=False):
-            if logged_block != block:
-                raise RecoveryError(block.seq, _difference(logged_block, block))
-        yield Replayed(records, blocks, len(known))
+        known = 0
+        while known < len(blocks) and (found := logged.take(len(blocks) - known)):
+            _compare(found, blocks.part(known, known + len(found)))
+            known += len(found)
+        yield Replayed(run, blocks, known)
+
+
+class Supply(Generic[Run]):
+    """Runs that follow each other, cut and joined to the wanted size."""
+
+    def __init__(self, runs: Iterator[Run]) -> None:
+        self._runs: Iterator[Run] = runs
+        self._here: list[Run] = []
+
+    def take(self, count: int) -> Run | None:
+        """The next `count`, fewer where another leader's begin or nothing more is there; None where nothing is."""
+        taken: list[Run] = []
+        while count:
+            run = self._here.pop() if self._here else next(self._runs, None)
+            if run is None:
+                break
+            if taken and run.shared != taken[0].shared:
+                self._here.append(run)
+                break
+            if len(run) > count:
+                self._here.append(run.part(count, len(run)))
+                run = run.part(0, count)
+            taken.append(run)
+            count -= len(run)
+        return type(taken[0]).joined(taken) if taken else None
 
 
 def recover(
     journal: Journal,
     applier: Applier,
-    publish: Callable[[Sequence[EventBlock]], None],
+    publish: Callable[[EventRun], None],
     progress: Progress | None = None,
     after_seq: int = 0,
 ) -> JournalRecord | None:
@@ -86,13 +117,32 @@ def recover(
     last: JournalRecord | None = None
     total = journal.last_seq
     with without_collector():
-        for records, blocks, known in replayed(journal, applier, after_seq):
-            last = records[-1]
-            journal.append_events(blocks[known:])
+        for commands, blocks, known in replayed(journal, applier, after_seq):
+            last = commands[-1]
+            if known < len(blocks):
+                journal.append_events(blocks.part(known, len(blocks)))
             publish(blocks)
             if progress is not None:
                 progress(last.seq, total)
     return last
+
+
+def _compare(known: EventRun, blocks: EventRun) -> None:
+    """Raise `RecoveryError` where the event log has something else."""
+    if (
+        known.payload == blocks.payload
+        and known.texts == blocks.texts
+        and known.kinds == blocks.kinds
+        and known.shared == blocks.shared
+        and known.first_seq == blocks.first_seq
+        and list(known.origins) == list(blocks.origins)
+        and array("Q", known.ends) == array("Q", blocks.ends)
+        and array("q", known.timestamps) == array("q", blocks.timestamps)
+    ):
+        return
+    for known_block, block in zip(known, blocks, strict=True):
+        if known_block != block:
+            raise RecoveryError(block.seq, _difference(known_block, block))
 
 
 def _difference(known: EventBlock, block: EventBlock) -> str:

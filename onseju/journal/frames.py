@@ -23,8 +23,11 @@ class FrameReader:
     def __init__(self, descriptor: int, least: int) -> None:
         self._descriptor = descriptor
         self._least = least
-        self._at = 0
-        self._piece = memoryview(b"")
+        self.piece = b""
+        """What was read last."""
+        self.at = 0
+        """Where in the file it begins."""
+        self._view = memoryview(b"")
         self._piece_bytes = FIRST_PIECE
 
     def frame(self, offset: int) -> memoryview:
@@ -38,15 +41,16 @@ class FrameReader:
         return self._bytes(offset, length)
 
     def _bytes(self, offset: int, count: int) -> memoryview:
-        start = offset - self._at
-        if start < 0 or start + count > len(self._piece):
-            self._at = offset
-            self._piece = memoryview(os.pread(self._descriptor, max(count, self._piece_bytes), offset))
+        start = offset - self.at
+        if start < 0 or start + count > len(self.piece):
+            self.at = offset
+            self.piece = os.pread(self._descriptor, max(count, self._piece_bytes), offset)
+            self._view = memoryview(self.piece)
             self._piece_bytes = min(self._piece_bytes * 2, LARGEST_PIECE)
             start = 0
-            if len(self._piece) < count:
-                raise RecordDamagedError(f"the file ends {count - len(self._piece)} bytes before the record does")
-        return self._piece[start : start + count]
+            if len(self.piece) < count:
+                raise RecordDamagedError(f"the file ends {count - len(self.piece)} bytes before the record does")
+        return self._view[start : start + count]
 
 
 def checksum_matches(frame: memoryview) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic
 
 import structlog
 
@@ -15,8 +16,10 @@ from onseju.contract.journal_records import FIRST_CHAIN, FRAME_BYTES, RecordDama
 from onseju.journal.files import NO_ROOM, Files
 from onseju.journal.frames import FrameReader, checksum_matches, whole_record_after
 from onseju.journal.port import JournalError, JournalFullError, JournalGoneError
+from onseju.journal.runs import Coding, R, Run
 from onseju.journal.segment import (
     HEADER_BYTES,
+    INDEX_STRIDE,
     Identity,
     Segment,
     UnknownFormatError,
@@ -28,22 +31,8 @@ from onseju.journal.segment import (
 _logger = structlog.get_logger(__name__)
 
 
-class Numbered(Protocol):
-    """What a log keeps has a number."""
-
-    @property
-    def seq(self) -> int: ...
-
-
-R = TypeVar("R", bound=Numbered)
-
-
-class Coding(NamedTuple, Generic[R]):
-    """How one kind of record is written: the functions of `contract.journal_records`."""
-
-    encode: Callable[[R, bytes], tuple[bytes, bytes]]
-    decode: Callable[[memoryview, bytes | None], tuple[R, bytes]]
-    least_bytes: int
+LONGEST_RUN = 1024
+"""Records that are read at once, after a few smaller pieces: who wants one record need not wait for a thousand."""
 
 
 def damaged(path: Path, offset: int, why: object) -> JournalError:
@@ -51,7 +40,7 @@ def damaged(path: Path, offset: int, why: object) -> JournalError:
     return JournalError(f"{path} is damaged at byte {offset}: {why}.")
 
 
-class SegmentLog(Generic[R]):
+class SegmentLog(Generic[R, Run]):
     """A directory of segment files. The owner makes one writer at a time sure, and flushes when it must.
 
     `covered` is the number through which a snapshot stands for records: so far they may have been archived.
@@ -63,7 +52,7 @@ class SegmentLog(Generic[R]):
         self,
         directory: Path,
         identity: Identity,
-        coding: Coding[R],
+        coding: Coding[R, Run],
         *,
         files: Files,
         segment_bytes: int,
@@ -126,11 +115,16 @@ class SegmentLog(Generic[R]):
         while offset < size:
             try:
                 frame = reader.frame(offset)
-                if not checksum_matches(frame):
+                found = self._coding.scan(reader.piece, offset - reader.at, seq, LONGEST_RUN, chain)
+                if found is None and not checksum_matches(frame):
                     raise RecordDamagedError("the checksum does not match")
             except RecordDamagedError as error:
                 self._cut_torn(segment, descriptor, offset, size, error)
                 break
+            if found is not None:
+                segment.note_all(seq, offset, reader.at, found.ends)
+                offset, seq, chain = reader.at + found.ends[-1], seq + len(found.ends), found.chain
+                continue
             # whole, so written as it is: what does not fit now is no torn write
             _, chain = self._decode(segment, frame, offset, seq, chain)
             segment.note(seq, offset)
@@ -178,15 +172,13 @@ class SegmentLog(Generic[R]):
         """
         if not records:
             return
-        seq, chain, sizes, parts = self.last_seq, self._chain, [], []
-        for record in records:
-            seq += 1
-            if record.seq != seq:
-                raise JournalError(f"Record {record.seq} does not follow {seq - 1} in {self._directory}.")
-            data, chain = self._coding.encode(record, chain)
-            parts.append(data)
-            sizes.append(len(data))
-        data = b"".join(parts)
+        chain = self._chain
+        parts = []
+        for run in self._following(records):
+            part = self._coding.frame(run, chain)
+            chain = part.chain
+            parts.append(part)
+        data = parts[0].data if len(parts) == 1 else b"".join([part.data for part in parts])
         descriptor = self._room_for(len(data))
         try:
             self._files.write(descriptor, data)
@@ -195,12 +187,26 @@ class SegmentLog(Generic[R]):
                 raise
             self._take_back(descriptor)
             raise self._full(error) from error
-        segment, offset, first = self._segments[-1], self._end, self.last_seq + 1
-        for number, size in enumerate(sizes, first):
-            segment.note(number, offset)
-            offset += size
-        self._end, self._chain = offset, chain
+        seq = self.last_seq
+        for part in parts:
+            self._segments[-1].note_all(seq + 1, self._end, self._end, part.ends)
+            self._end += len(part.data)
+            seq += len(part.ends)
+        self._chain = chain
         self._pending_seq = seq
+
+    def _following(self, records: Sequence[R]) -> Sequence[Run]:
+        """The records as runs that follow what is there. Raises `JournalError` where they do not."""
+        try:
+            runs = self._coding.runs_of(records)
+        except ValueError as error:
+            raise JournalError(f"Nothing is appended to {self._directory}: {error}.") from error
+        seq = self.last_seq
+        for run in runs:
+            if run.first_seq != seq + 1:
+                raise JournalError(f"Record {run.first_seq} does not follow {seq} in {self._directory}.")
+            seq = run.last_seq
+        return runs
 
     def sync(self) -> None:
         """Return once all that was appended is on the disk. Raises `OSError`: then it may not be, now or ever."""
@@ -345,19 +351,29 @@ class SegmentLog(Generic[R]):
 
         Raises `JournalError`, then or while iterating, naming the file and the byte where it is damaged.
         """
+        return self._records(self.read_runs(after_seq))
+
+    @staticmethod
+    def _records(runs: Iterator[Run]) -> Iterator[R]:
+        for run in runs:
+            yield from run  # type: ignore[misc]  # the coding's runs are of its records
+
+    def read_runs(self, after_seq: int) -> Iterator[Run]:
+        """The same in runs, short ones at first: of one leader's records each, and at most `LONGEST_RUN`."""
         through = self.last_seq
         if after_seq >= through:
             return iter(())
         if max(after_seq, 0) + 1 < self.first_seq:
             raise JournalGoneError(f"The records before {self.first_seq} of {self._directory} were archived.")
-        return self._read(max(after_seq, 0) + 1, through)
+        return self._read_runs(max(after_seq, 0) + 1, through)
 
-    def _read(self, first: int, through: int) -> Iterator[R]:
+    def _read_runs(self, first: int, through: int) -> Iterator[Run]:
         segments = self._segments  # a list of its own after each `forget`
         place = bisect_right(segments, first, key=lambda segment: segment.first_seq) - 1
         if place < 0:
             raise JournalGoneError(f"The records before {self.first_seq} of {self._directory} were archived.")
         chain: bytes | None = None
+        limit = INDEX_STRIDE
         wanted = first
         while wanted <= through:
             segment = segments[place]
@@ -365,15 +381,48 @@ class SegmentLog(Generic[R]):
             last = segments[place].first_seq - 1 if place < len(segments) else through
             if chain is not None and chain != segment.chain:
                 raise damaged(segment.path, 0, "the hash chain is broken: it does not follow the segment before it")
-            for seq, offset, frame in self._frames(segment, wanted, min(last, through)):
-                if seq == segment.first_seq:
-                    chain = segment.chain
-                if seq < wanted:
-                    chain = bytes(frame[8:FRAME_BYTES])
+            for run, run_chain in self._segment_runs(segment, wanted, min(last, through), limit):
+                chain = run_chain
+                yield run
+            wanted, limit = min(last, through) + 1, LONGEST_RUN
+
+    def _segment_runs(self, segment: Segment, first: int, last: int, limit: int) -> Iterator[tuple[Run, bytes]]:
+        """The records `first` through `last` of a segment, checked, and the chain of each run's last one."""
+        seq, offset = segment.nearest(first)
+        chain = segment.chain if seq == segment.first_seq else None
+        with self._opened(segment) as file:
+            reader = FrameReader(file.fileno(), self._coding.least_bytes)
+            while seq <= last:
+                frame = self._frame(reader, segment, offset)
+                if seq < first:
+                    segment.note(seq, offset)
+                    offset, seq, chain = offset + len(frame), seq + 1, bytes(frame[8:FRAME_BYTES])
                     continue
-                record, chain = self._decode(segment, frame, offset, seq, chain)
-                yield record
-            wanted = min(last, through) + 1
+                found = self._coding.scan(reader.piece, offset - reader.at, seq, min(limit, last - seq + 1), chain)
+                if found is None:
+                    record, chain = self._decode(segment, frame, offset, seq, chain)
+                    segment.note(seq, offset)
+                    offset, seq = offset + len(frame), seq + 1
+                    yield self._coding.runs_of([record])[0], chain
+                    continue
+                segment.note_all(seq, offset, reader.at, found.ends)
+                offset, seq, chain = reader.at + found.ends[-1], seq + len(found.ends), found.chain
+                limit = min(limit * 2, LONGEST_RUN)
+                yield found.run, chain
+
+    @staticmethod
+    def _opened(segment: Segment) -> FileIO:
+        try:
+            return segment.path.open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise JournalGoneError(f"{segment.path} was archived, or is missing.") from error
+
+    @staticmethod
+    def _frame(reader: FrameReader, segment: Segment, offset: int) -> memoryview:
+        try:
+            return reader.frame(offset)
+        except RecordDamagedError as error:
+            raise damaged(segment.path, offset, error) from error
 
     def _decode(
         self, segment: Segment, frame: memoryview, offset: int, seq: int, chain: bytes | None
@@ -389,17 +438,10 @@ class SegmentLog(Generic[R]):
     def _frames(self, segment: Segment, first: int, last: int) -> Iterator[tuple[int, int, memoryview]]:
         """Number, offset and bytes of the records from the nearest known one before `first` through `last`."""
         seq, offset = segment.nearest(first)
-        try:
-            opened = segment.path.open("rb", buffering=0)
-        except FileNotFoundError as error:
-            raise JournalGoneError(f"{segment.path} was archived, or is missing.") from error
-        with opened as file:
+        with self._opened(segment) as file:
             reader = FrameReader(file.fileno(), self._coding.least_bytes)
             while seq <= last:
-                try:
-                    frame = reader.frame(offset)
-                except RecordDamagedError as error:
-                    raise damaged(segment.path, offset, error) from error
+                frame = self._frame(reader, segment, offset)
                 segment.note(seq, offset)
                 yield seq, offset, frame
                 offset += len(frame)

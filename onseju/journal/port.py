@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
 
 
@@ -66,6 +68,14 @@ class Journal(Protocol):
 
     def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
         """The event blocks after `after_seq`, through `last_event_seq` as it was at the call."""
+        ...
+
+    def read_runs(self, after_seq: int = 0) -> Iterator[CommandRun]:
+        """The same commands as runs: at most 1,024 of one leader each."""
+        ...
+
+    def read_event_runs(self, after_seq: int = 0) -> Iterator[EventRun]:
+        """The same event blocks as runs: at most 1,024 of one leader each."""
         ...
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import struct
 import threading
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -112,6 +113,15 @@ class Segment:
             with self._lock:
                 if place == len(self._offsets):
                     self._offsets.append(offset)
+
+    def note_all(self, first_seq: int, offset: int, base: int, ends: Sequence[int]) -> None:
+        """The same for records from `first_seq` on, the first at `offset`; each ends `ends` bytes after `base`."""
+        before = -(first_seq - self.first_seq) % INDEX_STRIDE
+        if before == 0:
+            self.note(first_seq, offset)
+            before = INDEX_STRIDE
+        for place in range(before, len(ends), INDEX_STRIDE):
+            self.note(first_seq + place, base + ends[place - 1])
 
     def nearest(self, seq: int) -> tuple[int, int]:
         """The last known record at or before `seq`: its number and its offset."""

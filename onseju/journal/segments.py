@@ -14,22 +14,15 @@ from typing import Self
 
 import msgspec
 
-from onseju.contract.commands import COMMAND_BYTES
-from onseju.contract.journal_records import (
-    BLOCK_HEAD_BYTES,
-    JOURNAL_HEAD_BYTES,
-    EventBlock,
-    JournalRecord,
-    decode_event_block,
-    decode_journal_record,
-    encode_event_block,
-    encode_journal_record,
-)
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.event_runs import EventRun
+from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.journal import snapshots
 from onseju.journal.files import Files
 from onseju.journal.lock import DirectoryLock
-from onseju.journal.log import Coding, R, SegmentLog
+from onseju.journal.log import SegmentLog
 from onseju.journal.port import JournalError
+from onseju.journal.runs import COMMANDS, EVENTS, Coding, R, Run
 from onseju.journal.segment import JOURNAL_ID_CHARS, Identity
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -40,9 +33,6 @@ FLUSHED = 2
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Of the disk, for each log, beyond its last segment: for cancels, halts and phases when it is full."""
-
-COMMANDS = Coding[JournalRecord](encode_journal_record, decode_journal_record, JOURNAL_HEAD_BYTES + COMMAND_BYTES)
-EVENTS = Coding[EventBlock](encode_event_block, decode_event_block, BLOCK_HEAD_BYTES)
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -87,7 +77,7 @@ class SegmentJournal:
 
         covered = snapshots.covered(self.snapshots)
 
-        def log(folder: str, magic: bytes, coding: Coding[R], derived: bool) -> SegmentLog[R]:
+        def log(folder: str, magic: bytes, coding: Coding[R, Run], derived: bool) -> SegmentLog[R, Run]:
             identity = Identity(magic, name.venue, name.journal_id)
             return SegmentLog(
                 directory / folder,
@@ -220,10 +210,9 @@ class SegmentJournal:
             self._check_usable()
             if not blocks:
                 return
-            if blocks[-1].seq > self.last_seq:
-                raise JournalError(
-                    f"Events of {blocks[-1].seq} come before their command is durable ({self.last_seq})."
-                )
+            last = blocks.last_seq if isinstance(blocks, EventRun) else blocks[-1].seq
+            if last > self.last_seq:
+                raise JournalError(f"Events of {last} come before their command is durable ({self.last_seq}).")
             try:
                 self._events.append(blocks)
             except OSError as error:
@@ -251,6 +240,14 @@ class SegmentJournal:
     def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
         """The event blocks after `after_seq`, through `last_event_seq` as it is now. Nothing new costs nothing."""
         return self._events.read(after_seq)
+
+    def read_runs(self, after_seq: int = 0) -> Iterator[CommandRun]:
+        """The same commands in runs of one leader's each, at most `log.LONGEST_RUN` of them."""
+        return self._commands.read_runs(after_seq)
+
+    def read_event_runs(self, after_seq: int = 0) -> Iterator[EventRun]:
+        """The same event blocks in runs of one leader's each, at most `log.LONGEST_RUN` of them."""
+        return self._events.read_runs(after_seq)
 
     def flush_through(self, seq: int) -> None:
         """Return once both logs are on the disk through `seq`, whoever wrote them. Raises `OSError`."""
@@ -293,9 +290,9 @@ class SegmentJournal:
 
     def verify(self) -> None:
         """Read everything, and check every checksum, number and link of both hash chains. Raises `JournalError`."""
-        for _ in self.read(self.first_seq - 1):
+        for _ in self.read_runs(self.first_seq - 1):
             pass
-        for _ in self.read_events(self.first_event_seq - 1):
+        for _ in self.read_event_runs(self.first_event_seq - 1):
             pass
 
     def close(self) -> None:

@@ -8,10 +8,16 @@ __all__ = [
     "COMMAND_BYTES",
     "EVENT_BYTES",
     "Engine",
+    "OrderTexts",
     "OutOfSequence",
     "PanicException",
     "UnknownRecord",
     "__version__",
+    "ends",
+    "frame_blocks",
+    "frame_commands",
+    "number",
+    "scan_records",
 ]
 
 __version__: Final[str]
@@ -43,3 +49,27 @@ class Engine:
     def account(self, number: int) -> tuple[int, int, int, int, int, list[tuple[int, int, int, int, int]]]: ...
     def snapshot(self) -> bytes: ...
     def check_invariants(self) -> None: ...
+
+@final
+class OrderTexts:
+    def __new__(cls, texts: dict[int, str]) -> OrderTexts: ...
+    def __len__(self) -> int: ...
+    def by_order(self) -> dict[int, str]: ...
+    def annotate(self, commands: bytes, given: dict[int, str], events: bytes, ends: bytes) -> dict[int, str]: ...
+
+def number(commands: bytes, first_seq: int, ts: int) -> bytes: ...
+def ends(events: bytes, first_seq: int) -> bytes: ...
+def frame_commands(head: bytes, commands: bytes, texts: dict[int, str], chain: bytes) -> tuple[bytes, bytes, bytes]: ...
+def frame_blocks(
+    head: bytes,
+    first_seq: int,
+    kinds: bytes,
+    timestamps: bytes,
+    events: bytes,
+    ends: bytes,
+    texts: dict[int, str],
+    chain: bytes,
+) -> tuple[bytes, bytes, bytes]: ...
+def scan_records(
+    bytes: bytes, start: int, first_seq: int, limit: int, chain: bytes | None, are_blocks: bool
+) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, dict[int, str]]: ...

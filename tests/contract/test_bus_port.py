@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from onseju.bus.inproc import InprocBus
-from onseju.contract.commands import sequence
-from onseju.contract.journal_records import JournalRecord
+from onseju.contract.command_runs import CommandRun
 from onseju.exchange.applier import Applier
+from onseju.exchange.numbering import numbered
 from tests.contract.bus_contract import BusContract, Connect
 from tests.contract.samples import T0, SmallEngine
 
@@ -35,14 +35,12 @@ class _Exchange:
             await self._open.wait()
             batch = await self.bus.take()
             await self._open.wait()
-            blocks = []
-            for pending in batch:
-                self._seq += 1
-                command = sequence(pending.command, self._seq, T0)
-                record = JournalRecord(venue=1, epoch=1, semantics=1, command=command, text=pending.request.text)
-                blocks.append(self._applier.apply(record))
-            self.bus.publish(blocks)
-            self.bus.answer(batch, blocks)
+            first_seq, count = self._seq + 1, sum(map(len, batch))
+            data = numbered(b"".join([pending.commands for pending in batch]), first_seq, T0)
+            self._seq += count
+            run = self._applier.apply(CommandRun(venue=1, epoch=1, semantics=1, first_seq=first_seq, data=data))
+            self.bus.publish(run)
+            self.bus.answer(batch, run)
 
 
 class TestInproc(BusContract):

@@ -17,7 +17,7 @@ import structlog
 
 from onseju.bus.inproc import InprocBus
 from onseju.bus.port import DiskFullError, StoppedError
-from onseju.exchange import exchange as module
+from onseju.exchange import writer as module
 from onseju.exchange.exchange import Exchange
 from onseju.journal.segments import SegmentJournal
 from tests.contract.samples import SmallEngine, order

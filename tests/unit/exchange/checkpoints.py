@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier
 from onseju.exchange.checkpoint import View
@@ -48,7 +49,7 @@ def day_records(variant: int = 0, seed: int = 1) -> list[JournalRecord]:
 
 def write_day(directory: Path, records: Sequence[JournalRecord], **options: int) -> list[EventBlock]:
     """A journal with these records and their events."""
-    blocks = Applier(makers()[0]()).apply_all(records)
+    blocks = list(Applier(makers()[0]()).apply(CommandRun.of(records)))
     journal = SegmentJournal.open(directory, fsync=False, **options)
     for first in range(0, len(records), AT_ONCE):
         journal.append(records[first : first + AT_ONCE])
