@@ -141,12 +141,12 @@ class CoreQueuePositions:
             "ts": self.ts,
             "stamps": core.stamps,
             "entries": core.entries(),
-            "shown": core.shown(),
-            "market_prices": core.market_prices(),
-            "pools": core.pools(),
-            "phases": core.phases(),
-            "limits": core.limits(),
-            "pricing": core.pricing(),
+            "shown": sorted(core.shown()),
+            "market_prices": sorted(core.market_prices()),
+            "pools": sorted(core.pools()),
+            "phases": sorted(core.phases()),
+            "limits": sorted(core.limits()),
+            "pricing": sorted(core.pricing()),
         }
 
     def take_up(self, state: dict[str, Any]) -> None:

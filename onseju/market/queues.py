@@ -115,12 +115,12 @@ class QueuePositions:
                 (entry.order_id, entry.account, entry.level, entry.order_type, entry.qty, entry.stamp)
                 for entry in sorted(self._entries.values(), key=lambda entry: entry.stamp)
             ],
-            "shown": list(self._shown.items()),
-            "market_prices": list(self._market_prices.items()),
-            "pools": [(pool.level, pool.turns()) for pool in self._pools.values()],
-            "phases": [(instrument, int(phase)) for instrument, phase in self._phases.items()],
-            "limits": list(self._limits.items()),
-            "pricing": list(self._pricing.items()),
+            "shown": sorted(self._shown.items()),
+            "market_prices": sorted(self._market_prices.items()),
+            "pools": sorted((pool.level, pool.turns()) for pool in self._pools.values()),
+            "phases": sorted((instrument, int(phase)) for instrument, phase in self._phases.items()),
+            "limits": sorted(self._limits.items()),
+            "pricing": sorted(self._pricing.items()),
         }
 
     def take_up(self, state: dict[str, Any]) -> None:
