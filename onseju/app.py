@@ -17,6 +17,7 @@ import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from onseju import listeners
 from onseju.bots.accounts import BOT_ACCOUNTS
 from onseju.bus.inproc import InprocBus
 from onseju.bus.port import StoppedError
@@ -61,7 +62,6 @@ from onseju.kis.live import LiveKis
 from onseju.kis.simulator import KisSimulator, SimulatorSettings
 from onseju.kis.source import MarketSource
 from onseju.market.market import Market
-from onseju.market.queues import QueuePositions
 from onseju.matching import engines
 from onseju.matching.engines import EngineMissingError, EngineName
 from onseju.metrics.exposition import Exposition, Gauge
@@ -158,12 +158,14 @@ class Venue:
         )
         self.watch = PhaseWatch()
         self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=ends)
-        self.market = Market(self.journal.journal_id)
+        forms = listeners.best(self.engine.name)
+        self.market = Market(self.journal.journal_id, forms.digester)
         self.ring = AccountRing(
             self.journal,
             self.market.directory.symbol_of,
             settings.ring_events,
             oldest=lambda: self.journal.first_event_seq,
+            core=forms.account_chains,
         )
         self.projector = Projector(
             self.journal, settings.data_dir / "projections.db", max_waiters=settings.min_seq_waiters
@@ -178,9 +180,9 @@ class Venue:
             raise CannotStartError(
                 f"{error} The users, sessions and keys in it cannot be rebuilt: put a copy of it back from a backup."
             ) from error
-        self.queues = QueuePositions()
+        self.queues = forms.queues()
         self.stories = Stories(self.journal)
-        source = MarketSource(self.market)
+        source = MarketSource(self.market, forms.digester)
         self.kis_simulator = KisSimulator(source, SimulatorSettings(layout=settings.kis_layout), market_time=self.clock)
         self.views: dict[str, View] = {
             "watch": self.watch,  # before the market, which asks the timetable
@@ -473,14 +475,15 @@ def take_snapshot(
     """
     journal = SegmentJournal.open_for_reading(directory)
     try:
-        market = Market(journal.journal_id)
+        forms = listeners.best(engine)
+        market = Market(journal.journal_id, forms.digester)
         views: dict[str, View] = {
             "watch": PhaseWatch(),
             "market": market,
-            "kis": MarketSource(market),
-            "queues": QueuePositions(),
+            "kis": MarketSource(market, forms.digester),
+            "queues": forms.queues(),
             "stories": Stories(journal).landmarks,
-            "ring": AccountRing(journal, market.directory.symbol_of, 1),
+            "ring": AccountRing(journal, market.directory.symbol_of, 1, core=forms.account_chains),
         }
         makers = (partial(engines.make, engine), partial(engines.restore, engine))
         place = take(

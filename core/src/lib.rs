@@ -6,6 +6,8 @@
 //!
 //! [`Engine`] is the whole machine, [`Book`] a bare order book that can be used alone.
 
+#[cfg(feature = "python")]
+mod account_chains;
 mod accounts;
 mod ahead;
 mod auction;
@@ -17,6 +19,8 @@ mod commands;
 mod correction_desk;
 mod counterparty;
 mod engine;
+#[cfg(feature = "python")]
+mod event_view;
 mod events;
 mod hashing;
 mod instruments;
@@ -26,6 +30,8 @@ mod journal_frames;
 mod kept_ids;
 mod ladder;
 mod ledger;
+#[cfg(feature = "python")]
+mod market_digest;
 mod matcher;
 mod money;
 mod order_checks;
@@ -40,6 +46,11 @@ mod pool;
 mod python;
 #[cfg(feature = "python")]
 mod python_runs;
+mod python_listeners;
+#[cfg(feature = "python")]
+mod queue_places;
+#[cfg(feature = "python")]
+mod queue_turns;
 mod quotes;
 mod reasons;
 mod records;

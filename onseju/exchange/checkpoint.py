@@ -25,7 +25,7 @@ from onseju.journal.snapshots import KEPT, OLDEST, Head, Place, Snapshot, Snapsh
 from onseju.matching.engine import SEMANTICS_VERSION, SnapshotEngine
 from onseju.matching.snapshot import oldest_first_use
 
-VIEWS_FORMAT = 1
+VIEWS_FORMAT = 2
 """Of what the views keep. One more whenever a class that is kept changes its attributes: then views are rebuilt once, from
 the event log."""
 

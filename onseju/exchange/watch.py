@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onseju.contract.commands import CommandKind
+from onseju.contract.event_runs import runs_of
 from onseju.contract.events import (
     EVENT_BYTES,
     KIND_OFFSET,
@@ -36,6 +37,7 @@ _KINDS = frozenset(
         EventKind.RULE_SET,
     }
 )
+_OTHERS = bytes(kind for kind in range(256) if kind not in _KINDS)
 LAST_PLANNED = 1
 """A day's plan has each phase twice at most: occurrence 0 and 1. All other moves have larger numbers."""
 
@@ -107,14 +109,14 @@ class PhaseWatch:
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`)."""
         changed = False
-        for block in blocks:
-            kinds = block.payload[KIND_OFFSET::EVENT_BYTES]
-            if _KINDS.isdisjoint(kinds):
+        for run in runs_of(blocks):
+            if not run.payload[KIND_OFFSET::EVENT_BYTES].translate(None, _OTHERS):
                 continue
-            changed = True
-            for place, kind in enumerate(kinds):
-                if kind in _KINDS:
-                    self._take(decode_event(block.payload, place * EVENT_BYTES), block.command_kind)
+            for block in run:
+                for place, kind in enumerate(block.payload[KIND_OFFSET::EVENT_BYTES]):
+                    if kind in _KINDS:
+                        changed = True
+                        self._take(decode_event(block.payload, place * EVENT_BYTES), block.command_kind)
         if changed:
             self.on_change()
 

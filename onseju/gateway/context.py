@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onseju.journal.port import Journal
     from onseju.kis.approval import KisDesk
     from onseju.market.market import Market
-    from onseju.market.queues import QueuePositions
+    from onseju.market.places import Queues
     from onseju.projections.projector import Projector
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
@@ -38,7 +38,7 @@ class Gateway(msgspec.Struct, kw_only=True):
     projector: Projector
     queries: Queries
     market: Market
-    queues: QueuePositions
+    queues: Queues
     stories: Stories
     ring: AccountRing
     identity: IdentityService

@@ -12,7 +12,7 @@ from onseju.gateway.context import gateway_of, principal_of
 from onseju.gateway.operations import Operations
 from onseju.gateway.principal import READ
 from onseju.gateway.problems import Problem
-from onseju.market.queues import QueuePosition
+from onseju.market.places import QueuePosition
 
 operations = Operations("orders")
 

@@ -38,6 +38,8 @@ class Hub:
         self._flush_s = flush_s
         self._now_us = now_us
         self._subscribers: dict[Registration, dict[Subscriber, None]] = {}
+        self._symbols: set[str] = set()
+        """Those of the registrations."""
         self._trades: dict[str, list[TradeRecord]] = {}
         self._books: dict[str, int] = {}
         self._totals: dict[str, tuple[int, int]] = {}
@@ -56,6 +58,7 @@ class Hub:
     def add(self, registration: Registration, subscriber: Subscriber) -> None:
         """Send it the registered frames from now on; for a book, its present state first."""
         self._subscribers.setdefault(registration, {})[subscriber] = None
+        self._symbols = {known.tr_key for known in self._subscribers}
         if registration.tr_id == BOOK:
             frame = self._book_frame(registration.tr_key, self._now_us(), news=False)
             if frame is not None:
@@ -69,6 +72,11 @@ class Hub:
         subscribers.pop(subscriber, None)
         if not subscribers:
             del self._subscribers[registration]
+            self._symbols = {known.tr_key for known in self._subscribers}
+
+    def follows(self, symbol: str) -> bool:
+        """Whether a session has registered for it (`PriceListener`)."""
+        return symbol in self._symbols
 
     def traded(self, trade: Traded) -> None:
         """A trade of the market (`PriceListener`)."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from onseju.contract.words import Phase
+from onseju.market.digest import Trades
 
 Level = tuple[int, int]
 """Price (won) and open quantity."""
@@ -80,6 +81,26 @@ class Day(msgspec.Struct, kw_only=True):
             self.sell_count += 1
             self.sell_qty += qty
 
+    def add_all(self, trades: Trades, *, at_close: bool = False) -> None:
+        """Count many trades, as `add` would one after the other."""
+        _, (first, high, low, last), (qty, turnover), (buys, buy_qty), (sells, sell_qty), *_ = trades
+        if not at_close:
+            if self.open_price == 0:
+                self.open_price, self.open_ts = first
+                self.high_price, self.high_ts = high
+                self.low_price, self.low_ts = low
+            if high[0] > self.high_price:
+                self.high_price, self.high_ts = high
+            if low[0] < self.low_price:
+                self.low_price, self.low_ts = low
+            self.last_price = last[0]
+        self.volume += qty
+        self.turnover += turnover
+        self.buy_count += buys
+        self.buy_qty += buy_qty
+        self.sell_count += sells
+        self.sell_qty += sell_qty
+
     def _move_prices(self, price: int, ts: int) -> None:
         if self.open_price == 0:
             self.open_price = self.high_price = self.low_price = price
@@ -103,6 +124,10 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
 class PriceListener(Protocol):
     """Is told what happens, on the event loop. Must not block and must not raise."""
+
+    def follows(self, symbol: str) -> bool:
+        """Whether it wants to know what happens to this symbol; of others it is told nothing."""
+        ...
 
     def traded(self, trade: Traded) -> None:
         """A trade happened; the source's `day` counts it already, and no later one."""

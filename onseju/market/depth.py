@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from onseju.contract.ids import Position
 from onseju.contract.words import Side
 
 Level = tuple[int, int, int]
@@ -44,12 +45,18 @@ class HalfBook:
 class Depth:
     """Both sides of one instrument's book."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal_id: str) -> None:
         self.bids = HalfBook(Side.BUY)
         self.asks = HalfBook(Side.SELL)
-        self.last_id: str | None = None
-        """The id of the last command's last level event, None before the first."""
+        self._journal_id = journal_id
+        self.last: Position | None = None
+        """The last command's last level event, None before the first."""
         self.last_ts: int | None = None
+
+    @property
+    def last_id(self) -> str | None:
+        """The id of that event."""
+        return None if self.last is None else self.last.event_id(self._journal_id)
 
     def set(self, side: int, price: int, qty: int, count: int) -> None:
         """Take in a level as it is now."""

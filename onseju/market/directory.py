@@ -25,6 +25,7 @@ from onseju.contract.events import (
 from onseju.contract.money import WON, Denomination
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Board, OrderType, Phase, Rule, Security, type_mask
+from onseju.market.digest import Trades
 from onseju.rules.defaults import DEFAULTS
 from onseju.rules.interruptions import OFF, Bounds, InterruptionRates, bounds, rates_in
 from onseju.rules.sizes import max_qty_by_value
@@ -234,8 +235,7 @@ class Directory:
         elif isinstance(event, InstrumentListed):
             self._list(event, texts)
         elif isinstance(event, AuctionIndicated):
-            instrument = self._by_id[event.instrument]
-            instrument.indicative_price, instrument.indicative_qty = event.price, event.qty
+            self.indicated(event.instrument, event.price, event.qty)
         elif isinstance(event, AuctionUncrossed | AuctionExtended):
             self._end_auction(event)
         elif isinstance(event, PriceLimitsSet):
@@ -288,6 +288,29 @@ class Directory:
         else:
             instrument.day_high = max(instrument.day_high, price)
             instrument.day_low = min(instrument.day_low, price)
+
+    def traded(self, trades: Trades) -> None:
+        """Take in many trades of an instrument at once, made in one phase."""
+        number, (first, high, low, last), (qty, turnover), *_ = trades
+        instrument = self._by_id[number]
+        instrument.day_volume += qty
+        instrument.day_turnover += turnover
+        instrument.last_trade_ts = last[1]
+        if instrument.phase.is_at_close:
+            return
+        instrument.last_price = instrument.previous_price = last[0]
+        if instrument.phase.off_hours is None:
+            instrument.day_close = last[0]
+        if instrument.day_open is None or instrument.day_high is None or instrument.day_low is None:
+            instrument.day_open, instrument.day_high, instrument.day_low = first[0], high[0], low[0]
+        else:
+            instrument.day_high = max(instrument.day_high, high[0])
+            instrument.day_low = min(instrument.day_low, low[0])
+
+    def indicated(self, instrument: int, price: int, qty: int) -> None:
+        """Take in what an instrument's auction would give now; price 0 = no match."""
+        found = self._by_id[instrument]
+        found.indicative_price, found.indicative_qty = price, qty
 
     def _set_base(self, event: PriceLimitsSet) -> None:
         """A base price and its limits; the same one again where the limits alone change."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from onseju.contract.event_runs import EventRun, runs_of
 from onseju.contract.events import (
     EVENT_BYTES,
     KIND_OFFSET,
@@ -14,16 +15,18 @@ from onseju.contract.events import (
     EventKind,
     LevelChanged,
     Trade,
+    decode_event,
 )
 from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import timestamp
 from onseju.contract.words import Phase
 from onseju.market.depth import Depth, Level
+from onseju.market.digest import Digester, Levels, all_but, digest, events_of, has_any
 from onseju.market.directory import Directory
 from onseju.market.feeds import BookFeed, FeedReader, TradeFeed, Waker
 from onseju.market.state_feed import StateFeed
-from onseju.market.trades import Tape, TradeView
+from onseju.market.trades import TAPE_TRADES, Tape, TradeView
 
 _ANNOTATED = (EventKind.INSTRUMENT_LISTED, EventKind.VENUE_OPENED)
 _KINDS = frozenset(
@@ -43,6 +46,10 @@ _KINDS = frozenset(
     }
 )
 
+_DIGESTED = frozenset({EventKind.TRADE, EventKind.LEVEL_CHANGED, EventKind.AUCTION_INDICATED})
+_NOT_ALONE = all_but(_KINDS - _DIGESTED)
+_LEVELS = bytes(kind == EventKind.LEVEL_CHANGED for kind in range(256))
+
 _CLOCK_KINDS = frozenset({EventKind.PHASE_CHANGED, EventKind.DAY_ROLLED, EventKind.VENUE_OPENED})
 """After which the clock is told to those who listen to the states."""
 
@@ -60,10 +67,11 @@ class BookView(msgspec.Struct, frozen=True, kw_only=True):
 class _Symbol:
     """What the market keeps for one instrument."""
 
-    __slots__ = ("books", "depth", "tape", "trade_feed")
+    __slots__ = ("books", "depth", "instrument", "tape", "trade_feed")
 
-    def __init__(self, symbol: str, journal_id: str) -> None:
-        self.depth = Depth()
+    def __init__(self, instrument: int, symbol: str, journal_id: str) -> None:
+        self.instrument = instrument
+        self.depth = Depth(journal_id)
         self.tape = Tape(symbol, journal_id)
         self.trade_feed = TradeFeed(self.tape)
         self.books: dict[int, BookFeed] = {}
@@ -71,9 +79,12 @@ class _Symbol:
 
 
 class Market:
-    """The public market, rebuilt from the event blocks alone. All methods belong to the event loop's thread."""
+    """The public market, rebuilt from the event blocks alone. All methods belong to the event loop's thread.
 
-    def __init__(self, journal_id: str) -> None:
+    `digester` reads many commands' events at once: `digest`, or the compiled core's.
+    """
+
+    def __init__(self, journal_id: str, digester: Digester = digest) -> None:
         self.journal_id = journal_id
         self.directory = Directory()
         self.seq = 0
@@ -83,7 +94,10 @@ class Market:
         """Gives the nominal end of an instrument's phase (microseconds since 1970), for whom it is told to."""
         self.clock: Callable[[], object] = _no_clock
         """Gives what `GET /v1/clock` answers."""
+        self._digester = digester
         self._symbols: dict[int, _Symbol] = {}
+        self._listened: set[int] = set()
+        """The instruments of which somebody listens to a book."""
         self._states: StateFeed | None = None
         """Only while somebody listens to it."""
         self._states_at = BEFORE_ALL
@@ -114,14 +128,18 @@ class Market:
         vars(self.directory).update(state["directory"])
         self.seq, self.ts = state["seq"], state["ts"]
         for number, (depth, tape) in state["symbols"].items():
-            symbol = self._symbols[number] = _Symbol(tape.symbol, self.journal_id)
+            symbol = self._symbols[number] = _Symbol(number, tape.symbol, self.journal_id)
             symbol.depth, symbol.tape, symbol.trade_feed = depth, tape, TradeFeed(tape)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`), then wake who listens to what changed."""
         touched: set[BookFeed | TradeFeed | StateFeed] = set()
-        for block in blocks:
-            self._take(block, touched)
+        for run in runs_of(blocks):
+            if has_any(run.payload, _NOT_ALONE):
+                for block in run:
+                    self._take(block, touched)
+            else:
+                self._take_run(run, touched)
         self._update_states(touched)
         for feed in touched:
             for wake in feed.wakers:
@@ -153,6 +171,7 @@ class Market:
         feed = found.books.get(depth)
         if feed is None:
             feed = found.books[depth] = BookFeed(symbol, depth, found.depth)
+            self._listened.add(found.instrument)
         feed.wakers.add(waker)
         return FeedReader(feed)
 
@@ -206,10 +225,64 @@ class Market:
             found = self._find(feed.symbol)
             if found is not None and found.books.get(feed.depth) is feed:
                 del found.books[feed.depth]
+                if not found.books:
+                    self._listened.discard(found.instrument)
 
     def _find(self, symbol: str) -> _Symbol | None:
         instrument = self.directory.by_symbol(symbol)
         return None if instrument is None else self._symbols[instrument.id]
+
+    def _take_run(self, run: EventRun, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
+        """What `_take` does, for many commands at once: none of them did more than trade and change the book."""
+        levels, trades, indicated, at = self._digester(run.payload, TAPE_TRADES + 1)
+        if not self._listened.isdisjoint([of[0] for of in levels]):
+            self._tell_books(run.payload, touched)
+        for of in levels:
+            if of[0] not in self._listened:
+                self._set_levels(of)
+        for of_trades in trades:
+            instrument, *_, count, events = of_trades
+            symbol = self._symbols[instrument]
+            self.directory.traded(of_trades)
+            symbol.tape.add(events, count)
+            touched.add(symbol.trade_feed)
+            self._states_changed.add(instrument)
+        for instrument, price, qty in indicated:
+            self.directory.indicated(instrument, price, qty)
+            self._states_changed.add(instrument)
+        if at is not None:
+            self._states_at = Position(*at)
+        self.seq = run.last_seq
+        self.ts = run.timestamps[-1]
+
+    def _set_levels(self, of: Levels) -> None:
+        instrument, seq, idx, ts, levels = of
+        depth = self._symbols[instrument].depth
+        for side, price, qty, count in levels:
+            depth.set(side, price, qty, count)
+        depth.last = Position(seq, idx)
+        depth.last_ts = ts
+
+    def _tell_books(self, payload: bytes, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
+        """Follow the books to which somebody listens, a delta for each command."""
+        told: dict[int, LevelChanged] = {}
+        for offset in events_of(payload, _LEVELS, self._listened):
+            event = decode_event(payload, offset)
+            if not isinstance(event, LevelChanged):
+                raise TypeError(f"a level event was awaited, not {event}")
+            before = told.get(event.instrument)
+            if before is not None and before.seq != event.seq:
+                self._tell_book(before, touched)
+            told[event.instrument] = event
+            self._symbols[event.instrument].depth.set(event.side, event.price, event.qty, event.order_count)
+        for event in told.values():
+            self._tell_book(event, touched)
+
+    def _tell_book(self, last: LevelChanged, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
+        """Make the deltas of a book after a command, whose last level event this is."""
+        symbol = self._symbols[last.instrument]
+        symbol.depth.last, symbol.depth.last_ts = Position(last.seq, last.idx), last.ts
+        touched.update(feed for feed in symbol.books.values() if feed.update())
 
     def _take(self, block: EventBlock, touched: set[BookFeed | TradeFeed | StateFeed]) -> None:
         payload = block.payload
@@ -226,14 +299,14 @@ class Market:
             self._note_state(event)
             if isinstance(event, Trade):
                 symbol = self._symbols[event.instrument]
-                symbol.tape.add(event)
+                symbol.tape.add([payload[offset : offset + EVENT_BYTES]], 1)
                 touched.add(symbol.trade_feed)
             elif event.kind == EventKind.INSTRUMENT_LISTED:
                 name = self.directory.symbol_of(event.instrument)
-                self._symbols[event.instrument] = _Symbol(name, self.journal_id)
+                self._symbols[event.instrument] = _Symbol(event.instrument, name, self.journal_id)
         for instrument, idx in changed.items():
             symbol = self._symbols[instrument]
-            symbol.depth.last_id = Position(block.seq, idx).event_id(self.journal_id)
+            symbol.depth.last = Position(block.seq, idx)
             symbol.depth.last_ts = block.ts
             touched.update(feed for feed in symbol.books.values() if feed.update())
         self.seq = block.seq

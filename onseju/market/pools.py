@@ -5,14 +5,13 @@ The same arithmetic as the state machine's, over what the public side knows: who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from onseju.market.places import Level
 
 FIRST_PASS_QTY = 100
 """Shares that each order gets in the first pass: a hundred lots of one."""
-
-Level = tuple[int, int, int]
-"""Instrument, side, price; price 0 for a side's market orders."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +50,17 @@ class Pool:
             turn.qty -= part
             taken -= part
         self._turns = [turn for turn in turns if turn.qty]
+
+    @classmethod
+    def of(cls, level: Level, turns: Iterable[tuple[int, int, int]], entries: Mapping[int, Entry]) -> Pool:
+        """A pool with these turns, as `turns` gave them; `entries` are the open orders."""
+        made = cls(level, (), 0)
+        made._turns = [_Turn(entries[order_id], qty) for order_id, _, qty in turns]
+        return made
+
+    def turns(self) -> list[tuple[int, int, int]]:
+        """The turns that can still be taken: order id, stamp, shares."""
+        return [(turn.entry.order_id, turn.entry.stamp, turn.qty) for turn in self._turns if turn.open_qty]
 
     def __bool__(self) -> bool:
         return bool(self._turns)

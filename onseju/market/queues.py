@@ -9,11 +9,9 @@ in no level: they have no place, and count as ahead of nobody. Neither do market
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import merge
 from typing import Any
-
-import msgspec
 
 from onseju.contract.events import (
     EVENT_BYTES,
@@ -29,7 +27,8 @@ from onseju.contract.events import (
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import AuctionPricing, Liquidity, OrderStatus, OrderType, Phase, Rule, Side
-from onseju.market.pools import Entry, Level, Pool
+from onseju.market.places import Level, QueuePosition, Waker
+from onseju.market.pools import Entry, Pool
 from onseju.rules.defaults import DEFAULTS
 
 _KINDS = frozenset(
@@ -54,9 +53,6 @@ WITHOUT_PLACE = frozenset({OrderType.MIDPOINT, OrderType.STOP_LIMIT, OrderType.S
 POOL_PHASES = frozenset({Phase.OPENING_AUCTION, Phase.RESUMPTION_AUCTION})
 """The auctions that divide in turns where they end at a price limit (KRX BR 22(3))."""
 
-Waker = Callable[[], None]
-"""Called when there is something new. Must not block and must not raise."""
-
 
 class _Queue:
     """The orders of one level, first to trade first: a dict keeps the order of entry."""
@@ -68,19 +64,8 @@ class _Queue:
         self.qty = 0
 
 
-class QueuePosition(msgspec.Struct, frozen=True, kw_only=True):
-    """An open order's place: of the level's `level_qty` shares, `ahead_qty` of `ahead_orders` others trade before its own
-    `leaves_qty`."""
-
-    order_id: int
-    ahead_qty: int
-    leaves_qty: int
-    level_qty: int
-    ahead_orders: int
-
-
 class QueuePositions:
-    """The places of all open orders that stand at a price. An event listener; one entry an open order."""
+    """The places of all open orders that stand at a price (`places.Queues`), in plain Python; one entry an open order."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -122,11 +107,35 @@ class QueuePositions:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps (`exchange.checkpoint.View`): all but who watches."""
-        return {name: value for name, value in vars(self).items() if name != "_watchers"}
+        return {
+            "seq": self.seq,
+            "ts": self.ts,
+            "stamps": self._stamps,
+            "entries": [
+                (entry.order_id, entry.account, entry.level, entry.order_type, entry.qty, entry.stamp)
+                for entry in sorted(self._entries.values(), key=lambda entry: entry.stamp)
+            ],
+            "shown": sorted(self._shown.items()),
+            "market_prices": sorted(self._market_prices.items()),
+            "pools": sorted((pool.level, pool.turns()) for pool in self._pools.values()),
+            "phases": sorted((instrument, int(phase)) for instrument, phase in self._phases.items()),
+            "limits": sorted(self._limits.items()),
+            "pricing": sorted(self._pricing.items()),
+        }
 
     def take_up(self, state: dict[str, Any]) -> None:
         """Stand where `state` was taken."""
-        vars(self).update(state)
+        self.seq, self.ts, self._stamps = state["seq"], state["ts"], state["stamps"]
+        for kept in (self._entries, self._queues, self._by_account):
+            kept.clear()
+        for order_id, account, level, order_type, qty, stamp in state["entries"]:
+            self._put(Entry(order_id, account, level, order_type, qty, stamp))
+        self._shown = dict(state["shown"])
+        self._market_prices = dict(state["market_prices"])
+        self._pools = {level[0]: Pool.of(level, turns, self._entries) for level, turns in state["pools"]}
+        self._phases = {instrument: Phase(phase) for instrument, phase in state["phases"]}
+        self._limits = dict(state["limits"])
+        self._pricing = dict(state["pricing"])
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Follow the events."""
@@ -274,12 +283,15 @@ class QueuePositions:
         self._remove(event.order_id)
         self._stamps += 1
         entry = Entry(event.order_id, event.account, level, event.order_type, event.leaves_qty, self._stamps)
+        self._put(entry)
+        self._changed.add(level)
+
+    def _put(self, entry: Entry) -> None:
         self._entries[entry.order_id] = entry
-        queue = self._queues.setdefault(level, _Queue())
+        queue = self._queues.setdefault(entry.level, _Queue())
         queue.entries[entry.order_id] = entry
         queue.qty += entry.qty
         self._by_account.setdefault(entry.account, set()).add(entry.order_id)
-        self._changed.add(level)
 
     def _fill(self, event: OrderFilled) -> None:
         entry = self._entries.get(event.order_id)

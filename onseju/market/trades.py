@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import msgspec
 
 from onseju.contract.envelope import Envelope, encode_envelope
-from onseju.contract.events import Trade
+from onseju.contract.events import Trade, decode_event
 from onseju.contract.ids import Position
 from onseju.contract.views import timestamp
 from onseju.contract.words import Side
@@ -28,20 +30,76 @@ class TradeView(msgspec.Struct, frozen=True, kw_only=True):
     ts: str
 
 
-class TapeEntry:
-    """A trade, its place in the chain, and its frame, encoded when it is first wanted."""
+class Tape:
+    """The recent trades of one instrument, numbered from 0 as they come: their bytes, read when they are wanted."""
 
-    __slots__ = ("_frame", "id", "prev", "symbol", "trade")
-
-    def __init__(self, symbol: str, trade: Trade, event_id: str, prev: str | None) -> None:
+    def __init__(self, symbol: str, journal_id: str) -> None:
         self.symbol = symbol
-        self.trade = trade
-        self.id = event_id
-        self.prev = prev
-        self._frame: bytes | None = None
+        self._journal_id = journal_id
+        self._events: deque[bytes] = deque(maxlen=TAPE_TRADES)
+        self._before: bytes | None = None
+        """The trade before those kept."""
+        self._frames: dict[int, bytes] = {}
+        """By number, those that somebody has read."""
+        self.end = 0
+        """The number of the next trade."""
 
-    def view(self) -> TradeView:
-        trade = self.trade
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_frames": {}}
+
+    @property
+    def start(self) -> int:
+        """The number of the oldest trade kept."""
+        return self.end - len(self._events)
+
+    @property
+    def last_id(self) -> str | None:
+        """The last trade's event id, None before the first."""
+        return self._id_of(self._events[-1]) if self._events else None
+
+    @property
+    def last_ts(self) -> int | None:
+        """When it was."""
+        return _trade(self._events[-1]).ts if self._events else None
+
+    def add(self, events: Sequence[bytes], count: int) -> None:
+        """Append `count` trades; `events` are all of them, or the last `TAPE_TRADES` and the one before."""
+        kept = self._events
+        gone = len(kept) + len(events) - TAPE_TRADES
+        if gone > 0:
+            self._before = kept[gone - 1] if gone <= len(kept) else events[gone - len(kept) - 1]
+        kept.extend(events)
+        self.end += count
+
+    def recent(self, limit: int) -> list[TradeView]:
+        """The last trades, newest first."""
+        return [self._view(_trade(event)) for event in islice(reversed(self._events), max(limit, 0))]
+
+    def frames(self, start: int, limit: int) -> list[bytes]:
+        """At most `limit` frames from number `start` on; `start` must be kept. Each is encoded when it is first wanted."""
+        return [self._frame(number) for number in range(start, min(start + limit, self.end))]
+
+    def _frame(self, number: int) -> bytes:
+        frame = self._frames.get(number)
+        if frame is None:
+            if len(self._frames) >= 2 * TAPE_TRADES:
+                self._frames = {known: kept for known, kept in self._frames.items() if known >= self.start}
+            at = number - self.start
+            before = self._events[at - 1] if at else self._before
+            view = self._view(_trade(self._events[at]))
+            frame = self._frames[number] = encode_envelope(
+                Envelope(
+                    ch="trades",
+                    id=self._id_of(self._events[at]),
+                    prev=None if before is None else self._id_of(before),
+                    type="trade",
+                    ts=view.ts,
+                    data=view,
+                )
+            )
+        return frame
+
+    def _view(self, trade: Trade) -> TradeView:
         return TradeView(
             symbol=self.symbol,
             trade_id=trade.trade_id,
@@ -51,45 +109,13 @@ class TapeEntry:
             ts=timestamp(trade.ts),
         )
 
-    def frame(self) -> bytes:
-        if self._frame is None:
-            view = self.view()
-            self._frame = encode_envelope(
-                Envelope(ch="trades", id=self.id, prev=self.prev, type="trade", ts=view.ts, data=view)
-            )
-        return self._frame
+    def _id_of(self, event: bytes) -> str:
+        trade = _trade(event)
+        return Position(trade.seq, trade.idx).event_id(self._journal_id)
 
 
-class Tape:
-    """The recent trades of one instrument, numbered from 0 as they come."""
-
-    def __init__(self, symbol: str, journal_id: str) -> None:
-        self.symbol = symbol
-        self._journal_id = journal_id
-        self._entries: deque[TapeEntry] = deque(maxlen=TAPE_TRADES)
-        self.end = 0
-        """The number of the next trade."""
-        self.last_id: str | None = None
-        self.last_ts: int | None = None
-
-    @property
-    def start(self) -> int:
-        """The number of the oldest trade kept."""
-        return self.end - len(self._entries)
-
-    def add(self, trade: Trade) -> None:
-        """Append a trade."""
-        event_id = Position(trade.seq, trade.idx).event_id(self._journal_id)
-        self._entries.append(TapeEntry(self.symbol, trade, event_id, self.last_id))
-        self.last_id = event_id
-        self.last_ts = trade.ts
-        self.end += 1
-
-    def recent(self, limit: int) -> list[TradeView]:
-        """The last trades, newest first."""
-        return [entry.view() for entry in islice(reversed(self._entries), max(limit, 0))]
-
-    def frames(self, start: int, limit: int) -> list[bytes]:
-        """At most `limit` frames from number `start` on; `start` must be kept."""
-        first = start - self.start
-        return [self._entries[i].frame() for i in range(first, min(first + limit, len(self._entries)))]
+def _trade(event: bytes) -> Trade:
+    trade = decode_event(event)
+    if not isinstance(trade, Trade):
+        raise TypeError(f"a trade was awaited, not {trade}")
+    return trade

@@ -1,4 +1,5 @@
-"""The compiled core, made of `core/src/python.rs`. `native.py` is its face, and the only one that imports it."""
+"""The compiled core, made of `core/src/python.rs` and `python_listeners.rs`. Its faces alone import it: `native.py`, and
+`listeners.py` for what listens to events."""
 
 from typing import Final, final
 
@@ -7,10 +8,12 @@ from typing_extensions import Buffer
 __all__ = [
     "COMMAND_BYTES",
     "EVENT_BYTES",
+    "AccountChains",
     "Engine",
     "OrderTexts",
     "OutOfSequence",
     "PanicException",
+    "QueuePlaces",
     "UnknownRecord",
     "__version__",
     "ends",
@@ -18,6 +21,7 @@ __all__ = [
     "frame_commands",
     "number",
     "scan_records",
+    "market_digest",
 ]
 
 __version__: Final[str]
@@ -73,3 +77,63 @@ def frame_blocks(
 def scan_records(
     bytes: bytes, start: int, first_seq: int, limit: int, chain: bytes | None, are_blocks: bool
 ) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, dict[int, str]]: ...
+_Position = tuple[int, int]
+_Level = tuple[int, int, int]
+_Place = tuple[int, int, int, int, int]
+_Entry = tuple[int, int, _Level, int, int, int]
+_Pool = tuple[_Level, list[tuple[int, int, int]]]
+
+@final
+class AccountChains:
+    def __new__(cls, capacity: int) -> AccountChains: ...
+    def __len__(self) -> int: ...
+    @property
+    def oldest(self) -> int | None: ...
+    def add(self, payload: bytes, stride: int) -> list[int]: ...
+    def watch(self, account: int, is_watched: bool) -> None: ...
+    def span(self, account: int) -> tuple[int, int, _Position, _Position] | None: ...
+    def held(self, account: int, start: int, limit: int) -> list[tuple[int, int, bytes, _Position | None]]: ...
+    def number_after(self, account: int, seq: int, idx: int) -> int: ...
+    def windows(self, account: int, seq: int) -> list[int]: ...
+    def state(self) -> list[tuple[int, int, _Position, list[int]]]: ...
+    def take_up(self, account: int, end: int, last: _Position, checkpoints: list[int]) -> None: ...
+
+@final
+class QueuePlaces:
+    def __new__(cls) -> QueuePlaces: ...
+    def listen(self, payload: bytes) -> list[int]: ...
+    def watch(self, account: int, is_watched: bool) -> None: ...
+    def place(self, account: int, order_id: int) -> _Place | None: ...
+    def places(self, account: int) -> list[_Place]: ...
+    @property
+    def stamps(self) -> int: ...
+    def entries(self) -> list[_Entry]: ...
+    def shown(self) -> list[tuple[_Level, int]]: ...
+    def market_prices(self) -> list[tuple[tuple[int, int], int]]: ...
+    def pools(self) -> list[_Pool]: ...
+    def phases(self) -> list[tuple[int, int]]: ...
+    def limits(self) -> list[tuple[int, tuple[int, int]]]: ...
+    def pricing(self) -> list[tuple[int, int]]: ...
+    def take_up(
+        self,
+        stamps: int,
+        entries: list[_Entry],
+        shown: list[tuple[_Level, int]],
+        market_prices: list[tuple[tuple[int, int], int]],
+        pools: list[_Pool],
+        phases: list[tuple[int, int]],
+        limits: list[tuple[int, tuple[int, int]]],
+        pricing: list[tuple[int, int]],
+    ) -> None: ...
+
+_Stamped = tuple[int, int]
+_Sum = tuple[int, int]
+
+def market_digest(
+    payload: bytes, tape: int
+) -> tuple[
+    list[tuple[int, int, int, int, list[tuple[int, int, int, int]]]],
+    list[tuple[int, list[_Stamped], _Sum, _Sum, _Sum, int, list[bytes]]],
+    list[tuple[int, int, int]],
+    _Position | None,
+]: ...

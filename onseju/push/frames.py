@@ -45,14 +45,20 @@ class Frame:
 
     __slots__ = ("_codec", "_event", "_json_start", "_sse", "_text", "position", "prev")
 
-    def __init__(self, codec: Codec, block: EventBlock, idx: int, prev: Position | None) -> None:
-        self.position = Position(block.seq, idx)
+    def __init__(self, codec: Codec, position: Position, event: bytes, text: str, prev: Position | None) -> None:
+        self.position = position
         self.prev = prev
         self._codec = codec
-        self._event = block.payload[idx * EVENT_BYTES : (idx + 1) * EVENT_BYTES]
-        self._text = block.text
+        self._event = event
+        self._text = text
         self._sse = b""
         self._json_start = 0
+
+    @classmethod
+    def of(cls, codec: Codec, block: EventBlock, idx: int, prev: Position | None) -> Frame:
+        """The frame of a block's event."""
+        event = block.payload[idx * EVENT_BYTES : (idx + 1) * EVENT_BYTES]
+        return cls(codec, Position(block.seq, idx), event, block.text, prev)
 
     @property
     def sse(self) -> bytes:

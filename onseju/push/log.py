@@ -96,7 +96,7 @@ def read_log(
                     break
                 if len(frames) == limit:
                     return LogPage(frames, Cursor(frames[-1].position, last))
-                frame = Frame(codec, block, idx, last)
+                frame = Frame.of(codec, block, idx, last)
                 frame.encode()  # here in the thread, not in the event loop
                 frames.append(frame)
                 last = position

@@ -7,7 +7,7 @@ import asyncio
 from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.ids import Position
 from onseju.contract.views import timestamp
-from onseju.market.queues import QueuePosition, QueuePositions, Waker
+from onseju.market.places import QueuePosition, Queues, Waker
 
 GATHER_S = 0.2
 """Changes within this time are told as one: at a busy price the queue moves with every order."""
@@ -16,7 +16,7 @@ GATHER_S = 0.2
 class QueueFeed:
     """One client's view of its account's places. Each frame holds all of them: a missed one is made good by the next."""
 
-    def __init__(self, queues: QueuePositions, account: int, journal_id: str, waker: Waker) -> None:
+    def __init__(self, queues: Queues, account: int, journal_id: str, waker: Waker) -> None:
         self._queues = queues
         self._account = account
         self._journal_id = journal_id

@@ -7,19 +7,20 @@ log, with the same bytes. All methods belong to the event loop's thread; the log
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from onseju.contract.envelope import Envelope, encode_envelope
+from onseju.contract.event_runs import runs_of
+from onseju.contract.events import EVENT_BYTES
 from onseju.contract.ids import BEFORE_ALL, Position, parse_event_id
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import SymbolOf, timestamp
 from onseju.journal.port import Journal, JournalGoneError
-from onseju.push.frames import CHANNEL, Codec, Frame, sse_bytes, streamed_events
-from onseju.push.log import Cursor, EventIndex, LogPage, read_log
+from onseju.push.chains import Chain, Chains, Core, CoreChains, PlainChains
+from onseju.push.frames import CHANNEL, Codec, Frame, sse_bytes
+from onseju.push.log import Cursor, LogPage, read_log
 
 Waker = Callable[[], None]
 """Called when an account has new events. Must be cheap and must not raise: an `asyncio.Event`'s `set`."""
@@ -48,72 +49,29 @@ class TooOldError(ValueError):
     """What comes after a cursor is neither in the ring nor in the event log any more: a `reset` is due."""
 
 
-class _Chain:
-    """One account's events: how many there ever were, and those that the ring still holds."""
-
-    __slots__ = ("dropped", "evicted", "first", "frames", "last")
-
-    def __init__(self) -> None:
-        self.frames: list[Frame | None] = []
-        self.dropped = 0
-        """How many leading places of `frames` are empty, and soon cut off."""
-        self.first = 0
-        """The number, in the account's count from 0, of the place `frames[0]`."""
-        self.last: Position | None = None
-        self.evicted = BEFORE_ALL
-        """The last event that the ring let go."""
-
-    @property
-    def start(self) -> int:
-        """The number of the oldest event held."""
-        return self.first + self.dropped
-
-    @property
-    def end(self) -> int:
-        """The number of the next event."""
-        return self.first + len(self.frames)
-
-    def evict(self) -> None:
-        frame = self.frames[self.dropped]
-        if frame is not None:
-            self.evicted = frame.position
-        self.frames[self.dropped] = None
-        self.dropped += 1
-        if self.dropped * 2 > len(self.frames):
-            del self.frames[: self.dropped]
-            self.first += self.dropped
-            self.dropped = 0
-
-    def held(self, start: int, limit: int) -> list[Frame]:
-        at = start - self.first
-        return [frame for frame in self.frames[at : at + limit] if frame is not None]
-
-    def number_after(self, position: Position) -> int:
-        """The number of the first event after a position that is not before `evicted`."""
-        return self.first + bisect_right(self.frames, position, lo=self.dropped, key=_position)
-
-
-def _position(frame: Frame | None) -> Position:
-    return BEFORE_ALL if frame is None else frame.position
-
-
 class AccountRing:
     """The last `capacity_events` account events of the venue.
 
-    `oldest` tells the number of the oldest command whose events the log still has.
+    `oldest` tells the number of the oldest command whose events the log still has. `core` makes the compiled core's chains of
+    so many events; without it they are plain.
     """
 
     def __init__(
-        self, journal: Journal, symbol_of: SymbolOf, capacity_events: int, oldest: Callable[[], int] = lambda: 1
+        self,
+        journal: Journal,
+        symbol_of: SymbolOf,
+        capacity_events: int,
+        oldest: Callable[[], int] = lambda: 1,
+        core: Callable[[int], Core] | None = None,
     ) -> None:
         self._journal = journal
         self.oldest = oldest
         self._codec = Codec(journal.journal_id, symbol_of)
-        self._capacity = capacity_events
-        self._order: deque[_Chain] = deque()
-        """The chain of every event held, oldest first."""
-        self._chains: dict[int, _Chain] = {}
-        self._index = EventIndex()
+        self._chains: Chains
+        if core is None:
+            self._chains = PlainChains(self._codec, capacity_events)
+        else:
+            self._chains = CoreChains(self._codec, core(capacity_events))
         self._wakers: dict[int, set[Waker]] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._pages: dict[PageKey, asyncio.Future[LogPage]] = {}
@@ -126,51 +84,30 @@ class AccountRing:
         return self._codec.journal_id
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._chains)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`): from the journal's first, none missing."""
-        touched: set[int] = set()
-        chains, order, codec = self._chains, self._order, self._codec
-        for block in blocks:
-            if block.seq != self.head.seq + 1:
-                raise ValueError(f"event block {block.seq} came after {self.head.seq}")
-            seen: set[int] = set()
-            for idx, account in streamed_events(block.payload):
-                chain = chains.get(account)
-                if chain is None:
-                    chain = chains[account] = _Chain()
-                frame = Frame(codec, block, idx, chain.last)
-                chain.last = frame.position
-                chain.frames.append(frame)
-                order.append(chain)
-                if len(order) > self._capacity:
-                    order.popleft().evict()
-                seen.add(account)
-            for account in seen:
-                self._index.add(account, block.seq)
-            touched |= seen
-            self.head = Position(block.seq, block.event_count - 1)
-            self.head_ts = block.ts
-        for account in touched & self._wakers.keys():
-            for wake in self._wakers[account]:
-                wake()
+        for run in runs_of(blocks):
+            if run.first_seq != self.head.seq + 1:
+                raise ValueError(f"event block {run.first_seq} came after {self.head.seq}")
+            touched = self._chains.add(run)
+            last = len(run.ends) - 1
+            events = (run.ends[last] - (run.ends[last - 1] if last else 0)) // EVENT_BYTES
+            self.head = Position(run.last_seq, events - 1)
+            self.head_ts = run.timestamps[last]
+            if self._wakers:
+                for account in self._wakers.keys() & touched:
+                    for wake in self._wakers[account]:
+                        wake()
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps (`exchange.checkpoint.View`): where each account's chain stands. Its events are in the log."""
-        return {
-            "chains": {account: (chain.end, chain.last) for account, chain in self._chains.items()},
-            "index": self._index.checkpoints,
-            "head": self.head,
-            "head_ts": self.head_ts,
-        }
+        return {**self._chains.state(), "head": self.head, "head_ts": self.head_ts}
 
     def take_up(self, state: dict[str, Any]) -> None:
         """Stand where `state` was taken, as if the ring had let go of everything."""
-        for account, (end, last) in state["chains"].items():
-            chain = self._chains[account] = _Chain()
-            chain.first, chain.last, chain.evicted = end, last, last
-        self._index.checkpoints = state["index"]
+        self._chains.take_up(state)
         self.head, self.head_ts = state["head"], state["head_ts"]
 
     def parse(self, event_id: str) -> Position:
@@ -184,7 +121,7 @@ class AccountRing:
 
     def is_too_old(self, account: int, after: Position) -> bool:
         """Whether some of the account's events after a position may be nowhere any more."""
-        chain = self._chains.get(account)
+        chain = self._chains.chain(account)
         return chain is not None and after < chain.evicted and after.seq + 1 < self.oldest()
 
     def first_place(self) -> Position:
@@ -203,6 +140,7 @@ class AccountRing:
     def wake(self, account: int, waker: Waker) -> None:
         """Call `waker` whenever the account has new events, until `forget`."""
         self._wakers.setdefault(account, set()).add(waker)
+        self._chains.watch(account, True)
 
     def forget(self, account: int, waker: Waker) -> None:
         """The opposite of `wake`."""
@@ -211,6 +149,7 @@ class AccountRing:
             found.discard(waker)
             if not found:
                 del self._wakers[account]
+                self._chains.watch(account, False)
 
     def reset_frame(self, account: int) -> tuple[bytes, bytes]:
         """`reset` as (SSE, JSON): everything must be read anew, and events come from here on."""
@@ -228,20 +167,20 @@ class AccountRing:
             self._threads = None
         self._pages.clear()
 
-    def chain(self, account: int) -> _Chain | None:
-        return self._chains.get(account)
+    def chain(self, account: int) -> Chain | None:
+        """What the ring holds of an account; None before its first event."""
+        return self._chains.chain(account)
 
-    async def read_page(self, account: int, cursor: Cursor, limit: int) -> LogPage:
-        """A page from the event log, at most to the last event that the ring let go."""
+    async def read_page(self, account: int, cursor: Cursor, through: Position, limit: int) -> LogPage:
+        """A page from the event log, at most to `through`: the last event that the ring let go."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(LOG_THREADS, thread_name_prefix="stream-log")
         # After an outage all streams of an account ask for the same page: it is read once, while it is being read and a
         # little longer. The log behind `evicted` never changes, so a page is right for ever.
-        through = self._chains[account].evicted
         key = (account, cursor, through, limit)
         page = self._pages.get(key)
         if page is None:
-            windows = self._index.windows(account, cursor.after.seq)
+            windows = self._chains.windows(account, cursor.after.seq)
             page = asyncio.get_running_loop().run_in_executor(
                 self._threads,
                 read_log,
@@ -314,7 +253,7 @@ class AccountReader:
             raise TooOldError(self._account)
         self._number = None
         try:
-            page = await self._ring.read_page(self._account, self._cursor, limit)
+            page = await self._ring.read_page(self._account, self._cursor, chain.evicted, limit)
         except JournalGoneError:  # archived since the line above
             raise TooOldError(self._account) from None
         self._cursor = page.cursor
@@ -329,6 +268,6 @@ class AccountReader:
                 return frames
         return self.take(limit)
 
-    def _enter_ring(self, chain: _Chain) -> None:
+    def _enter_ring(self, chain: Chain) -> None:
         if self._cursor.after >= chain.evicted:
             self._number = chain.number_after(self._cursor.after)

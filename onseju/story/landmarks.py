@@ -12,8 +12,10 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
+from onseju.contract.event_runs import runs_of
 from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, EventKind
 from onseju.contract.journal_records import EventBlock
 
@@ -30,10 +32,10 @@ _CHANGES = frozenset(
     }
 )
 _RULES = frozenset({EventKind.PHASE_CHANGED, EventKind.AUCTION_UNCROSSED, EventKind.AUCTION_EXTENDED})
-_KINDS = _ENTRIES | _CHANGES | _RULES | {EventKind.TRADE, EventKind.DAY_ROLLED}
+_ONE_BY_ONE = _CHANGES | _RULES | {EventKind.TRADE, EventKind.DAY_ROLLED}
+_FLAGS = bytes(kind in _ONE_BY_ONE for kind in range(256))
 
-_HEAD = struct.Struct("<II")  # account and instrument, from byte 20 on
-_HEAD_OFFSET = 20
+_HEAD = struct.Struct("<Qq4xII")  # seq, ts, account and instrument
 _FIRST = struct.Struct("<q")  # the first number of the body: an order's id
 _TRADE = struct.Struct("<qqq16xB")  # a trade's id, price, quantity; its taker's side, 0 in an auction
 _BODY_OFFSET = 32
@@ -132,13 +134,16 @@ class Landmarks:
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks."""
-        for block in blocks:
-            page = (block.seq - 1) // PAGE
-            while len(self._orders_before) <= page:
-                self._orders_before.append(self.last_order_id)
-            kinds = block.payload[KIND_OFFSET::EVENT_BYTES]
-            if not _KINDS.isdisjoint(kinds):
-                self._take(block, page, kinds)
+        for run in runs_of(blocks):
+            first, count, at = run.first_seq, len(run.ends), 0
+            while at < count:  # a page after the other
+                page = (first + at - 1) // PAGE
+                end = min((page + 1) * PAGE + 1 - first, count)
+                while len(self._orders_before) <= page:
+                    self._orders_before.append(self.last_order_id)
+                start = run.ends[at - 1] if at else 0
+                self._take(run.payload[start : run.ends[end - 1]], page)
+                at = end
 
     def page_of(self, order_id: int) -> int | None:
         """The page in which an order entered or was refused; None for an id that was never given."""
@@ -169,13 +174,17 @@ class Landmarks:
         place = bisect_right(seqs, first_page * PAGE)
         return seqs[place - 1] if place else 0
 
-    def _take(self, block: EventBlock, page: int, kinds: bytes) -> None:
-        payload = block.payload
-        for idx, kind in enumerate(kinds):
-            if kind not in _KINDS:
-                continue
-            offset = idx * EVENT_BYTES
-            account, instrument = _HEAD.unpack_from(payload, offset + _HEAD_OFFSET)
+    def _take(self, payload: bytes, page: int) -> None:
+        """The events of commands of one page."""
+        kinds = payload[KIND_OFFSET::EVENT_BYTES]
+        for entry in _ENTRIES:
+            last = kinds.rfind(entry)
+            if last >= 0:
+                (order_id,) = _FIRST.unpack_from(payload, last * EVENT_BYTES + _BODY_OFFSET)
+                self.last_order_id = max(self.last_order_id, order_id)
+        for offset in compress(range(0, len(payload), EVENT_BYTES), kinds.translate(_FLAGS)):
+            kind = payload[offset + KIND_OFFSET]
+            seq, ts, account, instrument = _HEAD.unpack_from(payload, offset)
             if kind == EventKind.TRADE:
                 _, price, qty, taker_side = _TRADE.unpack_from(payload, offset + _BODY_OFFSET)
                 if not taker_side:
@@ -183,18 +192,15 @@ class Landmarks:
                 trades = self._trades.get(instrument)
                 if trades is None:
                     trades = self._trades[instrument] = _Trades()
-                trades.add(page, price, qty, block.ts)
-            elif kind in _ENTRIES:
-                (order_id,) = _FIRST.unpack_from(payload, offset + _BODY_OFFSET)
-                self.last_order_id = max(self.last_order_id, order_id)
+                trades.add(page, price, qty, ts)
             elif kind in _CHANGES:
                 if kind != EventKind.REQUEST_REJECTED and not _LEAVES.unpack_from(payload, offset + _LEAVES_OFFSET)[0]:
                     continue  # its end, which is found without this
                 _append_once(self._changes, account, page)
             elif kind in _RULES:
-                _append_once(self._rules, instrument, block.seq)
+                _append_once(self._rules, instrument, seq)
                 if kind == EventKind.PHASE_CHANGED:
-                    _append_once(self._phases, instrument, block.seq)
+                    _append_once(self._phases, instrument, seq)
             else:
                 self._begin_day(page)
 

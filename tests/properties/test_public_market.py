@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from onseju.contract.commands import SetRule
 from onseju.contract.words import AuctionPricing, MarketRemainder, OrderType, Phase, Rule, Side
-from onseju.market.queues import QueuePosition
+from onseju.market.places import QueuePosition
 from onseju.matching.counterparty import Counterparties
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import Order

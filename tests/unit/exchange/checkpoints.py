@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from onseju.contract.command_runs import CommandRun
+from onseju import listeners
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier
 from onseju.exchange.checkpoint import View
@@ -19,7 +20,6 @@ from onseju.exchange.watch import PhaseWatch
 from onseju.journal.segments import SegmentJournal
 from onseju.kis.source import MarketSource
 from onseju.market.market import Market
-from onseju.market.queues import QueuePositions
 from onseju.matching import engines
 from onseju.push.ring import AccountRing
 from onseju.story.stories import Stories
@@ -60,14 +60,22 @@ def write_day(directory: Path, records: Sequence[JournalRecord], **options: int)
 
 def views_of(journal: SegmentJournal) -> dict[str, View]:
     """What a venue keeps in memory of the events."""
-    market = Market(journal.journal_id)
+    forms = listeners.best(name_under_test())
+    market = Market(journal.journal_id, forms.digester)
+    ring = AccountRing(
+        journal,
+        market.directory.symbol_of,
+        10_000,
+        oldest=lambda: journal.first_event_seq,
+        core=forms.account_chains,
+    )
     return {
         "watch": PhaseWatch(),
         "market": market,
-        "kis": MarketSource(market),
-        "queues": QueuePositions(),
+        "kis": MarketSource(market, forms.digester),
+        "queues": forms.queues(),
         "stories": Stories(journal).landmarks,
-        "ring": AccountRing(journal, market.directory.symbol_of, 10_000, oldest=lambda: journal.first_event_seq),
+        "ring": ring,
     }
 
 

@@ -34,6 +34,9 @@ class KisDay(LiveMarket):
             self.source.subscribe(self)
         self.source.listen(blocks)
 
+    def follows(self, symbol: str) -> bool:
+        return True
+
     def traded(self, trade: Traded) -> None:
         source = self.source
         assert source is not None

@@ -22,6 +22,9 @@ class Heard:
         self.books: list[tuple[str, int]] = []
         exchange.source.subscribe(self)
 
+    def follows(self, symbol: str) -> bool:
+        return True
+
     def traded(self, trade: Traded) -> None:
         self.trades.append(trade)
         self.volumes.append(self.exchange.source.day(trade.symbol).volume)

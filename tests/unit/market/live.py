@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from onseju import listeners
 from onseju.contract.commands import ChangePhase, Command, CorrectOrder, NewOrder
 from onseju.contract.events import Event
 from onseju.contract.journal_records import EventBlock
@@ -13,8 +14,8 @@ from onseju.contract.words import OrderType, Phase, Rule, Side
 from onseju.market.directory import Instrument
 from onseju.market.feeds import FeedReader
 from onseju.market.market import Market
-from onseju.market.queues import QueuePositions
 from onseju.rules.packs import RulesName
+from tests.engines import name_under_test
 from tests.properties.driver import DAY, SECOND, Driver
 
 SYMBOL, BASE = "005930", 98_500
@@ -25,8 +26,9 @@ class LiveMarket(Driver):
 
     def __init__(self, rules: RulesName = "krx", cash: int = 10**12, shares: int = 10**6) -> None:
         super().__init__()
-        self.market = Market("j1")
-        self.queues = QueuePositions()
+        forms = listeners.best(name_under_test())
+        self.market = Market("j1", forms.digester)
+        self.queues = forms.queues()
         self._waiting: list[EventBlock] = []
         self.in_batch = False
         self._occurrence = 0

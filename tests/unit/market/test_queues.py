@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import time
 
+import pytest
+
+from onseju import listeners
 from onseju.contract.commands import (
     CORRECT_LEAVES_QTY,
     CORRECT_LIMIT_PRICE,
@@ -25,16 +28,22 @@ from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import MarketRemainder, OrderStatus, OrderType, Phase, Rule, Side, TimeInForce
 from onseju.market.queues import QueuePositions
 from onseju.rules import packs
-from tests.engines import make_engine
+from tests.engines import EngineName, make_engine, name_under_test
 from tests.unit.market.live import LiveMarket
 
 ACCOUNTS = (1, 2, 3)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def tested_on(engine: EngineName) -> EngineName:
+    """The native engine goes with the core's queues, the reference with plain ones."""
+    return engine
+
+
 class Market:
     def __init__(self) -> None:
         self.engine = make_engine()
-        self.queues = QueuePositions()
+        self.queues = listeners.best(name_under_test()).queues()
         self.seq = 0
         for request in packs.commands("plain", 20261123):
             self.send(request.command)
@@ -124,14 +133,15 @@ def test_nothing_stays_of_orders_that_are_done() -> None:
     market.send(NewOrder(account=1, instrument=1, qty=5, limit_price=99, side=Side.BUY, order_type=OrderType.LIMIT))
     market.send(NewOrder(account=2, instrument=1, qty=5, limit_price=99, side=Side.SELL, order_type=OrderType.LIMIT))
     assert market.queues.positions(1) == market.queues.positions(2) == []
-    assert not market.queues._entries
-    assert not market.queues._queues
-    assert not market.queues._shown
-    assert not market.queues._by_account
+    kept = market.queues.state()
+    assert (kept["entries"], kept["shown"]) == ([], [])
+    if isinstance(market.queues, QueuePositions):
+        assert not market.queues._queues
+        assert not market.queues._by_account
 
 
 def test_many_orders_at_one_price_are_told_in_one_walk() -> None:
-    queues = QueuePositions()
+    queues = listeners.best(name_under_test()).queues()
     orders = 20_000
     events = b"".join(
         encode_event(

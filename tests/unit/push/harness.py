@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
+from onseju import listeners
 from onseju.contract.commands import DepositCash, encode_command, sequence
 from onseju.contract.events import (
     BalanceChanged,
@@ -34,7 +35,6 @@ from onseju.gateway.shell import build_app
 from onseju.identity.service import IdentityService
 from onseju.journal.port import Journal
 from onseju.market.market import Market
-from onseju.market.queues import QueuePositions
 from onseju.push import events, sse, websocket
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.push.ring import AccountRing
@@ -178,7 +178,8 @@ class Site:
     ) -> None:
         self.journal = journal
         self.market = Market(journal.journal_id)
-        self.ring = AccountRing(journal, self.market.directory.symbol_of, capacity)
+        forms = listeners.best()
+        self.ring = AccountRing(journal, self.market.directory.symbol_of, capacity, core=forms.account_chains)
         self.keys = Keys()
         self.settings = Settings(**{"max_streams_per_account": 1000, **settings})
         nothing = cast("Any", None)
@@ -191,7 +192,7 @@ class Site:
             market=self.market,
             ring=self.ring,
             identity=identity or cast("Any", self.keys),
-            queues=QueuePositions(),
+            queues=forms.queues(),
             stories=cast("Any", None),
             kis=nothing,
             timetable=Timetable(now_us),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onseju import listeners
 from onseju.contract.events import EVENT_BYTES, LAYOUTS, decode_event
 from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.views import stream_view
@@ -23,6 +24,7 @@ from onseju.push import log
 from onseju.push import ring as ring_module
 from onseju.push.frames import STREAMED, streamed_events
 from onseju.push.ring import AccountReader, AccountRing, OtherJournalError, PositionAheadError, TooOldError
+from tests.engines import ENGINE_NAMES, EngineName, must_run
 from tests.unit.push.harness import (
     Made,
     MemoryJournal,
@@ -36,9 +38,21 @@ from tests.unit.push.harness import (
     trade,
 )
 
+_forms = listeners.PLAIN
 
-def ring_of(journal: Any, capacity: int) -> AccountRing:
-    return AccountRing(cast("Journal", journal), lambda _: "005930", capacity)
+
+@pytest.fixture(scope="module", autouse=True, params=ENGINE_NAMES)
+def form(request: pytest.FixtureRequest) -> EngineName:
+    """The chains in the compiled core, then plain ones."""
+    global _forms
+    name: EngineName = request.param
+    must_run(name)
+    _forms = listeners.best(name)
+    return name
+
+
+def ring_of(journal: Any, capacity: int, oldest: Callable[[], int] = lambda: 1) -> AccountRing:
+    return AccountRing(cast("Journal", journal), lambda _: "005930", capacity, oldest, _forms.account_chains)
 
 
 def publish(ring: AccountRing, journal: MemoryJournal, *commands: list[Made]) -> None:
@@ -350,7 +364,7 @@ def test_streams_that_ask_for_the_same_page_of_the_log_read_it_once(monkeypatch:
 def test_what_the_log_has_let_go_is_told_and_never_passed_over_in_silence() -> None:
     journal = MemoryJournal()
     oldest = 1
-    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: oldest)
+    ring = ring_of(journal, 10, lambda: oldest)
     publish(ring, journal, *[[balance(7), balance(8)] for _ in range(40)])
     whole = from_the_start(journal, 7)
     slow = ring.reader(7, Position(3, 0))
@@ -379,7 +393,7 @@ def test_what_the_log_has_let_go_is_told_and_never_passed_over_in_silence() -> N
 
 def test_an_account_whose_events_the_ring_holds_needs_no_log() -> None:
     journal = MemoryJournal()
-    ring = AccountRing(cast("Journal", journal), lambda _: "005930", 10, lambda: 41)
+    ring = ring_of(journal, 10, lambda: 41)
     publish(ring, journal, *[[balance(7)] for _ in range(5)], *[[level(Side.BUY, 700, 1)] for _ in range(35)])
     journal.blocks.clear()
     assert not ring.is_too_old(7, Position(2, 0))
