@@ -17,6 +17,8 @@ mod commands;
 mod correction_desk;
 mod counterparty;
 mod engine;
+#[cfg(feature = "python")]
+mod entry;
 mod events;
 mod hashing;
 mod instruments;
@@ -29,11 +31,15 @@ mod money;
 mod order_checks;
 mod order_desk;
 mod order_ids;
+#[cfg(feature = "python")]
+mod order_views;
 mod orders;
 mod outbox;
 mod pool;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "python")]
+mod python_entry;
 mod quotes;
 mod reasons;
 mod records;

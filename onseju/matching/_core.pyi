@@ -1,5 +1,7 @@
-"""The compiled core, made of `core/src/python.rs`. `native.py` is its face, and the only one that imports it."""
+"""The compiled core, made of `core/src/python.rs` and `python_entry.rs`. `native.py` is the engine's face, and
+`gateway/native_entry.py` that of order entry; nothing else imports it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from typing_extensions import Buffer
@@ -8,10 +10,13 @@ __all__ = [
     "COMMAND_BYTES",
     "EVENT_BYTES",
     "Engine",
+    "OrderViews",
     "OutOfSequence",
     "PanicException",
     "UnknownRecord",
     "__version__",
+    "answer_records",
+    "check_records",
 ]
 
 __version__: Final[str]
@@ -43,3 +48,21 @@ class Engine:
     def account(self, number: int) -> tuple[int, int, int, int, int, list[tuple[int, int, int, int, int]]]: ...
     def snapshot(self) -> bytes: ...
     def check_invariants(self) -> None: ...
+
+def check_records(
+    records: bytes, account: int, instruments: int, needs_id: bool
+) -> tuple[bytes, list[int], int, list[int]]: ...
+def answer_records(
+    reasons: Sequence[int],
+    first_seq: int,
+    kinds: bytes,
+    payload: bytes,
+    ends: Sequence[int],
+    account: int,
+    statuses: Sequence[int],
+) -> tuple[bytes, list[tuple[int, int]]]: ...
+
+@final
+class OrderViews:
+    def __new__(cls, symbols: Sequence[str], reasons: Sequence[str]) -> OrderViews: ...
+    def orders(self, payload: bytes, ends: Sequence[int], texts: Mapping[int, str]) -> list[bytes | None]: ...
