@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
         "bus.port",
         "exchange.timetable",
         "journal.port",
+        "matching._core",
         "rules.ticks",
         "identity",
         "metrics",

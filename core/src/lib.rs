@@ -20,6 +20,8 @@ mod correction_desk;
 mod counterparty;
 mod engine;
 #[cfg(feature = "python")]
+mod entry;
+#[cfg(feature = "python")]
 mod event_view;
 mod events;
 mod hashing;
@@ -39,14 +41,19 @@ mod order_desk;
 mod order_ids;
 #[cfg(feature = "python")]
 mod order_texts;
+#[cfg(feature = "python")]
+mod order_views;
 mod orders;
 mod outbox;
 mod pool;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "python")]
-mod python_runs;
+mod python_entry;
+#[cfg(feature = "python")]
 mod python_listeners;
+#[cfg(feature = "python")]
+mod python_runs;
 #[cfg(feature = "python")]
 mod queue_places;
 #[cfg(feature = "python")]

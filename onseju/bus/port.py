@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from onseju.contract.commands import AnyRequest
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock
 
 
@@ -29,6 +30,10 @@ class CommandBus(Protocol):
 
         All or none of them are taken. Raises `BusyError` or `StoppedError`.
         """
+        ...
+
+    async def request_records(self, records: bytes, texts: Mapping[int, str] = ..., /) -> EventRun:
+        """The same for one or more commands in their canonical, checked bytes; `texts` are those of some, by place."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from starlette.requests import HTTPConnection
 
+from onseju.gateway.native_entry import OrderBodies
 from onseju.gateway.principal import Principal
 from onseju.gateway.sums_reader import SumsReader
 from onseju.metrics.exposition import Exposition
@@ -48,6 +49,7 @@ class Gateway(msgspec.Struct, kw_only=True):
     metrics: Exposition = msgspec.field(default_factory=lambda: Exposition(Recorder()))
     readiness: Readiness = msgspec.field(default_factory=Readiness)
     sums: SumsReader = msgspec.field(default_factory=SumsReader)
+    bodies: OrderBodies = msgspec.field(default_factory=OrderBodies)
     started_s: float = msgspec.field(default_factory=time.monotonic)
     """When this process began, on the clock that never goes back."""
 

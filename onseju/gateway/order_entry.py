@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract import commands
 from onseju.contract.commands import AnyRequest, Command, Request, encode_command
+from onseju.contract.event_runs import EventRun
 from onseju.contract.events import KIND_OFFSET, EventKind, RequestRejected, RequestRepeated, decode_event
 from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.journal_records import EventBlock
@@ -33,6 +34,8 @@ MANY_EVENTS = 1_000
 READ_ON = 64
 """Blocks that are read over rather than opening the event log anew."""
 
+_NO_TEXTS: Mapping[int, str] = {}
+
 T = TypeVar("T")
 
 SIDES = {side.label: int(side) for side in Side}
@@ -47,30 +50,13 @@ async def new_order(gateway: Gateway, principal: Principal, form: NewOrder) -> A
     such instrument, too much waiting, a stopped exchange) is raised as one. So for all functions here. Forms must come
     from `order_forms.decode`, which checks them.
     """
-    request = _new_order(gateway, _account(principal), form)
+    request = _new_order(gateway, account_of(principal), form)
     return await _one(gateway, request)
-
-
-async def new_orders(gateway: Gateway, principal: Principal, forms: Sequence[NewOrder | Problem]) -> list[Answer]:
-    """Enter orders, in order: one answer each. A form that is a problem already gets it back and stops no other."""
-    account = _account(principal)
-    answers: list[Answer | None] = []
-    requests: list[Request] = []
-    async for form in in_turns(forms):
-        try:
-            if isinstance(form, Problem):
-                raise form
-            requests.append(_new_order(gateway, account, form))
-            answers.append(None)
-        except Problem as problem:
-            answers.append(Answer(status=problem.status, body=problem, seq=0))
-    taken = iter(await _answers(gateway, await ask(gateway, requests)) if requests else ())
-    return [next(taken) if answer is None else answer for answer in answers]
 
 
 async def correct(gateway: Gateway, principal: Principal, order_id: int, form: Correct) -> Answer:
     """Correct (정정) an open order. With `qty`, that many of its open shares become a new order, which is the answer's."""
-    account = _account(principal)
+    account = account_of(principal)
     _check_order_id(order_id)
     flags = 0
     for given, bit in (
@@ -98,7 +84,7 @@ async def correct(gateway: Gateway, principal: Principal, order_id: int, form: C
 
 async def cancel(gateway: Gateway, principal: Principal, order_id: int, form: Cancel) -> Answer:
     """Cancel an order's open shares, or `qty` of them."""
-    account = _account(principal)
+    account = account_of(principal)
     _check_order_id(order_id)
     command = commands.CancelOrder(account=account, actor=account, order_id=order_id, qty=form.qty or 0)
     return await _one(gateway, _identified(command, form.client_order_id))
@@ -106,7 +92,7 @@ async def cancel(gateway: Gateway, principal: Principal, order_id: int, form: Ca
 
 async def cancel_all(gateway: Gateway, principal: Principal, form: CancelAll) -> Answer:
     """Cancel the account's open orders, of one instrument or side where the form names it."""
-    account = _account(principal)
+    account = account_of(principal)
     command = commands.CancelAll(
         account=account,
         actor=account,
@@ -126,7 +112,8 @@ async def in_turns(items: Iterable[T]) -> AsyncIterator[T]:
             began = time.monotonic()
 
 
-def _account(principal: Principal) -> int:
+def account_of(principal: Principal) -> int:
+    """The account that this caller trades with. Raises `Problem(FORBIDDEN)` where it has none."""
     if principal.account_id == 0:
         raise Problem(Reason.FORBIDDEN)  # the bootstrap key administers; it holds no account to trade with
     return principal.account_id
@@ -170,7 +157,7 @@ def _identified(command: Command, client_order_id: str | None) -> Request:
 
 
 async def _one(gateway: Gateway, request: Request) -> Answer:
-    return (await _answers(gateway, await ask(gateway, [request])))[0]
+    return (await answers_to(gateway, await ask(gateway, [request])))[0]
 
 
 async def ask(gateway: Gateway, requests: Sequence[AnyRequest]) -> list[EventBlock]:
@@ -184,7 +171,18 @@ async def ask(gateway: Gateway, requests: Sequence[AnyRequest]) -> list[EventBlo
         raise Problem(Reason.EXCHANGE_STOPPED) from None
 
 
-async def _answers(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answer]:
+async def ask_records(gateway: Gateway, records: bytes, texts: Mapping[int, str] = _NO_TEXTS) -> EventRun:
+    """Hand over one or more checked commands in their bytes, with the texts of some by their place. Raises as `ask` does."""
+    try:
+        return await gateway.commands.request_records(records, texts)
+    except BusyError as error:
+        reason = Reason.DISK_FULL if isinstance(error, DiskFullError) else Reason.OVERLOADED
+        raise Problem(reason) from None
+    except StoppedError:
+        raise Problem(Reason.EXCHANGE_STOPPED) from None
+
+
+async def answers_to(gateway: Gateway, blocks: Sequence[EventBlock]) -> list[Answer]:
     """One answer for each block. A repeat gets the first answer again, rebuilt from the event log."""
     originals = await read_originals(gateway, blocks)
     symbol_of: Callable[[int], str] = gateway.market.directory.symbol_of

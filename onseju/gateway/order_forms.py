@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -123,9 +123,16 @@ class NewOrders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders: Annotated[list[NewOrder], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
 
+class _QuickBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    orders: list[NewOrder]
+
+
 class _RawBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
+
+_PRICES = {name: (name in PRICED, name in STOPPED) for name in get_args(OrderTypeName)}
+"""Which prices an order of a type has: a limit, a stop."""
 
 Form = NewOrder | Correct | Cancel | CancelAll
 F = TypeVar("F", NewOrder, Correct, Cancel, CancelAll)
@@ -148,7 +155,7 @@ CODES: Mapping[str, str] = MappingProxyType(
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {
-    form: msgspec.json.Decoder(form) for form in (NewOrder, Correct, Cancel, CancelAll, _RawBatch)
+    form: msgspec.json.Decoder(form) for form in (NewOrder, Correct, Cancel, CancelAll, _QuickBatch, _RawBatch)
 }
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -160,6 +167,25 @@ def decode(raw: bytes | msgspec.Raw, form: type[F]) -> F:
     if errors:
         raise Problem(Reason.MALFORMED, errors=errors)
     return decoded
+
+
+def decode_batch(raw: bytes | msgspec.Raw) -> list[NewOrder] | None:
+    """A batch's orders in one go; None where something is wrong with the batch or any of its orders: then `split_batch`
+    and `decode_item` tell what."""
+    try:
+        orders: list[NewOrder] = _DECODERS[_QuickBatch].decode(raw).orders
+    except _NOT_JSON:
+        return None
+    if not 1 <= len(orders) <= MAX_BATCH or not all(map(is_well_formed, orders)):
+        return None
+    return orders
+
+
+def is_well_formed(form: NewOrder) -> bool:
+    """Whether nothing is wrong with the fields together (`NewOrder.wrong_fields`)."""
+    return _PRICES[form.type] == (form.limit_price is not None, form.stop_price is not None) and (
+        form.client_order_id is None or CLIENT_ORDER_ID.fullmatch(form.client_order_id) is not None
+    )
 
 
 def split_batch(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:

@@ -16,7 +16,8 @@ A program fills in what it asks. The exchange's part (seq, ts, account, actor, b
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from onseju.contract.commands import (
@@ -27,18 +28,19 @@ from onseju.contract.commands import (
     CORRECT_PART,
     CORRECT_STOP_PRICE,
     CORRECT_TYPE,
+    KIND_OFFSET,
     NO_HASH,
     CommandKind,
-    EncodedCommand,
-    EncodedRequest,
 )
-from onseju.contract.events import EVENT_BYTES, KIND_OFFSET, EventKind, OrderRejected, decode_event
+from onseju.contract.event_runs import EventRun
+from onseju.contract.events import EVENT_BYTES, EventKind, OrderRejected, decode_event
+from onseju.contract.events import KIND_OFFSET as EVENT_KIND_OFFSET
 from onseju.contract.ids import hash128
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.reasons import Reason
 from onseju.contract.words import OrderType, Side, TimeInForce
-from onseju.gateway import order_entry
+from onseju.gateway import native_entry, order_entry
 from onseju.gateway.context import Gateway
 from onseju.gateway.order_forms import PRICED, STOPPED
 from onseju.gateway.principal import Principal
@@ -69,9 +71,12 @@ _CANCELS = frozenset({CommandKind.CANCEL_ORDER, CommandKind.CANCEL_ALL})
 
 
 class Batch(NamedTuple):
-    """The commands of one request: what is entered, and the reason why another is not."""
+    """The commands of one request."""
 
-    commands: list[EncodedRequest | Reason]
+    good: bytes
+    """Those that are entered, stamped with their account, 112 bytes each."""
+    reasons: list[int]
+    """For each command why it is not entered, 0 for the good ones."""
     orders: int
     """New orders and corrections: they count against the limit of orders."""
     cancels: int
@@ -80,37 +85,87 @@ class Batch(NamedTuple):
 def parse(raw: bytes, principal: Principal, instruments: int) -> Batch:
     """The commands in these bytes, as their caller asks them on a venue with so many instruments.
 
-    A signed request's nonce is remembered in memory alone: each of its commands must have an id of its own, too. What is wrong with one does not stop the others. Raises `Problem(MALFORMED)` where the bytes are not 1 to 1,000 records.
+    A signed request's nonce is remembered in memory alone: each of its commands must have an id of its own, too. What is
+    wrong with one does not stop the others. Raises `Problem(MALFORMED)` where the bytes are not 1 to 1,000 records.
     """
     count, rest = divmod(len(raw), COMMAND_BYTES)
     if rest or not 1 <= count <= MAX_RECORDS:
         raise Problem(Reason.MALFORMED, errors=[FieldError("", "invalid_count")])
-    own, is_signed = principal.account_id.to_bytes(4, "little"), principal.via == "signed"
-    commands = [
-        _parse_one(raw[at : at + COMMAND_BYTES], own, instruments, is_signed)
-        for at in range(0, len(raw), COMMAND_BYTES)
-    ]
-    cancels = sum(raw[at] in _CANCELS for at in range(16, len(raw), COMMAND_BYTES))
-    return Batch(commands, count - cancels, cancels)
+    is_signed = principal.via == "signed"
+    found = native_entry.check_records(raw, principal.account_id, instruments, needs_id=is_signed)
+    good, reasons, cancels = found or check_plainly(raw, principal.account_id, instruments, needs_id=is_signed)
+    return Batch(good, reasons, count - cancels, cancels)
+
+
+def check_plainly(raw: bytes, account: int, instruments: int, *, needs_id: bool) -> native_entry.CheckedRecords:
+    """What `native_entry.check_records` does, one by one, in Python: the specification of it."""
+    own = account.to_bytes(4, "little")
+    good: list[bytes] = []
+    reasons: list[int] = []
+    for at in range(0, len(raw), COMMAND_BYTES):
+        found = _parse_one(raw[at : at + COMMAND_BYTES], own, instruments, needs_id)
+        if isinstance(found, Reason):
+            reasons.append(int(found))
+        else:
+            good.append(found)
+            reasons.append(0)
+    cancels = sum(raw[at] in _CANCELS for at in range(KIND_OFFSET, len(raw), COMMAND_BYTES))
+    return native_entry.CheckedRecords(b"".join(good), reasons, cancels)
 
 
 async def enter(gateway: Gateway, principal: Principal, batch: Batch) -> bytes:
     """Enter a batch, in order; its answers. Raises `Problem` where none of it was taken: OVERLOADED, EXCHANGE_STOPPED, …"""
-    requests = [command for command in batch.commands if isinstance(command, EncodedRequest)]
-    blocks = await order_entry.ask(gateway, requests) if requests else []
+    if not batch.good:
+        return b"".join([_refused(reason) for reason in batch.reasons])
+    run = await order_entry.ask_records(gateway, batch.good)
+    found = native_entry.answer_records(batch.reasons, run, principal.account_id)
+    if found is None:
+        return b"".join([part async for part in _answer_plainly(gateway, principal.account_id, batch.reasons, run)])
+    answers, left = found
+    return await _with_rest(gateway, principal.account_id, batch.reasons, run, answers, left) if left else answers
+
+
+async def _answer_plainly(
+    gateway: Gateway, account: int, reasons: Sequence[int], run: EventRun
+) -> AsyncIterator[bytes]:
+    originals = await order_entry.read_originals(gateway, run)
+    told = iter(zip(run, originals, strict=True))
+    async for reason in order_entry.in_turns(reasons):
+        if reason:
+            yield _refused(reason)
+        else:
+            block, original = next(told)
+            for part in await _answer(gateway, account, block, original):
+                yield part
+
+
+async def _with_rest(
+    gateway: Gateway,
+    account: int,
+    reasons: Sequence[int],
+    run: EventRun,
+    answers: bytes,
+    left: Sequence[tuple[int, int]],
+) -> bytes:
+    """The answers, and among them those that were left out: they need the event log, or the read side."""
+    places = list(accumulate((not reason for reason in reasons), initial=0))  # among the good ones
+    blocks = [run[places[place]] for place, _ in left]
     originals = await order_entry.read_originals(gateway, blocks)
-    told = iter(zip(blocks, originals, strict=True))
     parts: list[bytes] = []
-    async for command in order_entry.in_turns(batch.commands):
-        if isinstance(command, Reason):
-            parts.append(_ANSWER.pack(0, 0, Problem(command).status, command, 0))
-            continue
-        block, original = next(told)
-        parts += await _answer(gateway, principal.account_id, block, original)
+    at = 0
+    async for (_, end), block, original in order_entry.in_turns(zip(left, blocks, originals, strict=True)):
+        parts.append(answers[at:end])
+        parts += await _answer(gateway, account, block, original)
+        at = end
+    parts.append(answers[at:])
     return b"".join(parts)
 
 
-def _parse_one(record: bytes, own: bytes, instruments: int, needs_id: bool) -> EncodedRequest | Reason:
+def _refused(reason: int) -> bytes:
+    return _ANSWER.pack(0, 0, Problem(Reason(reason)).status, reason, 0)
+
+
+def _parse_one(record: bytes, own: bytes, instruments: int, needs_id: bool) -> bytes | Reason:
     """The command that the exchange gets, or why it gets none."""
     seq, ts, kind, version, flags, account, instrument, actor, client_id, body_hash = _HEAD.unpack_from(record)
     if seq or ts or account or actor or version != COMMAND_VERSION or body_hash != NO_HASH:
@@ -125,10 +180,10 @@ def _parse_one(record: bytes, own: bytes, instruments: int, needs_id: bool) -> E
     body = record[64:]
     head = record[:20] + own + record[24:28] + own
     if client_id == NO_HASH:
-        return EncodedRequest(EncodedCommand(head + record[32:]))
+        return head + record[32:]
     # The hash of the same command without its ids, as for a form: a repeat may come either way.
     hashed = hash128(head + NO_HASH + NO_HASH + body)
-    return EncodedRequest(EncodedCommand(head + client_id + hashed + body))
+    return head + client_id + hashed + body
 
 
 def _check_new(record: bytes, flags: int, instrument: int) -> Reason:
@@ -227,7 +282,7 @@ async def _answer(gateway: Gateway, account: int, block: EventBlock, original: E
 
 def _reason(block: EventBlock) -> Reason:
     """Why the exchange refused it; NONE where it did not."""
-    if block.payload[KIND_OFFSET] not in _REFUSALS:
+    if block.payload[EVENT_KIND_OFFSET] not in _REFUSALS:
         return Reason.NONE
     event = decode_event(block.payload)
     return Reason(event.reason) if isinstance(event, OrderRejected) or event.reason else Reason.NONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,13 +11,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onseju.contract.reasons import Reason
-from onseju.gateway import order_entry, order_records
+from onseju.gateway import order_batches, order_entry, order_records
 from onseju.gateway.answers import SEQ_HEADER, json_response
 from onseju.gateway.body import is_of_type, read_body, read_bytes
 from onseju.gateway.context import gateway_of, principal_of
 from onseju.gateway.limits import charge
 from onseju.gateway.operations import Operations, Parameter
-from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder, NewOrders, decode, decode_item, split_batch
+from onseju.gateway.order_batches import OrderAnswer
+from onseju.gateway.order_forms import (
+    Cancel,
+    CancelAll,
+    Correct,
+    NewOrder,
+    NewOrders,
+    decode,
+    decode_batch,
+    decode_item,
+    split_batch,
+)
 from onseju.gateway.principal import TRADE
 from onseju.gateway.problems import FieldError, Problem, ProblemBody, language_of
 from onseju.gateway.replies import Answer, CanceledOrders, OrderResult
@@ -87,19 +99,38 @@ async def create_orders(request: Request) -> Response:
     """An order or a problem per item. What is wrong with one does not stop the others."""
     if is_of_type(request, _RECORDS):
         return await _enter_records(request)
-    items = split_batch(await read_body(request, msgspec.Raw))
-    charge(request, len(items) - 1)
-    forms = [decode_item(item) async for item in order_entry.in_turns(items)]
-    for form in forms:
-        if isinstance(form, NewOrder):
-            _check_signed(request, form)
-    answers = await order_entry.new_orders(gateway_of(request), principal_of(request), forms)
+    raw = await read_body(request, msgspec.Raw)
+    forms: Sequence[NewOrder | Problem] | None = decode_batch(raw)
+    if forms is None:  # something is wrong: each bad order gets its own problem
+        items = split_batch(raw)
+        charge(request, len(items) - 1)
+        forms = [decode_item(item) async for item in order_entry.in_turns(items)]
+    else:
+        charge(request, len(forms) - 1)
+    gateway, principal = gateway_of(request), principal_of(request)
+    if principal.via == "signed":
+        for form in forms:
+            if isinstance(form, NewOrder):
+                _check_signed(request, form)
+    return _batch_response(request, await order_batches.enter(gateway, principal, forms))
+
+
+def _batch_response(request: Request, answers: Sequence[OrderAnswer]) -> Response:
+    """`BatchResult`."""
     language, request_id = language_of(request), getattr(request.state, "request_id", "")
-    results = [
-        _item(answer, language, f"{request_id}/{place}")
-        async for place, answer in order_entry.in_turns(enumerate(answers))
-    ]
-    return json_response(BatchResult(results), seq=max(answer.seq for answer in answers) or None)
+    items: list[bytes] = []
+    last = 0
+    for place, answer in enumerate(answers):
+        if isinstance(answer, tuple):
+            last, body = answer
+            items.append(b'{"order":%b}' % body)
+        else:
+            last = max(last, answer.seq)
+            items.append(msgspec.json.encode(_item(answer, language, f"{request_id}/{place}")))
+    response = Response(b'{"results":[%b]}' % b",".join(items), media_type="application/json")
+    if last:
+        response.raw_headers.append((b"onseju-seq", b"%d" % last))
+    return response
 
 
 @operations.add(

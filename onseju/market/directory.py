@@ -148,6 +148,10 @@ class Directory:
         found = self._by_id.get(instrument)
         return found.symbol if found else ""
 
+    def __len__(self) -> int:
+        """How many instruments are listed; their numbers are 1 to this."""
+        return len(self._by_id)
+
     def all(self) -> list[Instrument]:
         """Every instrument, in the order of listing."""
         return list(self._by_id.values())

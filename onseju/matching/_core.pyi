@@ -1,6 +1,7 @@
-"""The compiled core, made of `core/src/python.rs` and `python_listeners.rs`. Its faces alone import it: `native.py`, and
-`listeners.py` for what listens to events."""
+"""The compiled core, made of `core/src/python*.rs`. Only its faces import it: `matching/native.py` for the engine, and those of
+what reads and writes many commands and events at once."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, final
 
 from typing_extensions import Buffer
@@ -11,17 +12,20 @@ __all__ = [
     "AccountChains",
     "Engine",
     "OrderTexts",
+    "OrderViews",
     "OutOfSequence",
     "PanicException",
     "QueuePlaces",
     "UnknownRecord",
     "__version__",
+    "answer_records",
+    "check_records",
     "ends",
     "frame_blocks",
     "frame_commands",
+    "market_digest",
     "number",
     "scan_records",
-    "market_digest",
 ]
 
 __version__: Final[str]
@@ -77,6 +81,7 @@ def frame_blocks(
 def scan_records(
     bytes: bytes, start: int, first_seq: int, limit: int, chain: bytes | None, are_blocks: bool
 ) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, dict[int, str]]: ...
+
 _Position = tuple[int, int]
 _Level = tuple[int, int, int]
 _Place = tuple[int, int, int, int, int]
@@ -137,3 +142,20 @@ def market_digest(
     list[tuple[int, int, int]],
     _Position | None,
 ]: ...
+def check_records(
+    records: bytes, account: int, instruments: int, needs_id: bool
+) -> tuple[bytes, list[int], int, list[int]]: ...
+def answer_records(
+    reasons: Sequence[int],
+    first_seq: int,
+    kinds: bytes,
+    payload: bytes,
+    ends: Sequence[int],
+    account: int,
+    statuses: Sequence[int],
+) -> tuple[bytes, list[tuple[int, int]]]: ...
+
+@final
+class OrderViews:
+    def __new__(cls, symbols: Sequence[str], reasons: Sequence[str]) -> OrderViews: ...
+    def orders(self, payload: bytes, ends: Sequence[int], texts: Mapping[int, str]) -> list[bytes | None]: ...

@@ -416,7 +416,7 @@ class Connection:
             self._count_malformed(problem)
 
     async def _records(self, own: bytes, principal: Principal, batch: order_records.Batch) -> None:
-        count = len(batch.commands)
+        count = len(batch.reasons)
         try:
             answers = await order_records.enter(self._gateway, principal, batch)
             self._answer_records(record_messages.answer(own, answers), count)

@@ -7,8 +7,9 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import httpx
@@ -18,7 +19,8 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from onseju.bus.port import BusyError
-from onseju.contract.commands import CommandKind, Request, encode_command, sequence
+from onseju.contract.commands import COMMAND_BYTES, CommandKind, Request, decode_command, encode_command, sequence
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock, annotation_text
 from onseju.exchange.exchange import now_us
 from onseju.exchange.timetable import Timetable
@@ -67,6 +69,12 @@ class Bus:
                 self.busy_after -= 1
             answers.append(self.apply(request))
         return answers
+
+    async def request_records(self, records: bytes, texts: Mapping[int, str] = MappingProxyType({}), /) -> EventRun:
+        commands = [decode_command(records, at) for at in range(0, len(records), COMMAND_BYTES)]
+        return EventRun.of(
+            await self.request([Request(command, texts.get(place, "")) for place, command in enumerate(commands)])
+        )
 
     def apply(self, request: Request) -> EventBlock:
         seq = len(self.blocks) + 1

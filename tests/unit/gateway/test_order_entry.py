@@ -18,7 +18,7 @@ from onseju.bus.port import BusyError, StoppedError
 from onseju.contract.commands import Command, DepositCash, DepositShares, OpenAccount, Request
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.reasons import Reason
-from onseju.gateway import order_entry
+from onseju.gateway import order_batches, order_entry
 from onseju.gateway.order_forms import (
     Cancel,
     CancelAll,
@@ -66,6 +66,16 @@ async def open_venue(directory: Path) -> AsyncIterator[Venue]:
 async def send(venue: Venue, *commands: Command) -> None:
     blocks = await venue.bus.request([Request(command) for command in commands])
     assert not any(block.events[0].reason for block in blocks)
+
+
+async def enter(venue: Venue, account: int, forms: Sequence[NewOrder | Problem]) -> list[Answer]:
+    """A batch's answers, those that are JSON already as what they say."""
+    return [
+        answer
+        if isinstance(answer, Answer)
+        else Answer(status=201, body=msgspec.json.decode(answer[1], type=OrderResult), seq=answer[0])
+        for answer in await order_batches.enter(venue.gateway, trader(account), forms)
+    ]
 
 
 def played(directory: Path, play: Callable[[Venue], Awaitable[None]]) -> None:
@@ -320,7 +330,7 @@ def test_a_batch_is_answered_item_by_item(tmp_path: Path) -> None:
             {**GOOD, "limit_price": PRICE - 100, "qty": 1},
         ]
         forms = decoded_batch(msgspec.json.encode({"orders": items}))
-        answers = await order_entry.new_orders(venue.gateway, trader(ALICE), forms)
+        answers = await enter(venue, ALICE, forms)
         assert [(answer.status, answer.replayed) for answer in answers] == [
             (201, False),
             (400, False),
@@ -332,7 +342,7 @@ def test_a_batch_is_answered_item_by_item(tmp_path: Path) -> None:
         ]
         assert answers[4].body == answers[0].body
         assert venue.journal.last_seq == head + 5, "form errors and unknown instruments make no command"
-        only_bad = await order_entry.new_orders(venue.gateway, trader(ALICE), forms[1:2])
+        only_bad = await enter(venue, ALICE, forms[1:2])
         assert [(answer.status, answer.seq) for answer in only_bad] == [(400, 0)]
 
     played(tmp_path, play)
@@ -342,9 +352,9 @@ def test_a_repeated_batch_is_read_in_one_go(tmp_path: Path) -> None:
     async def play(venue: Venue) -> None:
         orders = [{**GOOD, "qty": 1, "client_order_id": f"c-{number}"} for number in range(60)]
         forms = decoded_batch(msgspec.json.encode({"orders": orders}))
-        first = await order_entry.new_orders(venue.gateway, trader(ALICE), forms)
-        await order_entry.new_orders(venue.gateway, trader(BOB), forms * 2)
-        again = await order_entry.new_orders(venue.gateway, trader(ALICE), forms[::7] + forms)
+        first = await enter(venue, ALICE, forms)
+        await enter(venue, BOB, forms * 2)
+        again = await enter(venue, ALICE, forms[::7] + forms)
         assert all(answer.replayed for answer in again)
         assert [answer.body for answer in again] == [answer.body for answer in first[::7] + first]
 
