@@ -42,6 +42,7 @@ mod rulebook;
 mod session_desk;
 mod slab;
 mod snapshot;
+mod soundness;
 mod state;
 mod state_hash;
 mod stops;
