@@ -107,7 +107,7 @@ soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams (abo
 	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
 
 MINUTES ?= 5
-FUZZ ?= commands snapshots
+FUZZ ?= commands snapshots forgeries
 COMMANDS ?= 10000000
 
 fuzz: setup ## Give the core any bytes, MINUTES=5 for each target; needs cargo-fuzz

@@ -106,7 +106,7 @@ impl Engine {
         self.hash_begin();
         self.state.counters.last_seq = command.seq();
         self.out.events.begin(command.seq(), command.ts());
-        if command.client_id() == NO_HASH || self.is_first_use(command) {
+        if command.client_id() == NO_HASH || self.uses_up(command) {
             match command.why_not_before_opening() {
                 Some(reason) if !self.state.counters.is_open => {
                     self.out.events.request_rejected(command, reason, 0);
@@ -144,11 +144,15 @@ impl Engine {
         }
     }
 
-    /// Whether the account uses this client id for the first time, today and yesterday; then it is used up, whatever becomes
-    /// of the command. A repeat changes nothing: it is answered with where the first answer stands.
-    fn is_first_use(&mut self, command: Command) -> bool {
+    /// Whether the account uses this client id for the first time, today and yesterday, and may use another one; then it is
+    /// used up, whatever becomes of the command. A repeat changes nothing: it is answered with where the first answer stands.
+    fn uses_up(&mut self, command: Command) -> bool {
         let key = Key { account: command.account(), client_id: command.client_id() };
         let Some(first) = self.state.repeats.first_use(&key) else {
+            if self.has_used_all(command) {
+                self.refuse_another_id(command);
+                return false;
+            }
             let first_use = FirstUse { body_hash: command.body_hash(), seq: command.seq() };
             self.hash_first_use(&key, &first_use);
             self.state.repeats.remember(key, first_use);
@@ -158,6 +162,31 @@ impl Engine {
         let reason = if is_same { Reason::None } else { Reason::ClientOrderIdReused };
         self.out.events.request_repeated(command, reason, first.seq);
         false
+    }
+
+    /// Whether the account has used all the client ids that it may use today for such a command. Cancels may use twice as
+    /// many: whoever has used up all of them may still cancel. An operator's commands are not bounded.
+    fn has_used_all(&self, command: Command) -> bool {
+        let allowances = match command.kind {
+            CommandKind::NewOrder | CommandKind::CorrectOrder => 1,
+            CommandKind::CancelOrder | CommandKind::CancelAll => 2,
+            _ => 0,
+        };
+        let most = self.state.max_client_ids.saturating_mul(allowances);
+        most != 0 && self.state.repeats.used_today(command.account()) >= most
+    }
+
+    /// Refuse a command for its id alone, which stays free. Of an order it is a refusal with an order id, as of any.
+    #[cold]
+    fn refuse_another_id(&mut self, command: Command) {
+        let reason = Reason::TooManyClientIds;
+        if command.kind == CommandKind::NewOrder {
+            let order_id = self.state.next_order_id();
+            let number = self.state.find_instrument(command.instrument()).map_or(0, |_| command.instrument());
+            self.out.events.order_rejected(command, order_id, number, reason);
+        } else {
+            self.out.events.request_rejected(command, reason, 0);
+        }
     }
 
     /// The number of the last command applied.

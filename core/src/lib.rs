@@ -68,6 +68,7 @@ mod runs;
 mod session_desk;
 mod slab;
 mod snapshot;
+mod soundness;
 mod state;
 mod state_hash;
 mod stops;

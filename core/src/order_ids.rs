@@ -10,6 +10,9 @@ const PAGE: usize = 1024;
 /// A page that the ids have left behind with no more live ones than this gives them to the map of old ids.
 const SPARSE: u32 = PAGE as u32 / 8;
 
+/// A gap of more pages than this, as only a snapshot has it, is not paved: what is before it is old.
+const WIDE: usize = 64;
+
 #[derive(Clone, Debug, Default)]
 struct Page {
     places: Option<Box<[u32; PAGE]>>,
@@ -50,6 +53,12 @@ impl OrderIds {
     fn open_page(&mut self, at: usize) {
         if let Some(last) = self.pages.len().checked_sub(1) {
             self.close_if_sparse(last);
+        }
+        if at - self.pages.len() > WIDE {
+            (0..self.pages.len()).for_each(|page| self.close(page));
+            self.first += at as u64;
+            self.pages = VecDeque::from([Page::default()]);
+            return;
         }
         if self.pages.is_empty() {
             self.first += at as u64;
@@ -96,10 +105,13 @@ impl OrderIds {
     /// Move the few that are left of a page to the map, and the page to the spare ones.
     #[cold]
     fn close_if_sparse(&mut self, at: usize) {
-        let page = &mut self.pages[at];
-        if page.live > SPARSE {
-            return;
+        if self.pages[at].live <= SPARSE {
+            self.close(at);
         }
+    }
+
+    fn close(&mut self, at: usize) {
+        let page = &mut self.pages[at];
         let Some(mut places) = page.places.take() else { return };
         let from = (self.first + at as u64) * PAGE as u64;
         for (offset, place) in places.iter_mut().enumerate().filter(|(_, place)| **place != NONE) {

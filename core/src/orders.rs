@@ -323,6 +323,11 @@ impl Orders {
         (self.rates.len() - 1) as u32
     }
 
+    /// All rates that are known.
+    pub fn all_rates(&self) -> &[Rates] {
+        &self.rates
+    }
+
     /// The cash that an order keeps reserved, on a day with this upper limit.
     #[inline(always)]
     pub fn reserved(&self, place: u32, upper_limit: i64) -> i64 {

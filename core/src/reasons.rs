@@ -38,6 +38,7 @@ pub enum Reason {
     VenueNotOpen = 55,
     InvalidCommand = 56,
     ClientOrderIdReused = 64,
+    TooManyClientIds = 65,
     IocRemainder = 80,
     FokKilled = 81,
     MarketRemainder = 82,

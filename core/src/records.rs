@@ -163,7 +163,7 @@ impl Engine {
         for (table, bands) in &state.rules.tick_tables {
             bands.iter().for_each(|(from_price, tick)| visit(&tick_band_record(*table, *from_price, *tick)));
         }
-        for (day, uses) in state.repeats.days.iter().enumerate() {
+        for (day, uses) in state.repeats.days().iter().enumerate() {
             uses.iter().for_each(|(key, first_use)| visit(&first_use_record(day as u8, &key, &first_use)));
         }
     }

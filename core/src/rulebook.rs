@@ -144,7 +144,7 @@ pub(crate) fn rule_with_value(number: u32, value: i64, for_one_instrument: bool)
     let rule = Rule::from_u8(u8::try_from(number).ok()?)?;
     let word = u8::try_from(value).ok();
     let is_valid = match rule {
-        Rule::MaxOpenOrders => !for_one_instrument && fits(value.into()),
+        Rule::MaxOpenOrders | Rule::MaxClientIds => !for_one_instrument && fits(value.into()),
         Rule::SettlementDays => !for_one_instrument && (0..=2).contains(&value),
         Rule::MarketRemainder => word.and_then(MarketRemainder::from_u8).is_some(),
         Rule::SelfTradePrevention => word.and_then(SelfTradePrevention::from_u8).is_some(),

@@ -9,7 +9,7 @@ use crate::reasons::Reason;
 use crate::words::{Board, OrderStatus, OrderType, Phase, Side};
 
 /// The circuit breaker's stage that closes the market for the day (KRX BR 25).
-const LAST_STAGE: u8 = 3;
+pub(crate) const LAST_STAGE: u8 = 3;
 
 impl Engine {
     // Phases

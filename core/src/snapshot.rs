@@ -10,14 +10,18 @@ use crate::accounts::{Account, Balance, Shares};
 use crate::engine::Engine;
 use crate::hashing::NumberMap;
 use crate::instruments::{Instrument, Listing};
+use crate::money::fits;
 use crate::order_checks::Terms;
+use crate::order_desk::NO_HASH;
 use crate::orders::{Order, Rates};
 use crate::pool::{Pool, Quota};
 use crate::records::{
     ACCOUNT, COUNTERS, FIRST_USE, INSTRUMENT, ORDER, PHASE_DONE, POSITION, QUOTA, RULE, TICK_BAND, WIDTHS,
 };
 use crate::repeats::{FirstUse, Key};
-use crate::slab::Fifo;
+use crate::rulebook::Values;
+use crate::slab::{Fifo, NONE};
+use crate::soundness::{is_band, is_order, is_rule};
 use crate::state::Counters;
 use crate::ticks::PriceLimits;
 use crate::words::{AccountKind, OrderType, Phase, Side, TimeInForce};
@@ -58,6 +62,7 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 /// Reads a record's fields one after the other. Its width was checked.
+#[derive(Clone, Copy)]
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -92,6 +97,10 @@ fn known<T>(word: Option<T>) -> Result<T, SnapshotError> {
     word.ok_or(SnapshotError::Damaged)
 }
 
+fn expect(holds: bool) -> Result<(), SnapshotError> {
+    if holds { Ok(()) } else { Err(SnapshotError::Damaged) }
+}
+
 impl Engine {
     /// The whole state as bytes.
     pub fn snapshot(&self) -> Vec<u8> {
@@ -112,7 +121,7 @@ impl Engine {
         bytes
     }
 
-    /// An engine in the state of a snapshot.
+    /// An engine in the state of a snapshot. Whatever the bytes, it is a state that the machine can go on from, or an error.
     pub fn restore(snapshot: &[u8]) -> Result<Self, SnapshotError> {
         let (head, mut rest) = snapshot.split_first_chunk::<HEAD>().ok_or(SnapshotError::Malformed)?;
         let mut head = Fields(head);
@@ -126,11 +135,14 @@ impl Engine {
         let (count, hash) = (head.u64(), u128::from_le_bytes(head.take()));
         let mut by_tag: [Vec<Fields>; WIDTHS.len()] = Default::default();
         let mut sum = 0_u128;
+        let mut last: &[u8] = &[];
         for _ in 0..count {
             let tag = usize::from(*rest.first().ok_or(SnapshotError::Malformed)?);
             let width = *WIDTHS.get(tag).filter(|width| **width > 0).ok_or(SnapshotError::Malformed)?;
             let (record, after) = rest.split_at_checked(width).ok_or(SnapshotError::Malformed)?;
             sum = sum.wrapping_add(xxhash_rust::xxh3::xxh3_128(record));
+            expect(last < record)?;
+            last = record;
             by_tag[tag].push(Fields(&record[1..]));
             rest = after;
         }
@@ -151,15 +163,15 @@ impl Engine {
         self.state.rules.tick_tables.clear();
         for mut fields in records(TICK_BAND) {
             let (table, from_price, tick) = (fields.u32(), fields.i64(), fields.i64());
-            if tick <= 0 || from_price < 0 {
-                return Err(SnapshotError::Damaged);
-            }
+            expect(is_band(from_price, tick))?;
             self.state.rules.set_band(table, from_price, tick);
         }
-        records(COUNTERS).into_iter().for_each(|fields| self.state.counters = counters(fields));
+        let [counted] = records(COUNTERS)[..] else { return Err(SnapshotError::Damaged) };
+        self.state.counters = counters(counted);
         let mut own_rules = Vec::new();
         for mut fields in records(RULE) {
             let (instrument, rule, value) = (fields.u32(), fields.u32(), fields.i64());
+            expect(is_rule(instrument, rule, value))?;
             if instrument == 0 {
                 self.state.rules.values.insert(rule, value);
             } else {
@@ -175,6 +187,7 @@ impl Engine {
         for mut fields in records(PHASE_DONE) {
             let place = known(self.state.find_instrument(fields.u32()))?;
             let done = (fields.u8(), u16::from_le_bytes(fields.take()));
+            known(Phase::from_u8(done.0))?;
             self.state.instruments[place].phases_done.insert(done);
         }
         for fields in records(ACCOUNT) {
@@ -193,6 +206,7 @@ impl Engine {
         self.take_up_orders(records(ORDER))?;
         self.take_up_pools(records(QUOTA))?;
         self.take_up_first_uses(records(FIRST_USE))?;
+        expect(self.is_sound() && self.check_invariants().is_ok())?;
         Ok(self.full_state_hash())
     }
 
@@ -211,20 +225,18 @@ impl Engine {
             security: fields.u8(),
             leverage: i8::from_le_bytes(fields.take()),
         };
-        let own = own_rules.iter().filter(|rule| rule.0 == number).map(|(_, rule, value)| (*rule, *value)).collect();
+        expect(self.check_listed_as(&listing).is_ok() && fits(base_price.into()))?;
+        let own: Values =
+            own_rules.iter().filter(|rule| rule.0 == number).map(|(_, rule, value)| (*rule, *value)).collect();
         let state = &mut self.state;
         let bands = known(state.rules.tick_tables.get(&u32::from(listing.tick_table)).cloned())?;
         let place = state.instruments.len();
-        if number as usize != place + 1 {
-            return Err(SnapshotError::Damaged);
-        }
+        expect(number as usize == place + 1)?;
         let rules = state.rules.rules(&own, &listing);
         let mut found = Instrument::new(number, listing, bands, base_price, rules);
         found.own_rules = own;
-        if found.base_price != base_price || found.limits != (PriceLimits { upper: fields.i64(), lower: fields.i64() })
-        {
-            return Err(SnapshotError::Damaged);
-        }
+        let limits = PriceLimits { upper: fields.i64(), lower: fields.i64() };
+        expect(found.base_price == base_price && found.limits == limits)?;
         found.last_price = fields.i64();
         found.close_price = fields.i64();
         found.has_traded = fields.u8() != 0;
@@ -246,6 +258,7 @@ impl Engine {
         let (owner, opened_seq) = (fields.take(), fields.u64());
         let (cash, reserved_cash, unsettled_d1, unsettled_d2) =
             (fields.i64(), fields.i64(), fields.i64(), fields.i64());
+        expect(self.state.accounts.find(number).is_none())?;
         let balance = Balance { cash, reserved_cash, unsettled_d1, unsettled_d2 };
         let orders = Fifo::default();
         let account = Account { number, kind, owner, opened_seq, balance, orders, is_noted: false, latest: None };
@@ -264,15 +277,17 @@ impl Engine {
             resting.push(self.take_up_order(fields)?);
         }
         resting.sort_unstable_by_key(|place| self.state.orders[*place].priority);
+        let orders = &self.state.orders;
+        expect(resting.windows(2).all(|pair| orders[pair[0]].priority < orders[pair[1]].priority))?;
+        let mut shown = vec![[0_i128; 2]; self.state.instruments.len()];
         for place in resting {
             let order = &self.state.orders[place];
-            let found = &mut self.state.instruments[order.instrument as usize - 1];
-            let price = order.limit_price;
-            let has_place = found.is_on_grid(price) && found.is_within_limits(price);
-            if order.has_own_price() && found.has_limits() && !has_place {
-                return Err(SnapshotError::Damaged);
-            }
-            found.book.side_mut(order.side()).add_anew(&mut self.state.orders, place);
+            let (instrument, side) = (order.instrument as usize - 1, order.side());
+            let sum = &mut shown[instrument][side.index()];
+            // what is bought is bounded by the cash, what is sold by the shares; so no level can be too large to be counted
+            *sum += if order.has_own_price() { i128::from(order.leaves_qty) } else { 0 };
+            expect(fits(*sum))?;
+            self.state.instruments[instrument].book.side_mut(side).add_anew(&mut self.state.orders, place);
         }
         Ok(())
     }
@@ -280,7 +295,7 @@ impl Engine {
     fn take_up_order(&mut self, mut fields: Fields) -> Result<u32, SnapshotError> {
         let order_id = fields.u64();
         let (account, instrument) = (known(self.state.accounts.find(fields.u32()))?, fields.u32());
-        known(self.state.find_instrument(instrument))?;
+        let found = known(self.state.find_instrument(instrument))?;
         let side = known(Side::from_u8(fields.u8()))?;
         let order_type = known(OrderType::from_u8(fields.u8()))?;
         let time_in_force = known(TimeInForce::from_u8(fields.u8()))?;
@@ -292,11 +307,13 @@ impl Engine {
         let rates = Rates { commission: fields.u32(), transaction_tax: fields.u32(), rural_tax: fields.u32() };
         let fees = [fields.i64(), fields.i64(), fields.i64()];
         let terms = Terms { side, order_type, limit_price, stop_price, qty, time_in_force, is_fixed: false };
-        let rates = self.state.orders.number_of_rates(rates);
-        let mut order = Order::new(order_id, account, instrument, priority, rates, &terms);
+        let number = self.state.orders.number_of_rates(rates);
+        let mut order = Order::new(order_id, account, instrument, priority, number, &terms);
         (order.leaves_qty, order.filled_qty, order.filled_amount) = (leaves_qty, filled_qty, filled_amount);
         order.set_listed();
+        expect(is_order(&order, stop_price, fees, rates, &self.state.instruments[found]))?;
         let orders = &mut self.state.orders;
+        expect(orders.ids.get(order_id) == NONE)?;
         let place = orders.insert(order);
         if client_id != [0; 16] || stop_price != 0 || parent_order_id != 0 || fees != [0; 3] {
             let more = orders.more_mut(place);
@@ -320,11 +337,9 @@ impl Engine {
             .collect();
         uses.sort_unstable_by_key(|(_, _, first_use)| first_use.seq);
         for (day, key, first_use) in uses {
-            let day = known(self.state.repeats.days.get_mut(day))?;
-            if day.get(&key).is_some() {
-                return Err(SnapshotError::Damaged);
-            }
-            day.add(key, first_use);
+            let repeats = &mut self.state.repeats;
+            expect(day < repeats.days().len() && key.client_id != NO_HASH && repeats.first_use(&key).is_none())?;
+            if day == 0 { repeats.remember(key, first_use) } else { repeats.remember_of_yesterday(key, first_use) }
         }
         Ok(())
     }
@@ -341,9 +356,7 @@ impl Engine {
             let (side, price) = (known(Side::from_u8(fields.u8()))?, fields.i64());
             let (order_id, qty, priority) = (fields.u64(), fields.i64(), fields.u64());
             let place = self.state.orders.ids.get(order_id);
-            if place == crate::slab::NONE {
-                return Err(SnapshotError::Damaged);
-            }
+            expect(place != NONE)?;
             let pool = pools.entry(instrument).or_insert_with(|| (side, price, Vec::new()));
             pool.2.push(Quota { place, priority, qty });
         }

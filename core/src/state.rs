@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub settlement_days: u8,
     /// The rule `MAX_OPEN_ORDERS`, at hand.
     pub max_open_orders: i64,
+    /// The rule `MAX_CLIENT_IDS`, at hand.
+    pub max_client_ids: i64,
     /// The place of the account that takes commissions and taxes.
     pub venue_place: Option<u32>,
 }

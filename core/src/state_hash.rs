@@ -235,7 +235,7 @@ impl Engine {
             return;
         }
         let mut sum = 0_u128;
-        let [today, yesterday] = &self.state.repeats.days;
+        let [today, yesterday] = self.state.repeats.days();
         for (key, first_use) in today.iter() {
             let moves =
                 first_use_record(1, &key, &first_use).hash().wrapping_sub(first_use_record(0, &key, &first_use).hash());

@@ -16,7 +16,7 @@ use crate::words::{AccountKind, Board, Phase, Rule, Security};
 const MAX_LIMIT_PPM: u32 = 10_000_000;
 
 /// A tick table has no more bands.
-const MAX_TICK_BANDS: usize = 64;
+pub(crate) const MAX_TICK_BANDS: usize = 64;
 
 impl Engine {
     // The venue
@@ -77,6 +77,7 @@ impl Engine {
     pub(crate) fn refresh_venue_rules(&mut self) {
         self.state.settlement_days = self.state.rules.venue_value(Rule::SettlementDays) as u8;
         self.state.max_open_orders = self.state.rules.venue_value(Rule::MaxOpenOrders);
+        self.state.max_client_ids = self.state.rules.venue_value(Rule::MaxClientIds);
     }
 
     /// Set the previous price of KRX rules 1.4 on a day when it is not the base price, before the first trade.
@@ -169,7 +170,8 @@ impl Engine {
         self.out.events.phase_changed(found, self.state.counters.trading_day, 0, Reason::None);
     }
 
-    fn check_listing(&self, listing: &Listing, base_price: i64) -> Checked {
+    /// What an instrument is listed as, its price aside.
+    pub(crate) fn check_listed_as(&self, listing: &Listing) -> Checked {
         let symbol = without_padding(&listing.symbol);
         let is_known = !symbol.is_empty()
             && symbol.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte))
@@ -186,6 +188,11 @@ impl Engine {
         if self.state.instruments.iter().any(is_same) {
             return Err(Reason::SymbolExists);
         }
+        Ok(())
+    }
+
+    fn check_listing(&self, listing: &Listing, base_price: i64) -> Checked {
+        self.check_listed_as(listing)?;
         if base_price < 0 || (listing.limit_ppm != 0 && base_price == 0) {
             return Err(Reason::InvalidPrice);
         }

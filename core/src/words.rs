@@ -101,6 +101,7 @@ words! {
         NewListing = 16,
         LotSize = 17,
         ElwLotSize = 18,
+        MaxClientIds = 19,
         TypesOpeningAuction = 34,
         TypesContinuous = 35,
         TypesClosingAuction = 36,

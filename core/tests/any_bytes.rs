@@ -20,6 +20,11 @@ proptest! {
     }
 
     #[test]
+    fn a_forged_snapshot_is_refused_or_goes_on(bytes in proptest::collection::vec(any::<u8>(), 200..1_200)) {
+        stream::forgery::forged(&bytes);
+    }
+
+    #[test]
     fn raw_commands_are_answered_or_refused_whole(bytes in proptest::collection::vec(any::<u8>(), 0..COMMAND_BYTES * 4)) {
         let mut engine = stream::venue();
         let before = engine.state_hash();
@@ -41,6 +46,23 @@ proptest! {
         snapshot[at] ^= 1 << bit;
         prop_assert!(Engine::restore(&snapshot).is_err());
     }
+}
+
+/// Forgeries that say little else than before are taken up: the checks refuse no more than they must.
+#[test]
+fn some_forged_snapshots_are_taken_up_and_most_are_refused() {
+    let mut seed = 1_u64;
+    let mut taken_up = 0;
+    for _ in 0..1_000 {
+        let bytes: Vec<u8> = (0..600)
+            .map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 56) as u8
+            })
+            .collect();
+        taken_up += u32::from(stream::forgery::forged(&bytes));
+    }
+    assert!((50..700).contains(&taken_up), "{taken_up} of 1,000");
 }
 
 /// What fuzzing found worth keeping; see `make fuzz`.

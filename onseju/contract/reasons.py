@@ -49,6 +49,7 @@ class Reason(IntEnum):
     INVALID_COMMAND = 56
     # idempotency
     CLIENT_ORDER_ID_REUSED = 64
+    TOO_MANY_CLIENT_IDS = 65
     # why an order ended though nobody asked
     IOC_REMAINDER = 80
     FOK_KILLED = 81
@@ -190,6 +191,10 @@ SENTENCES: dict[Reason, Sentence] = {
     R.CLIENT_ORDER_ID_REUSED: Sentence(
         "같은 client_order_id로 다른 내용의 요청이 이미 있었습니다.",
         "This client_order_id was already used for a different request.",
+    ),
+    R.TOO_MANY_CLIENT_IDS: Sentence(
+        "이 계좌가 오늘 쓸 수 있는 client_order_id를 모두 썼습니다. 다음 거래일에 다시 쓸 수 있습니다.",
+        "The account has used all the client_order_ids that it may use today. There are new ones on the next trading day.",
     ),
     R.IOC_REMAINDER: Sentence("IOC 주문의 남은 수량이 취소되었습니다.", "The rest of the IOC order was canceled."),
     R.FOK_KILLED: Sentence(

@@ -162,6 +162,7 @@ class Rule(Word):
     NEW_LISTING = 16  # 1 = one instrument's first day: limits of 60 and 400 % (KRX BR 20); ends with the day
     LOT_SIZE = 17  # shares: orders, and parts of them, are multiples of it
     ELW_LOT_SIZE = 18  # the venue's for ELWs; 0 = that of all
+    MAX_CLIENT_IDS = 19  # client ids per account and trading day, cancels twice as many; 0 = no bound
     TYPES_OPENING_AUCTION = 34
     TYPES_CONTINUOUS = 35
     TYPES_CLOSING_AUCTION = 36

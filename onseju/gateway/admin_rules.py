@@ -46,6 +46,7 @@ RuleName = Literal[
     "new_listing",
     "lot_size",
     "elw_lot_size",
+    "max_client_ids",
     "immediate_types",
     "types_opening_auction",
     "types_continuous",
@@ -87,7 +88,8 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trading (0 = never); `max_…` are 0 for no limit; `max_qty_by_value` is 1 for the most shares per order by the company's
     value, 0 for not; `settlement_days` is 0 to 2. `previous_price` is one instrument's before its first trade of the day;
     `new_listing` is 1 on the day of its listing, 0 for not, before it has an order. `lot_size` is what quantities are
-    multiples of; `elw_lot_size` that of the venue's ELWs, 0 for the same as all.
+    multiples of; `elw_lot_size` that of the venue's ELWs, 0 for the same as all. `max_client_ids` are the client ids that an
+    account may use on a trading day; cancels may use twice as many.
     `types_…` and `immediate_types` are lists of order types: what a phase takes, and what may be IOC or FOK.
     """
 

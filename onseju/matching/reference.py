@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from onseju.contract.commands import COMMAND_BYTES, NO_HASH, Command, CommandKind, decode_command
+from onseju.contract.commands import COMMAND_BYTES, NO_HASH, Command, CommandKind, NewOrder, decode_command
 from onseju.contract.events import RequestRepeated
 from onseju.contract.reasons import Reason
-from onseju.contract.words import Side
+from onseju.contract.words import Rule, Side
 from onseju.matching import invariants, snapshot, state_hash
 from onseju.matching.accounts import Account
 from onseju.matching.auction import AuctionPricer
@@ -48,6 +48,15 @@ BEFORE_OPENING = frozenset(
     }
 )
 """What may come before the venue is open."""
+
+ID_ALLOWANCES: dict[int, int] = {
+    CommandKind.NEW_ORDER: 1,
+    CommandKind.CORRECT_ORDER: 1,
+    CommandKind.CANCEL_ORDER: 2,
+    CommandKind.CANCEL_ALL: 2,
+}
+"""How many times `MAX_CLIENT_IDS` an account's ids of the day may be when a command of its own takes one more: whoever has
+used up all of them may still cancel. An operator's commands are not bounded."""
 
 
 class OutOfSequenceError(ValueError):
@@ -111,21 +120,27 @@ class ReferenceEngine:
         state, outbox = self._state, self._outbox
         state.last_seq = command.seq
         outbox.begin(command.seq, command.ts)
-        if command.client_id == NO_HASH or self._is_first_use(command):
+        if command.client_id == NO_HASH or self._uses_up(command):
             if state.is_open or command.kind in BEFORE_OPENING:
                 self._answers[command.kind](command)
             else:
                 outbox.reject_request(command, Reason.VENUE_NOT_OPEN)
         outbox.finish()
 
-    def _is_first_use(self, command: Command) -> bool:
-        """Whether the account uses this client id for the first time, today and yesterday; then it is used up, whatever
-        becomes of the command. A repeat changes nothing: it is answered with where the first answer stands."""
+    def _uses_up(self, command: Command) -> bool:
+        """Whether the account uses this client id for the first time, today and yesterday, and may use another one; then it
+        is used up, whatever becomes of the command. A repeat changes nothing: it is answered with where the first answer
+        stands."""
+        repeats = self._state.repeats
         key = (command.account, command.client_id)
         body_hash = command.body_hash[:KEPT_HASH_BYTES]
-        first = self._state.repeats.first_use(key)
+        first = repeats.first_use(key)
         if first is None:
-            self._state.repeats.remember(key, FirstUse(body_hash, command.seq))
+            most = ID_ALLOWANCES.get(command.kind, 0) * self._state.rules.value(Rule.MAX_CLIENT_IDS)
+            if most and repeats.used_today(command.account) >= most:
+                self._refuse_another_id(command)
+                return False
+            repeats.remember(key, FirstUse(body_hash, command.seq))
             return True
         same = first.body_hash == body_hash
         self._outbox.write(
@@ -137,6 +152,15 @@ class ReferenceEngine:
             command_kind=command.kind,
         )
         return False
+
+    def _refuse_another_id(self, command: Command) -> None:
+        """Refuse a command for its id alone, which stays free. Of an order it is a refusal with an order id, as of any."""
+        instrument = self._state.instrument(command.instrument)
+        if isinstance(command, NewOrder):
+            order_id = self._state.next_order_id()
+            self._outbox.reject_order(command, order_id, instrument, Reason.TOO_MANY_CLIENT_IDS)
+        else:
+            self._outbox.reject_request(command, Reason.TOO_MANY_CLIENT_IDS)
 
     def state_hash(self) -> int:
         """The sum modulo 2**128 of a hash of each live record, computed in full."""

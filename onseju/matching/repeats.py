@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 Key = tuple[int, bytes]
@@ -21,23 +22,33 @@ class FirstUse(NamedTuple):
 
 
 class Repeats:
-    """Client ids and what they were first used for. An id is free again after two rolls of the day."""
+    """Client ids and what they were first used for. An id is free again after two rolls of the day.
 
-    __slots__ = ("today", "yesterday")
+    How many each account used today is not part of the state: it follows from the ids.
+    """
+
+    __slots__ = ("_used", "today", "yesterday")
 
     def __init__(self) -> None:
         self.today: dict[Key, FirstUse] = {}
         self.yesterday: dict[Key, FirstUse] = {}
+        self._used: Counter[int] = Counter()
 
     def first_use(self, key: Key) -> FirstUse | None:
         """What the id was used for; None when it is free."""
         return self.today.get(key) or self.yesterday.get(key)
 
     def remember(self, key: Key, use: FirstUse) -> None:
-        """Use an id up."""
+        """Use an id up that is free."""
         self.today[key] = use
+        self._used[key[0]] += 1
+
+    def used_today(self, account: int) -> int:
+        """How many ids an account has used on this trading day."""
+        return self._used[account]
 
     def roll(self) -> None:
         """A trading day begins: the ending one's ids are kept, those of the day before it are dropped."""
         self.yesterday = self.today
         self.today = {}
+        self._used.clear()

@@ -31,7 +31,8 @@ _CHOICES = {
     Rule.MAX_QTY_BY_VALUE: frozenset({0, 1}),
     Rule.TYPES_CLOSE_PRICE: frozenset({0, type_mask(OrderType.LIMIT)}),
 }
-_VENUE_ONLY = frozenset({Rule.MAX_OPEN_ORDERS, Rule.SETTLEMENT_DAYS, Rule.ELW_LOT_SIZE})
+_VENUE_ONLY = frozenset({Rule.MAX_OPEN_ORDERS, Rule.SETTLEMENT_DAYS, Rule.ELW_LOT_SIZE, Rule.MAX_CLIENT_IDS})
+_COUNTS = frozenset({Rule.MAX_ORDER_QTY, Rule.MAX_OPEN_ORDERS, Rule.ELW_LOT_SIZE, Rule.MAX_CLIENT_IDS})
 
 
 class RuleBook:
@@ -80,4 +81,4 @@ def is_valid_value(rule: int, value: int, for_one_instrument: bool) -> bool:
         return value >= 0 and value & ~type_mask(*OrderType) == 0
     if rule == Rule.LOT_SIZE:
         return 0 < value <= MAX_AMOUNT
-    return rule in (Rule.MAX_ORDER_QTY, Rule.MAX_OPEN_ORDERS, Rule.ELW_LOT_SIZE) and fits(value)
+    return rule in _COUNTS and fits(value)

@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from onseju.contract.commands import NO_HASH
 from onseju.contract.words import OrderType, Phase, Side, TimeInForce
-from onseju.matching import state_hash
+from onseju.matching import invariants, soundness, state_hash
 from onseju.matching.accounts import Account, Position
 from onseju.matching.engine import SEMANTICS_VERSION
 from onseju.matching.instruments import Instrument
@@ -58,7 +59,7 @@ def take(state: State) -> bytes:
 
 
 def restore(data: bytes) -> State:
-    """The state that a snapshot holds. Raises `SnapshotError`."""
+    """The state that a snapshot holds: one that the engine can go on from, whatever the bytes. Raises `SnapshotError`."""
     if len(data) < _HEAD.size:
         raise SnapshotError("the bytes are not a snapshot")
     magic, form, semantics, count, hashed = _HEAD.unpack_from(data)
@@ -68,7 +69,9 @@ def restore(data: bytes) -> State:
         raise SnapshotError(f"a snapshot of format {form}, semantics {semantics}")
     try:
         state = _state(_rows(data, count))
-    except (KeyError, ValueError, IndexError, struct.error) as error:
+        soundness.check(state)
+        invariants.check(state)
+    except (AssertionError, KeyError, ValueError, IndexError, struct.error) as error:
         raise SnapshotError("the snapshot's records do not make a state") from error
     if state_hash.of(state).to_bytes(16, "little") != hashed:
         raise SnapshotError("the snapshot's records do not have its hash")
@@ -92,10 +95,15 @@ def oldest_first_use(data: bytes) -> int:
 
 def _rows(data: bytes, count: int) -> Rows:
     rows: Rows = defaultdict(list)
+    last = b""
     at = _HEAD.size
     for _ in range(count):
         packer = _PACKERS[data[at]]
         tag, *fields = packer.unpack_from(data, at)
+        record = data[at : at + packer.size]
+        if record <= last:
+            raise ValueError("the records are not sorted")
+        last = record
         rows[tag].append(tuple(fields))
         at += packer.size
     if at != len(data):
@@ -107,6 +115,7 @@ def _state(rows: Rows) -> State:
     state = State()
     state.rules.tick_tables.clear()
     for table, from_price, tick in rows[8]:
+        soundness.check_band(from_price, tick)
         state.rules.set_band(table, from_price, tick)
     _take_up_counters(state, rows[1])
     for fields in sorted(rows[5]):
@@ -119,12 +128,19 @@ def _state(rows: Rows) -> State:
     for number, kind, owner, opened_seq, *balance in rows[2]:
         state.accounts[number] = Account(number, kind, owner, opened_seq, *balance)
     for number, instrument, *shares in rows[3]:
+        if state.instrument(instrument) is None:
+            raise ValueError("a position in an instrument that is not there")
         state.accounts[number].positions[instrument] = Position(*shares)
     _take_up_orders(state, rows[4])
     _take_up_pools(state, sorted(rows[10]))
     for day, number, client_id, body_hash, seq in rows[9]:
-        uses = state.repeats.yesterday if day else state.repeats.today
-        uses[number, client_id] = FirstUse(body_hash, seq)
+        key, use = (number, client_id), FirstUse(body_hash, seq)
+        if day > 1 or client_id == NO_HASH or state.repeats.first_use(key) is not None:
+            raise ValueError("a client id that is free, or that was used twice")
+        if day:
+            state.repeats.yesterday[key] = use
+        else:
+            state.repeats.remember(key, use)
     return state
 
 

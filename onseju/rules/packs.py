@@ -51,6 +51,10 @@ KONEX_LIMIT_PPM = 150_000
 MAX_OPEN_ORDERS = 1_000
 """Open orders an account may have: each is kept in memory, and all of them end in one command. The host may change it."""
 
+MAX_CLIENT_IDS = 1_000_000
+"""Client ids an account may use on a trading day (cancels: twice as many): some 40 bytes each, kept for two days, so at most
+160 MB of an account that never tires. One that sends ten orders a second all day stays far below. The host may change it."""
+
 TICK_TABLES: dict[RulesName, dict[int, Bands]] = {
     "krx": {KRX_STOCKS_TABLE: KRX_STOCKS, KRX_FUNDS_TABLE: KRX_FUNDS, KRX_WARRANTS_TABLE: KRX_WARRANTS},
     "plain": {PLAIN_TABLE: EVERY_WHOLE_PRICE},
@@ -66,6 +70,7 @@ RULES: dict[RulesName, dict[Rule, int]] = {
         Rule.MARKET_REMAINDER: MarketRemainder.FLOAT,
         Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.OFF,
         Rule.MAX_OPEN_ORDERS: MAX_OPEN_ORDERS,
+        Rule.MAX_CLIENT_IDS: MAX_CLIENT_IDS,
         Rule.AUCTION_PRICING: AuctionPricing.KRX,
         Rule.STOP_ELECTION: StopElection.NEAREST,
         Rule.SETTLEMENT_DAYS: 2,
@@ -87,6 +92,7 @@ RULES: dict[RulesName, dict[Rule, int]] = {
         Rule.MARKET_REMAINDER: MarketRemainder.CANCEL,
         Rule.SELF_TRADE_PREVENTION: SelfTradePrevention.OFF,
         Rule.MAX_OPEN_ORDERS: MAX_OPEN_ORDERS,
+        Rule.MAX_CLIENT_IDS: MAX_CLIENT_IDS,
         Rule.AUCTION_PRICING: AuctionPricing.MAX_VOLUME,
         Rule.STOP_ELECTION: StopElection.TIME,
         Rule.IMMEDIATE_TYPES: _PLAIN_TYPES,

@@ -132,6 +132,8 @@ def go_on(twins: Twins, day: BusyDay, random: Random, commands: int) -> None:
     if random.random() < 0.3:
         twins.do(SetRule(rule=Rule.VI_DYNAMIC_PPM, value=random.choice((1_000, 30_000))))
         twins.do(SetRule(rule=Rule.VI_STATIC_PPM, value=random.choice((2_000, 100_000))))
+    if random.random() < 0.2:
+        twins.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=random.randint(1, 6)))
     for account in ACCOUNTS if wealth else ():
         twins.do(DepositCash(account=account, amount=wealth))
     for number in range(1, commands + 1):

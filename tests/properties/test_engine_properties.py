@@ -38,11 +38,23 @@ VARIANTS: list[tuple[RulesName, dict[Rule, int]]] = [
             Rule.RURAL_TAX_PPM: 300_000,
         },
     ),
+    ("plain", {Rule.MAX_CLIENT_IDS: 2}),
 ]
 variants = pytest.mark.parametrize(
     "variant",
     VARIANTS,
-    ids=["krx", "plain", "rest", "fees", "interruptions", "prevent-resting", "prevent-both", "float", "rest-fees"],
+    ids=[
+        "krx",
+        "plain",
+        "rest",
+        "fees",
+        "interruptions",
+        "prevent-resting",
+        "prevent-both",
+        "float",
+        "rest-fees",
+        "few-ids",
+    ],
 )
 
 

@@ -1,5 +1,7 @@
 //! Any bytes as a stream of commands: a venue with some accounts, then what the bytes say. Shared by proptest and fuzzing.
 
+pub mod forgery;
+
 use onseju_core::{COMMAND_BYTES, EVENT_BYTES, Engine};
 
 const KINDS: [u8; 20] = [1, 2, 3, 4, 16, 17, 18, 19, 32, 33, 34, 35, 36, 37, 38, 39, 40, 64, 65, 66];

@@ -7,13 +7,32 @@ from typing import Any
 
 import pytest
 
-from onseju.contract.commands import CancelOrder, Command, DepositCash, RollDay
-from onseju.contract.events import BalanceChanged, OrderAccepted, OrderRejected, RequestRejected, RequestRepeated
+from onseju.contract.commands import (
+    CORRECT_LEAVES_QTY,
+    CancelAll,
+    CancelOrder,
+    Command,
+    CorrectOrder,
+    DepositCash,
+    RollDay,
+    SetRule,
+)
+from onseju.contract.events import (
+    AllCanceled,
+    BalanceChanged,
+    OrderAccepted,
+    OrderCanceled,
+    OrderCorrected,
+    OrderRejected,
+    RequestRejected,
+    RequestRepeated,
+)
 from onseju.contract.reasons import Reason
+from onseju.contract.words import Rule
 from tests.properties.driver import DAY, Driver
 from tests.unit.matching.venue import BUYER, SELLER, buy, sell, venue
 
-ID, OTHER_ID = b"\x01" * 16, b"\x02" * 16
+ID, OTHER_ID, NO_ID = b"\x01" * 16, b"\x02" * 16, bytes(16)
 BODY, OTHER_BODY = b"\x0a" * 16, b"\x0b" * 16
 
 
@@ -116,3 +135,100 @@ def test_rolling_forgets_ids_for_good() -> None:
         driver.do(RollDay(trading_day=DAY + 1 + roll))
     assert not driver.engine.state.repeats.today
     assert not driver.engine.state.repeats.yesterday
+
+
+# How many ids an account may use on a day
+
+
+def number(n: int) -> bytes:
+    return n.to_bytes(16, "little")
+
+
+def bounded(most: int, **given: Any) -> Driver:
+    driver = venue(**given)
+    driver.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=most))
+    return driver
+
+
+def correction(order_id: int, leaves_qty: int, client_id: bytes) -> CorrectOrder:
+    return CorrectOrder(
+        account=BUYER, order_id=order_id, flags=CORRECT_LEAVES_QTY, leaves_qty=leaves_qty, client_id=client_id
+    )
+
+
+def test_an_order_and_a_correction_beyond_the_bound_are_refused() -> None:
+    driver = bounded(3)
+    accepted = [driver.first(buy(10, 100, client_id=number(n)), OrderAccepted).order_id for n in (1, 2)]
+    driver.first(correction(accepted[0], 9, number(3)), OrderCorrected)
+    refused = driver.first(buy(10, 100, client_id=number(4)), OrderRejected)
+    assert (refused.reason, refused.client_id) == (Reason.TOO_MANY_CLIENT_IDS, number(4))
+    assert refused.order_id == accepted[1] + 1
+    answer = driver.first(correction(accepted[0], 8, number(5)), RequestRejected)
+    assert (answer.reason, answer.order_id, answer.client_id) == (Reason.TOO_MANY_CLIENT_IDS, accepted[0], number(5))
+    assert driver.engine.state.orders[accepted[0]].leaves_qty == 9
+
+
+def test_a_refusal_for_the_bound_uses_no_id_up_and_a_repeat_is_answered_still() -> None:
+    driver = bounded(1)
+    driver.first(buy(10, 100, client_id=ID, body_hash=BODY), OrderAccepted)
+    before = driver.engine.snapshot()
+    for _ in range(2):  # not a repeat of the refused one
+        assert driver.first(buy(10, 100, client_id=OTHER_ID), OrderRejected).reason == Reason.TOO_MANY_CLIENT_IDS
+    assert repeat(driver, buy(10, 100, client_id=ID, body_hash=BODY)).reason == Reason.NONE
+    assert repeat(driver, buy(11, 100, client_id=ID, body_hash=OTHER_BODY)).reason == Reason.CLIENT_ORDER_ID_REUSED
+    assert len(driver.engine.snapshot()) == len(before)  # no record more
+    driver.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=2))
+    driver.first(buy(10, 100, client_id=OTHER_ID), OrderAccepted)
+
+
+def test_cancels_may_use_twice_as_many_ids_and_go_on_without_one() -> None:
+    driver = bounded(1)
+    orders = [driver.first(buy(1, 100, client_id=client), OrderAccepted).order_id for client in (ID, NO_ID, NO_ID)]
+    driver.first(CancelOrder(account=BUYER, order_id=orders[0], client_id=OTHER_ID), OrderCanceled)
+    for cancel in (
+        CancelOrder(account=BUYER, order_id=orders[1], client_id=number(7)),
+        CancelAll(account=BUYER, client_id=number(7)),
+    ):
+        assert driver.first(cancel, RequestRejected).reason == Reason.TOO_MANY_CLIENT_IDS
+    driver.first(CancelOrder(account=BUYER, order_id=orders[1]), OrderCanceled)
+    (answer,) = driver.only(CancelAll(account=BUYER), AllCanceled)
+    assert answer.canceled_count == 1
+
+
+def test_an_operators_commands_are_not_bounded() -> None:
+    driver = bounded(1, cash=0)
+    for n in range(1, 5):
+        driver.first(DepositCash(account=BUYER, amount=10, client_id=number(n)), BalanceChanged)
+    assert driver.engine.account(BUYER).cash == 40
+
+
+def test_each_account_has_its_own_count_and_each_day_a_new_one() -> None:
+    driver = bounded(1)
+    driver.first(buy(1, 100, client_id=ID), OrderAccepted)
+    driver.first(sell(1, 101, client_id=ID), OrderAccepted)
+    assert driver.first(sell(1, 101, client_id=OTHER_ID), OrderRejected).account == SELLER
+    driver.do(RollDay(trading_day=DAY + 1))
+    driver.first(buy(1, 100, client_id=OTHER_ID), OrderAccepted)
+    assert driver.first(buy(1, 100, client_id=number(9)), OrderRejected).reason == Reason.TOO_MANY_CLIENT_IDS
+
+
+def test_a_bound_counts_the_ids_of_before_it_and_those_in_a_snapshot() -> None:
+    driver = venue()
+    for n in (1, 2):
+        driver.first(buy(1, 100, client_id=number(n)), OrderAccepted)
+    engine = type(driver.engine).restore(driver.engine.snapshot())
+    driver.engine = engine
+    driver.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=3))
+    driver.first(buy(1, 100, client_id=number(3)), OrderAccepted)
+    assert driver.first(buy(1, 100, client_id=number(4)), OrderRejected).reason == Reason.TOO_MANY_CLIENT_IDS
+    driver.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=0))
+    driver.first(buy(1, 100, client_id=number(4)), OrderAccepted)
+
+
+@pytest.mark.parametrize(("value", "instrument"), [(-1, 0), (2**62 + 1, 0), (5, 1)])
+def test_the_bound_is_a_number_of_the_whole_venue(value: int, instrument: int) -> None:
+    driver = venue()
+    command = SetRule(rule=Rule.MAX_CLIENT_IDS, value=value, instrument=instrument)
+    assert driver.first(command, RequestRejected).reason == Reason.INVALID_COMMAND
+    driver.do(SetRule(rule=Rule.MAX_CLIENT_IDS, value=2**62))
+    driver.first(CancelAll(account=BUYER, client_id=ID), AllCanceled)
