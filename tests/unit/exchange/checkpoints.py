@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from onseju.contract.command_runs import CommandRun
 from onseju import listeners
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange.applier import Applier
 from onseju.exchange.checkpoint import View
