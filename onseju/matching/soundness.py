@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from onseju.contract.money import MAX_AMOUNT, fits
-from onseju.contract.words import AccountKind, Board, Phase, Rule, Security, TimeInForce
+from onseju.contract.words import AccountKind, Board, Phase, Rule, Security
 from onseju.matching.accounts import Account
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import BEST, PPM, WITH_LIMIT, Order, reservation
@@ -126,7 +126,7 @@ def _check_instrument(state: State, instrument: Instrument) -> None:
 def _check_order(state: State, order: Order, instrument: Instrument) -> None:
     name = f"order {order.order_id}"
     is_given = 1 <= order.order_id <= state.last_order_id and 1 <= order.priority <= state.last_priority
-    _expect(is_given and order.time_in_force is TimeInForce.DAY, f"{name} was not given")
+    _expect(is_given, f"{name} was not given")
     parts = (order.leaves_qty, order.filled_qty, order.canceled_qty, order.qty)
     amounts = (order.filled_amount, order.commission, order.transaction_tax, order.rural_tax, order.stop_price)
     _expect(order.leaves_qty > 0 and all(map(fits, (*parts, *amounts))), f"{name}: a number out of its bounds")
