@@ -36,14 +36,15 @@ pub(crate) fn is_order(order: &Order, stop_price: i64, fees: [i64; 3], rates: Ra
     let (qty, leaves, filled) = (i128::from(order.qty), i128::from(order.leaves_qty), i128::from(order.filled_qty));
     let adds_up = 0 < leaves && 0 <= filled && leaves + filled <= qty && fits(qty);
     let amounts = [order.filled_amount, fees[0], fees[1], fees[2]];
-    let is_price =
-        |price| fits(i128::from(price)) && instrument.is_on_grid(price) && instrument.is_within_limits(price);
+    let is_price = |price| instrument.is_on_grid(price) && instrument.is_within_limits(price);
     let has_price = order.order_type.has_limit() || order.order_type.is_best();
-    let is_priced = if has_price { is_price(order.limit_price) } else { order.limit_price == 0 };
+    let is_priced =
+        if has_price { is_price(order.limit_price) && order.limit_price <= MAX_AMOUNT } else { order.limit_price == 0 };
     adds_up
         && amounts.into_iter().all(|amount| fits(amount.into()))
         && [rates.commission, rates.transaction_tax, rates.rural_tax].into_iter().all(|rate| i64::from(rate) <= PPM)
         && is_priced
+        && stop_price >= 0
         && (!order.order_type.sleeps() || is_price(stop_price))
         && is_reservable(order, rates.commission, instrument.limits.upper)
 }
