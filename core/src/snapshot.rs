@@ -54,7 +54,7 @@ impl fmt::Display for SnapshotError {
             Self::Version { format, semantics } => {
                 write!(formatter, "a snapshot of format {format}, semantics {semantics}")
             }
-            Self::Damaged => write!(formatter, "the snapshot's records do not have its hash"),
+            Self::Damaged => write!(formatter, "the snapshot's records do not make a state of its hash"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::orders::{Order, Rates, wide_reservation};
 use crate::rulebook::{is_rate, rule_with_value};
 use crate::session_desk::{LAST_STAGE, is_day};
 use crate::venue_desk::MAX_TICK_BANDS;
-use crate::words::{AccountKind, OrderType, Rule, TimeInForce};
+use crate::words::{AccountKind, OrderType, Rule};
 
 /// Numbers that are given one after the other stay below; so nothing that counts on overflows.
 const MAX_NUMBER: u64 = 1 << 62;
@@ -35,16 +35,16 @@ pub(crate) fn is_rule(instrument: u32, number: u32, value: i64) -> bool {
 pub(crate) fn is_order(order: &Order, stop_price: i64, fees: [i64; 3], rates: Rates, instrument: &Instrument) -> bool {
     let (qty, leaves, filled) = (i128::from(order.qty), i128::from(order.leaves_qty), i128::from(order.filled_qty));
     let adds_up = 0 < leaves && 0 <= filled && leaves + filled <= qty && fits(qty);
-    let amounts = [order.filled_amount, fees[0], fees[1], fees[2], stop_price];
-    let is_price =
-        |price| fits(i128::from(price)) && instrument.is_on_grid(price) && instrument.is_within_limits(price);
+    let amounts = [order.filled_amount, fees[0], fees[1], fees[2]];
+    let is_price = |price| instrument.is_on_grid(price) && instrument.is_within_limits(price);
     let has_price = order.order_type.has_limit() || order.order_type.is_best();
-    let is_priced = if has_price { is_price(order.limit_price) } else { order.limit_price == 0 };
+    let is_priced =
+        if has_price { is_price(order.limit_price) && order.limit_price <= MAX_AMOUNT } else { order.limit_price == 0 };
     adds_up
         && amounts.into_iter().all(|amount| fits(amount.into()))
         && [rates.commission, rates.transaction_tax, rates.rural_tax].into_iter().all(|rate| i64::from(rate) <= PPM)
-        && order.time_in_force() == TimeInForce::Day
         && is_priced
+        && stop_price >= 0
         && (!order.order_type.sleeps() || is_price(stop_price))
         && is_reservable(order, rates.commission, instrument.limits.upper)
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from onseju.contract.money import MAX_AMOUNT, fits
-from onseju.contract.words import AccountKind, Board, Phase, Rule, Security, TimeInForce
+from onseju.contract.words import AccountKind, Board, Phase, Rule, Security
 from onseju.matching.accounts import Account
 from onseju.matching.instruments import Instrument
 from onseju.matching.orders import BEST, PPM, WITH_LIMIT, Order, reservation
@@ -126,14 +126,16 @@ def _check_instrument(state: State, instrument: Instrument) -> None:
 def _check_order(state: State, order: Order, instrument: Instrument) -> None:
     name = f"order {order.order_id}"
     is_given = 1 <= order.order_id <= state.last_order_id and 1 <= order.priority <= state.last_priority
-    _expect(is_given and order.time_in_force is TimeInForce.DAY, f"{name} was not given")
+    _expect(is_given, f"{name} was not given")
     parts = (order.leaves_qty, order.filled_qty, order.canceled_qty, order.qty)
-    amounts = (order.filled_amount, order.commission, order.transaction_tax, order.rural_tax, order.stop_price)
+    amounts = (order.filled_amount, order.commission, order.transaction_tax, order.rural_tax)
     _expect(order.leaves_qty > 0 and all(map(fits, (*parts, *amounts))), f"{name}: a number out of its bounds")
     rates = (order.commission_ppm, order.transaction_tax_ppm, order.rural_tax_ppm)
     _expect(all(rate <= PPM for rate in rates), f"{name}: a rate above the whole")
     has_price = order.order_type in WITH_LIMIT or order.order_type in BEST
-    _expect(_is_price(order.limit_price, instrument) if has_price else order.limit_price == 0, f"{name}: its price")
+    is_priced = _is_price(order.limit_price, instrument) if has_price else order.limit_price == 0
+    _expect(is_priced and order.limit_price <= MAX_AMOUNT, f"{name}: its price")
+    _expect(order.stop_price >= 0, f"{name}: its stop price")
     _expect(not order.sleeps or _is_price(order.stop_price, instrument), f"{name}: its stop price")
     unit = 0
     if order.is_buy:
@@ -145,7 +147,7 @@ def _check_order(state: State, order: Order, instrument: Instrument) -> None:
 
 
 def _is_price(price: int, instrument: Instrument) -> bool:
-    return fits(price) and instrument.is_on_grid(price) and instrument.is_within_limits(price)
+    return instrument.is_on_grid(price) and instrument.is_within_limits(price)
 
 
 def _check_sums(state: State) -> None:

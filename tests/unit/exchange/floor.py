@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +19,7 @@ from onseju.contract.ids import hash128
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.reasons import Reason
 from onseju.contract.words import Board, OrderType, Phase, Security, Side
+from onseju.exchange.checkpoint import Restored, restore
 from onseju.exchange.clock import SteppedClock
 from onseju.exchange.exchange import Exchange
 from onseju.exchange.genesis import begin, first_commands
@@ -25,11 +28,12 @@ from onseju.exchange.scheduler import Scheduler
 from onseju.exchange.timetable import Timetable
 from onseju.exchange.watch import PhaseWatch
 from onseju.journal.segments import SegmentJournal
+from onseju.matching import engines
 from onseju.rules.calendar import KST, korean_day, krx_calendar
 from onseju.rules.pack import ListedInstrument
 from onseju.rules.packs import PACKS
 from onseju.rules.sessions import SESSIONS, SessionsName
-from tests.engines import make_engine
+from tests.engines import make_engine, name_under_test
 
 BASE = 100_000
 DAY = "2026-11-23"
@@ -72,12 +76,14 @@ class Floor:
         self.bus = InprocBus(10_000)
         self.watch = PhaseWatch()
         self.plans = DayPlans(SESSIONS[hours], krx_calendar(), seed) if hours else None
-        self.engine = make_engine()
+        self.engine: Any = make_engine()
         self.exchange = Exchange(self.engine, journal, self.bus, venue=1, clock=self.clock)
         self.scheduler = Scheduler(self.bus, self.watch, self.clock, self.plans, seed=seed)
         self.timetable = Timetable(
             self.clock, market_hours="krx" if hours else "always", plans=self.plans, watch=self.watch
         )
+        self.restored: Restored | None = None
+        """The snapshot that the session began with."""
         self.blocks: list[EventBlock] = []
         """Published in this session, without what was recovered."""
 
@@ -86,13 +92,17 @@ class Floor:
     async def open(
         cls, directory: Path, at: str, hours: SessionsName | None = "krx", *, seed: int = 1
     ) -> AsyncIterator[Floor]:
-        """Start at a time, on what the journal holds, and do what is due by then."""
+        """Start at a time, on the newest snapshot and what the journal holds after it, and do what is due by then."""
         journal = SegmentJournal.open(directory, fsync=False)
         floor = cls(journal, at, hours, seed)
         floor.bus.subscribe(floor.watch.listen)
         task = None
         try:
-            floor.exchange.recover()
+            restored = restore(journal, partial(engines.restore, name_under_test()), {"watch": floor.watch}, print)
+            floor.restored = restored
+            if restored is not None:
+                floor.engine = restored.engine
+            floor.exchange.recover(restored=restored)
             floor.bus.subscribe(floor.blocks.extend)
             task = asyncio.create_task(floor.exchange.run())
             await floor._begin()

@@ -295,6 +295,24 @@ def test_sentences_come_in_the_readers_language(trader: httpx.Client) -> None:
     }
 
 
+def test_an_account_may_use_only_so_many_ids_on_a_day(fresh_server: ServerProcess) -> None:
+    key = fresh_server.account("prolific", cash=10_000_000)
+    with fresh_server.admin() as host:
+        body = {"rule": "max_client_ids", "value": 1}
+        assert host.post("/v1/admin/rules", json=body).status_code == 200
+    with fresh_server.client(key) as client:
+        # an account opened with cash has used an id for it
+        order = entered(client)
+        for _ in range(2):
+            answer = enter(client, client_order_id="one-more")
+            problem = refused(answer, 422, "too_many_client_ids")
+            assert problem["retryable"] is False
+            assert problem["order"]["client_order_id"] == "one-more"
+            assert "Idempotency-Replayed" not in answer.headers
+        canceled = client.delete(f"/v1/orders/{order['order_id']}", headers={"Onseju-Client-Request-Id": "away-1"})
+        assert canceled.status_code == 200, canceled.text
+
+
 def test_a_retry_takes_effect_once_also_across_a_restart(fresh_server: ServerProcess) -> None:
     key = fresh_server.account("retrying", cash=10_000_000, s005930=100)
     with fresh_server.client(key) as client:

@@ -192,7 +192,7 @@ def test_cancels_may_use_twice_as_many_ids_and_go_on_without_one() -> None:
         assert driver.first(cancel, RequestRejected).reason == Reason.TOO_MANY_CLIENT_IDS
     driver.first(CancelOrder(account=BUYER, order_id=orders[1]), OrderCanceled)
     (answer,) = driver.only(CancelAll(account=BUYER), AllCanceled)
-    assert answer.canceled_count == 1
+    assert answer.order_count == 1
 
 
 def test_an_operators_commands_are_not_bounded() -> None:
