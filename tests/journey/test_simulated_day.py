@@ -146,8 +146,8 @@ def test_the_journal_replays_to_the_same_bytes_and_the_same_hash(lived: LivedDay
     again = make_engine()
     last_seq = 0
     try:
-        for _, block, _ in replayed(journal, Applier(again)):  # raises where the event log says otherwise
-            last_seq = block.seq
+        for _, blocks, _ in replayed(journal, Applier(again)):  # raises where the event log says otherwise
+            last_seq = blocks.last_seq
     finally:
         journal.close()
     assert last_seq == lived.last_seq > 1000
