@@ -210,9 +210,10 @@ class Exchange:
         texts: dict[int, str] = {}
         place = 0
         for pending in batch:
-            for at, text in pending.texts.items():
-                texts[place + at] = text
-            place += len(pending)
+            if pending.texts:
+                for at, text in pending.texts.items():
+                    texts[place + at] = text
+            place += pending.count
         first_seq, ts = self._next_seq, max(self._last_ts, self._clock())
         self._next_seq, self._last_ts = first_seq + place, ts
         return CommandRun(
