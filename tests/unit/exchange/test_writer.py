@@ -166,6 +166,24 @@ def test_events_that_come_later_leave_later_and_keep_the_order(journal: FailingJ
     run(test())
 
 
+def test_a_step_that_comes_twice_at_once_is_written_once(journal: FailingJournal) -> None:
+    async def test() -> None:
+        async with desk_at(journal) as desk:
+            journal.gate.clear()
+            desk.writer.put(desk.apply(desk.step()))
+            while desk.writer._queue.qsize():  # noqa: ASYNC110 - a thread takes it
+                await asyncio.sleep(0)
+            long = desk.step(300)
+            desk.writer.put(long)
+            desk.writer.put(desk.apply(long))
+            journal.gate.set()
+            await desk.until_out(301)
+        assert journal.calls == [("append", 1, 1), ("append_events", 1, 1), ("append", 2, 301), ("append_events", 2, 301)]
+        assert desk.out == list(range(1, 302))
+
+    run(test())
+
+
 def test_a_step_without_events_is_durable_and_never_out(journal: FailingJournal) -> None:
     """As it is when the engine has failed at it."""
 
