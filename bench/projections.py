@@ -31,6 +31,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import (
     CancelOrder,
     DepositCash,
@@ -133,7 +134,7 @@ def fill_log(journal: SegmentJournal, count: int) -> None:
             for seq, request in part
         ]
         journal.append(records)
-        journal.append_events([applier.apply(record) for record in records])
+        journal.append_events(applier.apply(CommandRun.of(records)))
 
 
 class FirstCommands:

@@ -43,15 +43,13 @@ class _Waiter:
 class Pending:
     """Commands of one request on their way through the exchange: their bytes, seq and ts still zero, and texts by place."""
 
-    __slots__ = ("commands", "texts", "waiter")
+    __slots__ = ("commands", "count", "texts", "waiter")
 
     def __init__(self, commands: bytes, texts: Mapping[int, str], waiter: _Waiter) -> None:
         self.commands = commands
+        self.count = len(commands) // COMMAND_BYTES
         self.texts = texts
         self.waiter = waiter
-
-    def __len__(self) -> int:
-        return len(self.commands) // COMMAND_BYTES
 
     def split(self, count: int) -> tuple[Pending, Pending]:
         """The first `count` commands, and the rest."""
@@ -94,15 +92,16 @@ class InprocBus:
         if not requests:
             return []
         self._check_room(len(requests))
-        texts = {}
-        for at, request in enumerate(requests):
-            if request.text:
-                check_text(request.text)
-                texts[at] = request.text
+        texts = {at: request.text for at, request in enumerate(requests) if request.text}
+        for text in texts.values():
+            check_text(text)
         commands = b"".join([encode_command(request.command) for request in requests])
         if len(commands) != len(requests) * COMMAND_BYTES:
             raise ValueError(_CUT)
         parts = await self._enter(commands, texts)
+        if len(requests) == 1:
+            run, place, _ = parts[0]
+            return [run[place]]
         return [block for run, start, stop in parts for block in run[start:stop]]
 
     async def request_records(self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS) -> EventRun:
@@ -159,12 +158,12 @@ class InprocBus:
         room = self._max_batch
         while self._queue and room:
             pending = self._queue.popleft()
-            if len(pending) > room:
+            if pending.count > room:
                 pending, rest = pending.split(room)
                 self._queue.appendleft(rest)
             pending.waiter.taken = True
             batch.append(pending)
-            room -= len(pending)
+            room -= pending.count
         return batch
 
     def let_in(self, kinds: Collection[int] | None) -> None:
@@ -182,7 +181,7 @@ class InprocBus:
                 kept.append(pending)
             else:
                 refused.add(pending.waiter)
-                self._unanswered -= len(pending)
+                self._unanswered -= pending.count
         self._queue = kept
         for waiter in refused:
             self._waiters.discard(waiter)
@@ -198,7 +197,7 @@ class InprocBus:
         """Give the blocks to those who wait for them: the run has one for each command of `batch`, in its order."""
         place = 0
         for pending in batch:
-            waiter, count = pending.waiter, len(pending)
+            waiter, count = pending.waiter, pending.count
             waiter.parts.append((run, place, place + count))
             place += count
             waiter.missing -= count

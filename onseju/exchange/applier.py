@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Mapping
 
@@ -15,6 +16,7 @@ from onseju.matching.compiled import CORE
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
 
 _SEQ, _TS = slice(0, 8), slice(8, 16)
+_TIMES = struct.Struct(f"<8xq{COMMAND_BYTES - 16}x")
 
 
 class EngineFailedError(Exception):
@@ -105,4 +107,4 @@ def _timestamps(commands: bytes) -> array[int]:
     count = len(commands) // COMMAND_BYTES
     if all(commands[8 + at :: COMMAND_BYTES] == first[at : at + 1] * count for at in range(8)):
         return array("q", first) * count
-    return array("q", b"".join([commands[at + 8 : at + 16] for at in range(0, len(commands), COMMAND_BYTES)]))
+    return array("q", [ts for (ts,) in _TIMES.iter_unpack(commands)])

@@ -19,7 +19,7 @@ from onseju.journal.segments import SegmentJournal
 from onseju.journal.snapshots import Snapshot, SnapshotUnusableError, newest
 
 TOLD = 4096
-"""So many records are checked between two words of progress."""
+"""At least so many records are checked between two words of progress."""
 
 
 class Verified(NamedTuple):
@@ -40,8 +40,11 @@ def verify(directory: Path, progress: Callable[[int, int], None]) -> Verified:
     first, first_event = journal.first_seq, journal.first_event_seq
     commands, blocks = max(journal.last_seq - first + 1, 0), max(journal.last_event_seq - first_event + 1, 0)
     total = commands + blocks
-    for done, _ in enumerate(chain(journal.read(first - 1), journal.read_events(first_event - 1)), 1):
-        if done % TOLD == 0:
+    done = told = 0
+    for run in chain(journal.read_runs(first - 1), journal.read_event_runs(first_event - 1)):
+        done += len(run)
+        if done - told >= TOLD:
+            told = done
             progress(done, total)
     return Verified(journal.journal_id, first, journal.last_seq, commands, blocks, _check_snapshots(journal))
 

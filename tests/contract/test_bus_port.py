@@ -35,7 +35,7 @@ class _Exchange:
             await self._open.wait()
             batch = await self.bus.take()
             await self._open.wait()
-            first_seq, count = self._seq + 1, sum(map(len, batch))
+            first_seq, count = self._seq + 1, sum(pending.count for pending in batch)
             data = numbered(b"".join([pending.commands for pending in batch]), first_seq, T0)
             self._seq += count
             run = self._applier.apply(CommandRun(venue=1, epoch=1, semantics=1, first_seq=first_seq, data=data))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from onseju.app import take_snapshot
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.journal_records import Origin
 from onseju.exchange.applier import Applier
 from onseju.journal.inspect import dump
@@ -36,7 +37,7 @@ def main(directory: Path) -> None:
             text=record.text and f"주문-{number}",
         )
         journal.append([record])
-        journal.append_events([applier.apply(record)])
+        journal.append_events(applier.apply(CommandRun.of([record])))
     journal.close()
     take_snapshot(directory, "reference", SNAPSHOT_AT, lambda _done, _all: None)
     with (directory / "dump.jsonl").open("w", encoding="utf-8") as out:

@@ -147,7 +147,7 @@ def test_the_journal_replays_to_the_same_bytes_and_the_same_hash(lived: LivedDay
     last_seq = 0
     try:
         for _, blocks, _ in replayed(journal, Applier(again)):  # raises where the event log says otherwise
-            last_seq = blocks[-1].seq
+            last_seq = blocks.last_seq
     finally:
         journal.close()
     assert last_seq == lived.last_seq > 1000

@@ -44,7 +44,7 @@ def test_a_request_may_be_answered_over_several_batches() -> None:
         for first, size in ((0, 2), (2, 2), (4, 1)):
             assert not waiting.done()
             batch = await bus.take()
-            assert sum(map(len, batch)) == size
+            assert sum(pending.count for pending in batch) == size
             bus.answer(batch, EventRun.of(blocks[first : first + size]))
         assert await waiting == blocks
 
@@ -157,7 +157,7 @@ def test_records_are_answered_with_a_part_of_the_published_run() -> None:
         second = asyncio.create_task(bus.request_records(encoded([order(qty=3)])))
         await asyncio.sleep(0)
         batch = await bus.take()
-        assert [(len(pending), dict(pending.texts)) for pending in batch] == [(2, {1: "둘"}), (1, {})]
+        assert [(pending.count, dict(pending.texts)) for pending in batch] == [(2, {1: "둘"}), (1, {})]
         published = EventRun.of([block(seq) for seq in range(1, 4)])
         bus.answer(batch, published)
         assert list(await first) == list(published[:2])
@@ -177,7 +177,7 @@ def test_a_long_request_of_records_is_one_answer_and_its_texts_stay_with_their_c
         for first in (0, 2, 4):
             (pending,) = await bus.take()
             seen |= {first + at: text for at, text in pending.texts.items()}
-            blocks = [block(first + 1 + at) for at in range(len(pending))]
+            blocks = [block(first + 1 + at) for at in range(pending.count)]
             bus.answer([pending], EventRun.of(blocks))
         answer = await waiting
         assert seen == texts

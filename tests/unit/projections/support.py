@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import (
     NO_HASH,
     CancelOrder,
@@ -92,7 +93,7 @@ def _order(draw: random.Random, number: int) -> Request:
 def blocks_of(journal_records: Sequence[JournalRecord]) -> list[EventBlock]:
     """The event blocks of these commands."""
     applier = Applier(make_engine())
-    return [applier.apply(record) for record in journal_records]
+    return [applier.apply(CommandRun.of([record]))[0] for record in journal_records]
 
 
 class MemoryJournal:
