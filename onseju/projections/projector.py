@@ -27,11 +27,12 @@ from onseju.projections.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-MAX_BLOCKS = 2_000
-MAX_EVENTS = 20_000
-"""A transaction holds at most so much (one block more of any size): this bounds its memory and its time."""
+MAX_BLOCKS = 5_000
+MAX_EVENTS = 50_000
+"""A transaction holds at most so much (one block more of any size): this bounds its memory, and its time to some tenths of a
+second. Of an order, balance or position that changes often in it, one row is written."""
 
-GATHER_S = 0.01
+GATHER_S = 0.05
 """How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
 
 FIRST_RETRY_S = 0.2
