@@ -210,9 +210,8 @@ class Venue:
             ),
             needed_from=lambda: self.projector.position + 1,
         )
-        for view in self.views.values():
-            self.bus.subscribe(view.listen)
-        self.bus.subscribe(self.projector.listen)
+        hearers = [view.listen for view in self.views.values()]
+        self.bus.subscribe(listeners.Listeners(*hearers, self.projector.listen).listen)
         self.gateway = Gateway(
             settings=self.settings,
             commands=self.bus,

@@ -3,9 +3,11 @@ same, and take up each other's state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from onseju.contract.event_runs import runs_of
+from onseju.contract.journal_records import EventBlock
 from onseju.market.digest import Digester, digest
 from onseju.market.places import CoreQueuePositions, Queues
 from onseju.market.queues import QueuePositions
@@ -32,3 +34,16 @@ def best(engine: EngineName = "native") -> Forms:
     from onseju.matching.listeners import AccountChains, QueuePlaces, market_digest
 
     return Forms(market_digest, lambda: CoreQueuePositions(QueuePlaces()), AccountChains)
+
+
+class Listeners:
+    """Several listeners as one: what is published is made runs of once, for all of them."""
+
+    def __init__(self, *listeners: Callable[[Sequence[EventBlock]], None]) -> None:
+        self._listeners = listeners
+
+    def listen(self, blocks: Sequence[EventBlock]) -> None:
+        """Call them in their order (an `EventListener`)."""
+        for run in runs_of(blocks):
+            for listen in self._listeners:
+                listen(run)

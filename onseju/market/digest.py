@@ -32,6 +32,7 @@ trade or tells of an auction. Instruments stand in the order in which they came.
 Digester = Callable[[bytes, int], Digest]
 
 _KINDS = bytes(kind in (EventKind.TRADE, EventKind.LEVEL_CHANGED, EventKind.AUCTION_INDICATED) for kind in range(256))
+_TRADED, _LEVEL_CHANGED = int(EventKind.TRADE), int(EventKind.LEVEL_CHANGED)
 _HEAD = struct.Struct("<QqI4xI")  # seq, ts, idx, instrument
 _LEVEL = struct.Struct("<qqIB")  # price, quantity, orders, side
 _TRADE = struct.Struct("<8xqq16xB")  # price, quantity, taker's side
@@ -49,14 +50,14 @@ def digest(payload: bytes, tape: int) -> Digest:
     for offset in compress(range(0, len(payload), EVENT_BYTES), kinds.translate(_KINDS)):
         seq, ts, idx, instrument = _HEAD.unpack_from(payload, offset)
         kind = payload[offset + KIND_OFFSET]
-        if kind == EventKind.LEVEL_CHANGED:
+        if kind == _LEVEL_CHANGED:
             price, qty, count, side = _LEVEL.unpack_from(payload, offset + _BODY_OFFSET)
             known = levels[instrument][3] if instrument in levels else {}
             known[side, price] = (side, price, qty, count)
             levels[instrument] = (seq, idx, ts, known)
             continue
         at = (seq, idx)
-        if kind == EventKind.TRADE:
+        if kind == _TRADED:
             price, qty, taker = _TRADE.unpack_from(payload, offset + _BODY_OFFSET)
             found = trades.get(instrument)
             if found is None:

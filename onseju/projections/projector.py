@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
 from alembic.util import CommandError
 
+from onseju.contract.event_runs import EventRun, runs_of
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.port import Journal
 from onseju.projections import tables as t
@@ -27,12 +29,16 @@ from onseju.projections.writer import Writer
 
 log = structlog.get_logger(__name__)
 
-MAX_BLOCKS = 2_000
-MAX_EVENTS = 20_000
-"""A transaction holds at most so much (one block more of any size): this bounds its memory and its time."""
+MAX_BLOCKS = 5_000
+MAX_EVENTS = 50_000
+"""A transaction holds at most so much (one block more of any size): this bounds its memory, and its time to some tenths of a
+second. Of an order, balance or position that changes often in it, one row is written."""
 
-GATHER_S = 0.01
+GATHER_S = 0.05
 """How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
+
+MAX_HANDED_EVENTS = 20_000
+"""What was published and is not in the tables yet is kept up to this (2.5 MB); all else is read from the event log."""
 
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 30.0
@@ -80,6 +86,9 @@ class Projector:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._hurry = threading.Event()
+        self._handed: deque[EventRun] = deque()
+        self._handed_events = 0
+        self._handed_lock = threading.Lock()
         self._waiters: dict[asyncio.Future[bool], tuple[int, asyncio.AbstractEventLoop]] = {}
         self._waiters_lock = threading.Lock()
 
@@ -99,7 +108,15 @@ class Projector:
         return len(self._waiters)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
-        """An event listener: there is something new in the event log."""
+        """An event listener: there is something new in the event log. The newest is kept, so that a projector that keeps up
+        reads nothing twice; of the rest only the log knows."""
+        if self._thread is not None:
+            with self._handed_lock:
+                for run in runs_of(blocks):
+                    self._handed.append(run)
+                    self._handed_events += run.event_count
+                while self._handed_events > MAX_HANDED_EVENTS:
+                    self._handed_events -= self._handed.popleft().event_count
         self._wake.set()
 
     def catch_up(self, progress: Progress | None = None) -> None:
@@ -200,10 +217,10 @@ class Projector:
         return 0, 0
 
     def _batches(self) -> Iterable[Batch]:
-        """What the event log holds after the position, cut into transactions."""
+        """What was published after the position, cut into transactions."""
         batch = Batch(self._trading_day)
         due = self._position + 1
-        for block in self._journal.read_events(self._position):
+        for block in self._blocks_from(due):
             if block.seq != due:
                 raise ProjectionError(f"the event log goes on at command {block.seq}, after {due - 1}")
             due += 1
@@ -213,6 +230,23 @@ class Projector:
                 batch = Batch(batch.trading_day)
         if batch.block_count:
             yield batch
+
+    def _blocks_from(self, due: int) -> Iterator[EventBlock]:
+        """All there is from command `due` on: what was handed over, and what the log has after it."""
+        while (run := self._take_handed(due)) is not None:
+            yield from run[due - run.first_seq :]
+            due = run.last_seq + 1
+        yield from self._journal.read_events(due - 1)
+
+    def _take_handed(self, due: int) -> EventRun | None:
+        """The run with this command, where it was kept; older ones are let go."""
+        with self._handed_lock:
+            while self._handed and self._handed[0].first_seq <= due:
+                run = self._handed.popleft()
+                self._handed_events -= run.event_count
+                if run.last_seq >= due:
+                    return run
+        return None
 
     def _apply(self, batch: Batch) -> None:
         """Write one batch, then tell those who waited for it."""

@@ -5,29 +5,30 @@ Row tuples follow the order of their columns in `tables.py`.
 
 from __future__ import annotations
 
+import struct
+from collections import deque
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
+from onseju.contract.commands import CommandKind
 from onseju.contract.events import (
+    EVENT_BYTES,
+    EVENT_VERSION,
+    KIND_OFFSET,
     AccountOpened,
     AdminNoted,
-    BalanceChanged,
     DayRolled,
-    Event,
     EventKind,
     InstrumentListed,
-    OrderEvent,
-    OrderFilled,
-    PositionChanged,
     PriceLimitsSet,
-    Trade,
     VenueOpened,
+    decode_event,
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import OrderStatus
-from onseju.projections.sums import ORDERS_ACCEPTED, ORDERS_DONE, ORDERS_REJECTED, BatchSums
+from onseju.projections.sums import CASH_DOORS, BatchSums
 
 Row = tuple[Any, ...]
 
@@ -41,10 +42,20 @@ _DAY_US = DAY_S * 1_000_000
 BIGGEST = 2**63 - 1
 """A candle's sums stop here: a column holds no more."""
 
-_OPEN = frozenset(status.value for status in OrderStatus if status.is_open)
+_DONE_BY_STATUS = [0 if status in {word.value for word in OrderStatus if word.is_open} else 1 for status in range(256)]
 
-# places in an order's row, for the fills that follow it in the same batch
-_LEAVES, _FILLED, _CANCELED, _AMOUNT, _STATUS, _DONE, _UPDATED_SEQ, _UPDATED_TS = 11, 12, 13, 14, 15, 16, 20, 21
+# places in an order's row, for the events that follow it in the same batch
+_LEAVES, _REASON, _CREATED_SEQ, _CREATED_TS, _UPDATED_SEQ, _UPDATED_TS = 11, 17, 18, 19, 20, 21
+
+# An order's events, read without making objects of them: see `contract.events` for the layouts.
+_ORDER = struct.Struct("<Qq4xIIBxH9q16x4B")
+_FILL = struct.Struct("<QqIII4x11q3B")
+_TRADE = struct.Struct("<QqI4xI4xqqq16xB")
+_BALANCE = struct.Struct("<Qq4xI8x4q")
+_POSITION = struct.Struct("<Qq4xII4x4q")
+_ACCEPTED, _REJECTED = int(EventKind.ORDER_ACCEPTED), int(EventKind.ORDER_REJECTED)
+_KNOWN = bytes(sorted(EventKind))
+_VERSION, _VERSION_OFFSET = bytes([EVENT_VERSION]), KIND_OFFSET + 1
 
 
 def minute_of(ts: int) -> int:
@@ -84,19 +95,24 @@ class Batch:
         """Base price and limits of instruments that have no whole row here; the key is the tuple's last."""
         self.candles: dict[tuple[int, int, int], list[int]] = {}
         self.deeds: list[Row] = []
+        self.orders_accepted = self.orders_done = self.orders_rejected = 0
         self.sums = BatchSums()
 
     def add(self, block: EventBlock) -> None:
-        """Take in the next block."""
+        """Take in the next block. Raises `UnknownRecordError` for an event that this release does not know."""
         if self.block_count == 0:
             self.first_seq = block.seq
         self.last_seq = block.seq
         self.block_count += 1
-        self.event_count += block.event_count
-        for event in block.events:
-            fold = _FOLDS.get(event.kind)
+        payload = block.payload
+        self.event_count += len(payload) // EVENT_BYTES
+        kinds = payload[KIND_OFFSET::EVENT_BYTES]
+        if kinds.translate(None, _KNOWN) or payload[_VERSION_OFFSET::EVENT_BYTES].strip(_VERSION):
+            deque(block.events, maxlen=0)  # it says which
+        for offset, kind in zip(range(0, len(payload), EVENT_BYTES), kinds, strict=True):
+            fold = _FOLDS[kind]
             if fold is not None:
-                fold(self, event, block)
+                fold(self, payload, offset, block)
 
     @property
     def row_count(self) -> int:
@@ -118,114 +134,86 @@ class Batch:
             )
         )
 
-    def order(self, event: OrderEvent, block: EventBlock) -> None:
+    def order(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An order as it stands now. Creation is kept by the table where the row exists already."""
-        if event.kind == EventKind.ORDER_ACCEPTED:
-            self.sums.count(ORDERS_ACCEPTED)
-        elif event.kind == EventKind.ORDER_REJECTED:
-            self.sums.count(ORDERS_REJECTED)
-        elif event.status not in _OPEN:
-            self.sums.count(ORDERS_DONE)
-        known = self.orders.get(event.order_id)
-        created_seq, created_ts = (event.seq, event.ts) if known is None else (known[18], known[19])
-        self.order_fills.pop(event.order_id, None)
-        self.orders[event.order_id] = [
-            event.order_id,
-            event.parent_order_id,
-            event.account,
-            event.instrument,
-            block.annotations.get(event.order_id),
-            event.side,
-            event.order_type,
-            event.time_in_force,
-            event.qty,
-            event.limit_price,
-            event.stop_price,
-            event.leaves_qty,
-            event.filled_qty,
-            event.canceled_qty,
-            event.filled_amount,
-            event.status,
-            0 if event.status in _OPEN else 1,
-            event.reason,
-            created_seq,
-            created_ts,
-            event.seq,
-            event.ts,
+        (
+            seq, ts, account, instrument, kind, reason, order_id, parent_order_id, qty, limit_price, stop_price,
+            leaves, filled, canceled, amount, side, order_type, time_in_force, status,
+        ) = _ORDER.unpack_from(payload, offset)  # fmt: skip
+        done = _DONE_BY_STATUS[status]
+        if kind == _ACCEPTED:
+            self.orders_accepted += 1
+        elif kind == _REJECTED:
+            self.orders_rejected += 1
+        elif done:
+            self.orders_done += 1
+        known = self.orders.get(order_id)
+        if self.order_fills:
+            self.order_fills.pop(order_id, None)
+        self.orders[order_id] = [
+            order_id,
+            parent_order_id,
+            account,
+            instrument,
+            block.annotations.get(order_id) if block.text else None,
+            side,
+            order_type,
+            time_in_force,
+            qty,
+            limit_price,
+            stop_price,
+            leaves,
+            filled,
+            canceled,
+            amount,
+            status,
+            done,
+            reason,
+            seq if known is None else known[_CREATED_SEQ],
+            ts if known is None else known[_CREATED_TS],
+            seq,
+            ts,
         ]
 
-    def fill(self, event: OrderFilled, block: EventBlock) -> None:
+    def fill(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """A fill's own row, and what it changes in its order."""
+        (
+            seq, ts, idx, account, instrument, order_id, trade_id, price, qty, leaves, filled, canceled, amount,
+            commission, transaction_tax, rural_tax, side, liquidity, status,
+        ) = _FILL.unpack_from(payload, offset)  # fmt: skip
         self.fills.append(
             (
-                event.seq,
-                event.idx,
-                event.ts,
-                event.account,
-                event.instrument,
-                event.order_id,
-                event.trade_id,
-                event.side,
-                event.price,
-                event.qty,
-                event.liquidity,
-                event.leaves_qty,
-                event.filled_qty,
-                event.canceled_qty,
-                event.filled_amount,
-                event.commission,
-                event.transaction_tax,
-                event.rural_tax,
-                event.status,
+                seq, idx, ts, account, instrument, order_id, trade_id, side, price, qty, liquidity,
+                leaves, filled, canceled, amount, commission, transaction_tax, rural_tax, status,
             )
-        )
-        done = 0 if event.status in _OPEN else 1
+        )  # fmt: skip
+        done = _DONE_BY_STATUS[status]
         if done:
-            self.sums.count(ORDERS_DONE)
-        row = self.orders.get(event.order_id)
+            self.orders_done += 1
+        row = self.orders.get(order_id)
         if row is None:
-            self.order_fills[event.order_id] = (
-                event.leaves_qty,
-                event.filled_qty,
-                event.canceled_qty,
-                event.filled_amount,
-                event.status,
-                done,
-                event.seq,
-                event.ts,
-                event.order_id,
-            )
+            self.order_fills[order_id] = (leaves, filled, canceled, amount, status, done, seq, ts, order_id)
             return
-        row[_LEAVES], row[_FILLED], row[_CANCELED] = event.leaves_qty, event.filled_qty, event.canceled_qty
-        row[_AMOUNT], row[_STATUS], row[_DONE] = event.filled_amount, event.status, done
-        row[_UPDATED_SEQ], row[_UPDATED_TS] = event.seq, event.ts
+        row[_LEAVES:_REASON] = (leaves, filled, canceled, amount, status, done)
+        row[_UPDATED_SEQ], row[_UPDATED_TS] = seq, ts
 
-    def trade(self, event: Trade, block: EventBlock) -> None:
+    def trade(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """A public trade, and its share of the minute's and the day's candle."""
-        self.trades.append(
-            (
-                event.trade_id,
-                event.seq,
-                event.idx,
-                event.ts,
-                event.instrument,
-                event.price,
-                event.qty,
-                event.taker_side,
-            )
-        )
-        self._candle(event, MINUTE_S, minute_of(event.ts))
-        self._candle(event, DAY_S, start_of_day(self.trading_day))
+        seq, ts, idx, instrument, trade_id, price, qty, taker_side = _TRADE.unpack_from(payload, offset)
+        self.trades.append((trade_id, seq, idx, ts, instrument, price, qty, taker_side))
+        self._candle((instrument, MINUTE_S, ts - ts % _MINUTE_US), price, qty)
+        self._candle((instrument, DAY_S, start_of_day(self.trading_day)), price, qty)
 
-    def _candle(self, event: Trade, interval_s: int, start_ts: int) -> None:
-        price, qty, amount = event.price, event.qty, min(event.price * event.qty, BIGGEST)
-        key = (event.instrument, interval_s, start_ts)
+    def _candle(self, key: tuple[int, int, int], price: int, qty: int) -> None:
+        amount = price * qty
         candle = self.candles.get(key)
         if candle is None:
-            self.candles[key] = [*key, price, price, price, price, qty, amount, 1]
+            self.candles[key] = [*key, price, price, price, price, qty, min(amount, BIGGEST), 1]
             return
-        candle[4] = max(candle[4], price)
-        candle[5] = min(candle[5], price)
+        if price > candle[4]:
+            candle[4] = price
+        if price < candle[5]:
+            candle[5] = price
         candle[6] = price
         candle[7] = min(candle[7] + qty, BIGGEST)
         candle[8] = min(candle[8] + amount, BIGGEST)
@@ -239,32 +227,22 @@ class Batch:
         """An account exists."""
         self.accounts[event.account] = (event.account, event.account_kind, event.seq, event.ts)
 
-    def balance(self, event: BalanceChanged, block: EventBlock) -> None:
+    def balance(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An account's cash now."""
-        self.sums.balance(event, block.command_kind)
-        self.balances[event.account] = (
-            event.account,
-            event.cash,
-            event.reserved_cash,
-            event.unsettled_d1,
-            event.unsettled_d2,
-            event.seq,
-            event.ts,
-        )
+        seq, ts, account, cash, reserved, d1, d2 = _BALANCE.unpack_from(payload, offset)
+        if block.command_kind in CASH_DOORS:
+            before = self.balances.get(account)
+            self.sums.cash_moved(account, None if before is None else before[1], cash)
+        self.balances[account] = (account, cash, reserved, d1, d2, seq, ts)
 
-    def position(self, event: PositionChanged, block: EventBlock) -> None:
+    def position(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An account's shares of an instrument now."""
-        self.sums.position(event, block.command_kind)
-        self.positions[event.account, event.instrument] = (
-            event.account,
-            event.instrument,
-            event.qty,
-            event.reserved_qty,
-            event.cost_amount,
-            event.realized_profit,
-            event.seq,
-            event.ts,
-        )
+        seq, ts, account, instrument, qty, reserved, cost, profit = _POSITION.unpack_from(payload, offset)
+        key = (account, instrument)
+        if block.command_kind == CommandKind.DEPOSIT_SHARES:
+            before = self.positions.get(key)
+            self.sums.shares_moved(key, None if before is None else before[2], qty)
+        self.positions[key] = (account, instrument, qty, reserved, cost, profit, seq, ts)
 
     def instrument(self, event: InstrumentListed, block: EventBlock) -> None:
         """An instrument exists; its base price and limits follow in their own event."""
@@ -305,14 +283,19 @@ class Batch:
         self.deeds.append((event.seq, event.ts, *deed))
 
 
-_Fold = Callable[[Batch, Event, EventBlock], None]
+_Fold = Callable[[Batch, bytes, int, EventBlock], None]
 
 
-def _fold(method: Any) -> _Fold:
-    return cast(_Fold, method)
+def _of_object(method: Any) -> _Fold:
+    """For events that are rare: the method gets the event as an object."""
+
+    def fold(batch: Batch, payload: bytes, offset: int, block: EventBlock) -> None:
+        method(batch, decode_event(payload, offset), block)
+
+    return fold
 
 
-_FOLDS: dict[int, _Fold] = {
+_BY_KIND: dict[int, _Fold] = {
     **dict.fromkeys(
         (
             EventKind.ORDER_ACCEPTED,
@@ -322,17 +305,19 @@ _FOLDS: dict[int, _Fold] = {
             EventKind.ORDER_EXPIRED,
             EventKind.ORDER_TRIGGERED,
         ),
-        _fold(Batch.order),
+        Batch.order,
     ),
-    EventKind.ORDER_FILLED: _fold(Batch.fill),
-    EventKind.TRADE: _fold(Batch.trade),
-    EventKind.VENUE_OPENED: _fold(Batch.begin_day),
-    EventKind.DAY_ROLLED: _fold(Batch.begin_day),
-    EventKind.ACCOUNT_OPENED: _fold(Batch.account),
-    EventKind.BALANCE_CHANGED: _fold(Batch.balance),
-    EventKind.POSITION_CHANGED: _fold(Batch.position),
-    EventKind.INSTRUMENT_LISTED: _fold(Batch.instrument),
-    EventKind.PRICE_LIMITS_SET: _fold(Batch.price_limits),
-    EventKind.ADMIN_NOTED: _fold(Batch.deed),
+    EventKind.ORDER_FILLED: Batch.fill,
+    EventKind.TRADE: Batch.trade,
+    EventKind.VENUE_OPENED: _of_object(Batch.begin_day),
+    EventKind.DAY_ROLLED: _of_object(Batch.begin_day),
+    EventKind.ACCOUNT_OPENED: _of_object(Batch.account),
+    EventKind.BALANCE_CHANGED: Batch.balance,
+    EventKind.POSITION_CHANGED: Batch.position,
+    EventKind.INSTRUMENT_LISTED: _of_object(Batch.instrument),
+    EventKind.PRICE_LIMITS_SET: _of_object(Batch.price_limits),
+    EventKind.ADMIN_NOTED: _of_object(Batch.deed),
 }
 """The other kinds change nothing here: levels and phases live in the market's memory."""
+
+_FOLDS = [_BY_KIND.get(kind) for kind in range(256)]

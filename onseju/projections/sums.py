@@ -7,12 +7,12 @@ tables' cash, shares and orders can be compared with something that was not comp
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from onseju.contract.commands import CommandKind
-from onseju.contract.events import BalanceChanged, PositionChanged
 from onseju.projections import tables as t
 
 ORDERS_ACCEPTED = "orders_accepted"
@@ -32,38 +32,27 @@ class BatchSums:
 
     def __init__(self) -> None:
         self.added: Counter[Key] = Counter()
-        self._cash: dict[int, int] = {}
-        self._shares: dict[tuple[int, int], int] = {}
         self.cash_before: list[int] = []
         """Accounts that paid in or out before any other event of theirs in this batch: what they had is in the table."""
         self.shares_before: list[tuple[int, int]] = []
 
-    def count(self, name: str) -> None:
-        """One more."""
-        self.added[name, 0] += 1
+    def cash_moved(self, account: int, before: int | None, now: int) -> None:
+        """A deposit or withdrawal: the difference came from outside. `before` is None where the table alone knows it."""
+        if before is None:
+            self.cash_before.append(account)
+        self.added[CASH_PAID_IN, 0] += now - (before or 0)
 
-    def balance(self, event: BalanceChanged, command_kind: int) -> None:
-        """An account's cash is now so much; a deposit's or withdrawal's difference came from outside."""
-        if command_kind in CASH_DOORS:
-            before = self._cash.get(event.account)
-            if before is None:
-                self.cash_before.append(event.account)
-            self.added[CASH_PAID_IN, 0] += event.cash - (before or 0)
-        self._cash[event.account] = event.cash
+    def shares_moved(self, key: tuple[int, int], before: int | None, now: int) -> None:
+        """The same for shares; `key` is the account and the instrument."""
+        if before is None:
+            self.shares_before.append(key)
+        self.added[SHARES_PAID_IN, key[1]] += now - (before or 0)
 
-    def position(self, event: PositionChanged, command_kind: int) -> None:
-        """The same for shares."""
-        key = (event.account, event.instrument)
-        if command_kind == CommandKind.DEPOSIT_SHARES:
-            before = self._shares.get(key)
-            if before is None:
-                self.shares_before.append(key)
-            self.added[SHARES_PAID_IN, event.instrument] += event.qty - (before or 0)
-        self._shares[key] = event.qty
-
-    def write(self, connection: sa.Connection) -> None:
-        """Add to the table, inside the batch's transaction and before its balances and positions are written."""
-        added = self.added
+    def write(self, connection: sa.Connection, orders: Mapping[str, int]) -> None:
+        """Add to the table, inside the batch's transaction and before its balances and positions are written. `orders` are
+        how many orders came and went, by the sums' names."""
+        added = self.added.copy()
+        added.update({(name, 0): number for name, number in orders.items() if number})
         for account in self.cash_before:
             held = connection.scalar(sa.select(t.balances.c.cash).where(t.balances.c.account == account))
             added[CASH_PAID_IN, 0] -= int(held or 0)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from onseju.projections import tables as t
 from onseju.projections.rows import BIGGEST, Batch
+from onseju.projections.sums import ORDERS_ACCEPTED, ORDERS_DONE, ORDERS_REJECTED
 
 ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 """The statements' sizes: any number of rows is written by the fewest of them, and few statements stay prepared."""
@@ -49,7 +50,12 @@ class Writer:
 
         Raises `PositionLostError` when the tables stand elsewhere.
         """
-        batch.sums.write(connection)
+        orders = {
+            ORDERS_ACCEPTED: batch.orders_accepted,
+            ORDERS_DONE: batch.orders_done,
+            ORDERS_REJECTED: batch.orders_rejected,
+        }
+        batch.sums.write(connection, orders)
         self._rows(connection, self._instruments, batch.instruments.values())
         self._rows(connection, self._limits, batch.limits.values())
         self._rows(connection, self._accounts, batch.accounts.values())

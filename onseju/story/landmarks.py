@@ -33,6 +33,7 @@ _CHANGES = frozenset(
 )
 _RULES = frozenset({EventKind.PHASE_CHANGED, EventKind.AUCTION_UNCROSSED, EventKind.AUCTION_EXTENDED})
 _ONE_BY_ONE = _CHANGES | _RULES | {EventKind.TRADE, EventKind.DAY_ROLLED}
+_TRADED, _REFUSED = int(EventKind.TRADE), int(EventKind.REQUEST_REJECTED)
 _FLAGS = bytes(kind in _ONE_BY_ONE for kind in range(256))
 
 _HEAD = struct.Struct("<Qq4xII")  # seq, ts, account and instrument
@@ -185,7 +186,7 @@ class Landmarks:
         for offset in compress(range(0, len(payload), EVENT_BYTES), kinds.translate(_FLAGS)):
             kind = payload[offset + KIND_OFFSET]
             seq, ts, account, instrument = _HEAD.unpack_from(payload, offset)
-            if kind == EventKind.TRADE:
+            if kind == _TRADED:
                 _, price, qty, taker_side = _TRADE.unpack_from(payload, offset + _BODY_OFFSET)
                 if not taker_side:
                     continue  # an auction's: its command is remembered
@@ -194,7 +195,7 @@ class Landmarks:
                     trades = self._trades[instrument] = _Trades()
                 trades.add(page, price, qty, ts)
             elif kind in _CHANGES:
-                if kind != EventKind.REQUEST_REJECTED and not _LEAVES.unpack_from(payload, offset + _LEAVES_OFFSET)[0]:
+                if kind != _REFUSED and not _LEAVES.unpack_from(payload, offset + _LEAVES_OFFSET)[0]:
                     continue  # its end, which is found without this
                 _append_once(self._changes, account, page)
             elif kind in _RULES:

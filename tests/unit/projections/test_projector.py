@@ -21,6 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from structlog.testing import capture_logs
 
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.segments import SegmentJournal
 from onseju.projections import tables
@@ -237,6 +238,66 @@ def test_waiting_is_bounded_in_time_and_number(tmp_path: Path, started: list[Pro
         assert await projector.wait_for(51, 30) is False
 
     asyncio.run(wait())
+
+
+class CountingJournal(MemoryJournal):
+    """It counts the blocks that are read from it."""
+
+    reads = 0
+
+    def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+        for block in super().read_events(after_seq):
+            self.reads += 1
+            yield block
+
+
+@pytest.mark.parametrize("most_events", [0, 40, 20_000])
+def test_what_is_handed_over_is_written_as_what_is_read(
+    tmp_path: Path,
+    whole: dict[str, list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    started: list[Projector],
+    most_events: int,
+) -> None:
+    """Runs of every length, some never told of: what was kept goes on from the tables, or the log fills in."""
+    monkeypatch.setattr("onseju.projections.projector.MAX_HANDED_EVENTS", most_events)
+    draw = random.Random(5)
+    journal = CountingJournal(blocks()[:100])
+    projector = Projector(journal, tmp_path / "p.db", max_blocks=30, gather_s=0)
+    started.append(projector)
+    projector.catch_up()
+    projector.start()
+    at, untold = 100, 0
+    while at < len(blocks()):
+        part = blocks()[at : at + draw.randint(1, 60)]
+        journal.append_events(part)
+        at += len(part)
+        if draw.random() < 0.2:
+            untold += len(part)
+        else:
+            projector.listen(EventRun.of(part))
+        if draw.random() < 0.5:
+            assert asyncio.run(projector.wait_for(at - untold if untold else at, 20)) is True
+    projector.listen([])
+    assert asyncio.run(projector.wait_for(len(blocks()), 20)) is True
+    projector.stop()
+    assert contents(tmp_path / "p.db") == whole
+    assert projector._handed_events == sum(run.event_count for run in projector._handed)
+    assert projector._handed_events <= most_events
+
+
+def test_a_projector_that_keeps_up_reads_nothing_twice(tmp_path: Path, started: list[Projector]) -> None:
+    journal = CountingJournal(blocks()[:100])
+    projector = Projector(journal, tmp_path / "p.db", gather_s=0)
+    started.append(projector)
+    projector.catch_up()
+    projector.start()
+    read = journal.reads
+    for at in range(100, 300, 20):
+        part = blocks()[at : at + 20]
+        projector.listen(EventRun.of(part))
+        assert asyncio.run(projector.wait_for(at + 20, 20)) is True
+    assert journal.reads == read
 
 
 def test_a_failure_releases_the_waiters(tmp_path: Path, started: list[Projector]) -> None:

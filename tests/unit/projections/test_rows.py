@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onseju.contract.events import (
+    KIND_OFFSET,
+    BalanceChanged,
     DayRolled,
     Event,
     OrderAccepted,
     OrderCanceled,
+    OrderCorrected,
     OrderFilled,
+    PositionChanged,
     PriceLimitsSet,
     Trade,
     VenueOpened,
     encode_event,
 )
 from onseju.contract.journal_records import EventBlock, annotation_text
+from onseju.contract.records import UnknownRecordError
 from onseju.contract.words import OrderStatus, OrderType, Side, TimeInForce
 from onseju.projections import tables
 from onseju.projections.rows import BIGGEST, Batch, minute_of, start_of_day
@@ -71,6 +82,62 @@ def trade(seq: int, price: int, qty: int, ts: int) -> Trade:
 
 def as_order(row: list[object]) -> dict[str, object]:
     return dict(zip(tables.orders.c.keys(), row, strict=True))
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_rows_have_the_values_of_the_events(data: st.DataObject) -> None:
+    """Any event, with any numbers in its fields: a row's columns are the fields of the same name."""
+    numbers = st.integers(0, 2**31)
+    event: Any = data.draw(
+        st.one_of(
+            st.builds(OrderCorrected, **dict.fromkeys(_numbers_of(OrderCorrected), numbers), **_words()),
+            st.builds(OrderFilled, **dict.fromkeys(_numbers_of(OrderFilled), numbers), **_words(liquidity=True)),
+            st.builds(Trade, **dict.fromkeys(_numbers_of(Trade), numbers), taker_side=st.integers(0, 2)),
+            st.builds(BalanceChanged, **dict.fromkeys(_numbers_of(BalanceChanged), numbers)),
+            st.builds(PositionChanged, **dict.fromkeys(_numbers_of(PositionChanged), numbers)),
+        )
+    )
+    batch = Batch(TRADING_DAY)
+    batch.add(block(event))
+    found: dict[type[Event], tuple[sa.Table, Iterable[Any]]] = {
+        OrderCorrected: (tables.orders, batch.orders.values()),
+        OrderFilled: (tables.fills, batch.fills),
+        Trade: (tables.trades, batch.trades),
+        BalanceChanged: (tables.balances, batch.balances.values()),
+        PositionChanged: (tables.positions, batch.positions.values()),
+    }
+    table, rows = found[type(event)]
+    (row,) = rows
+    fields = msgspec.structs.asdict(event)
+    columns = dict(zip(table.c.keys(), row, strict=True))
+    same = columns.keys() & fields.keys()
+    assert {name: columns[name] for name in same} == {name: fields[name] for name in same}
+    rest = columns.keys() - same
+    assert rest <= {"client_order_id", "done", "created_seq", "created_ts", "updated_seq", "updated_ts"}
+    if type(event) is OrderCorrected:
+        assert (columns["updated_seq"], columns["created_ts"]) == (event.seq, event.ts)
+        assert columns["done"] == (0 if OrderStatus(event.status).is_open else 1)
+
+
+def _numbers_of(kind: type[Event]) -> list[str]:
+    special = {"kind", "version", "reason", "side", "order_type", "time_in_force", "status", "liquidity", "client_id"}
+    return [name for name in kind.__struct_fields__ if name not in special | {"taker_side"}]
+
+
+def _words(*, liquidity: bool = False) -> dict[str, Any]:
+    words = {"side": st.integers(1, 2), "status": st.integers(1, 6)}
+    if liquidity:
+        return {**words, "liquidity": st.integers(1, 3)}
+    return {**words, "order_type": st.integers(1, 8), "time_in_force": st.integers(1, 3)}
+
+
+def test_an_event_of_an_unknown_kind_or_version_is_refused() -> None:
+    known = encode_event(accepted(1, 5))
+    for at in (KIND_OFFSET, KIND_OFFSET + 1):
+        payload = known[:at] + bytes([99]) + known[at + 1 :]
+        with pytest.raises(UnknownRecordError):
+            Batch(TRADING_DAY).add(msgspec.structs.replace(block(accepted(1, 5)), payload=payload))
 
 
 def test_an_order_is_written_once_as_it_stands_last() -> None:
