@@ -144,10 +144,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._spanning and len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD_BYTES:
             self._refusal = _head_too_large()
             raise _HeadTooLargeError  # the parser stops, and `send_400_response` is called
-        super().on_headers_complete()
+        self.begin_request()
 
         if len(self.pipeline) > MAX_PIPELINED:
             raise _TooManyPipelinedError
+
+    def begin_request(self) -> None:
+        """The head is here and in order."""
+        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
