@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from starlette.types import Scope
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
@@ -196,6 +196,17 @@ async def send_messages(socket: WebSocket, bodies: Sequence[bytes], *, binary: b
         await socket.send({"type": "websocket.send", **({"bytes": body} if binary else {"text": body.decode()})})
 
 
+async def receive_messages(socket: WebSocket) -> list[Any]:
+    """Wait for a message; then all that are here already, ASGI's `websocket.receive` and `websocket.disconnect`."""
+    messages = [await socket.receive()]
+    link = link_of(socket.scope)
+    if isinstance(link, _WebSocketLink):
+        messages += link.take_messages()
+    if messages[-1]["type"] == "websocket.disconnect":
+        socket.client_state = WebSocketState.DISCONNECTED
+    return messages
+
+
 def server_frame(body: bytes, *, binary: bool = False) -> bytes:
     """A server's message on the wire (RFC 6455, 5.2): whole, unmasked."""
     length = len(body)
@@ -216,6 +227,16 @@ class _WebSocketLink(_Link):
     def plain(self) -> bool:
         """Whether messages travel as they are (no compression was agreed)."""
         return not self._protocol.conn.extensions
+
+    def take_messages(self) -> list[Any]:
+        """All messages that wait to be received; then the connection is read on."""
+        protocol = self._protocol
+        messages = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+        if protocol.read_paused:
+            protocol.read_paused = False
+            if not protocol.transport.is_closing():
+                protocol.transport.resume_reading()
+        return messages
 
     async def send_messages(self, bodies: Sequence[bytes], *, binary: bool) -> None:
         """ASGI's `websocket.send` in bulk, with the same flow control. It costs a tenth."""
