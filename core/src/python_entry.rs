@@ -43,6 +43,7 @@ fn check_records<'py>(
 
 /// The answers to commands, and the places and bytes of those that are left out.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // they are Python's, by name
 fn answer_records<'py>(
     py: Python<'py>,
     reasons: Vec<u16>,

@@ -30,15 +30,17 @@ OrderAnswer = tuple[int, bytes] | Answer
 """A taken order's number and JSON (`replies.OrderResult`), or any other answer."""
 
 
-def pack(gateway: Gateway, account: int, forms: Sequence[NewOrder]) -> tuple[bytes, dict[int, str], list[int]]:
-    """Well-formed orders as an account's commands: their bytes, the texts of some by their place, and the places in `forms`
-    of orders for instruments that do not exist, which are left out."""
+def pack(
+    gateway: Gateway, accounts: Sequence[int], forms: Sequence[NewOrder]
+) -> tuple[bytes, dict[int, str], list[int]]:
+    """Well-formed orders as commands, each of its account: their bytes, the texts of some by their place, and the places in
+    `forms` of orders for instruments that do not exist, which are left out."""
     instruments: dict[str, int] = {}
     by_symbol = gateway.market.directory.by_symbol
     records: list[bytes] = []
     texts: dict[int, str] = {}
     unknown: list[int] = []
-    for place, form in enumerate(forms):
+    for place, (account, form) in enumerate(zip(accounts, forms, strict=True)):
         symbol = form.symbol
         number = instruments.get(symbol)
         if number is None:
@@ -70,7 +72,7 @@ async def enter(gateway: Gateway, principal: Principal, forms: Sequence[NewOrder
     Raises `Problem` where none of them was taken."""
     account = order_entry.account_of(principal)
     good = [form for form in forms if isinstance(form, NewOrder)]
-    records, texts, unknown = pack(gateway, account, good)
+    records, texts, unknown = pack(gateway, [account] * len(good), good)
     answers = await tell(gateway, await order_entry.ask_records(gateway, records, texts)) if records else []
     for place in unknown:
         answers.insert(place, _not_entered(Problem(Reason.UNKNOWN_SYMBOL)))

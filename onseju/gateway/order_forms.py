@@ -181,6 +181,15 @@ def decode_batch(raw: bytes | msgspec.Raw) -> list[NewOrder] | None:
     return orders
 
 
+def decode_well_formed(raw: bytes) -> NewOrder | None:
+    """The order in this JSON; None where anything is wrong with it: `decode` tells what."""
+    try:
+        form: NewOrder = _DECODERS[NewOrder].decode(raw)
+    except _NOT_JSON:
+        return None
+    return form if is_well_formed(form) else None
+
+
 def is_well_formed(form: NewOrder) -> bool:
     """Whether nothing is wrong with the fields together (`NewOrder.wrong_fields`)."""
     return _PRICES[form.type] == (form.limit_price is not None, form.stop_price is not None) and (

@@ -183,7 +183,7 @@ def _parse_one(record: bytes, own: bytes, instruments: int, needs_id: bool) -> b
         return head + record[32:]
     # The hash of the same command without its ids, as for a form: a repeat may come either way.
     hashed = hash128(head + NO_HASH + NO_HASH + body)
-    return head + client_id + hashed + body
+    return head + record[32:48] + hashed + body
 
 
 def _check_new(record: bytes, flags: int, instrument: int) -> Reason:

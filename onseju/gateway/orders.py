@@ -81,7 +81,7 @@ async def create_order(request: Request) -> Response:
     """The order as it stands after matching, with its fills. 200 for a repeat under the same `client_order_id`."""
     form = decode(await read_body(request, msgspec.Raw), NewOrder)
     _check_signed(request, form)
-    return _respond(await order_entry.new_order(gateway_of(request), principal_of(request), form))
+    return respond(await order_entry.new_order(gateway_of(request), principal_of(request), form))
 
 
 @operations.add(
@@ -148,7 +148,7 @@ async def correct_order(request: Request) -> Response:
     order_id = _order_id(request)
     form = decode(await read_body(request, msgspec.Raw), Correct)
     _check_signed(request, form)
-    return _respond(await order_entry.correct(gateway_of(request), principal_of(request), order_id, form))
+    return respond(await order_entry.correct(gateway_of(request), principal_of(request), order_id, form))
 
 
 @operations.add(
@@ -168,7 +168,7 @@ async def cancel_order(request: Request) -> Response:
     """The order as it stands afterwards."""
     order_id = _order_id(request)
     form = _cancel_form(request, Cancel)
-    return _respond(await order_entry.cancel(gateway_of(request), principal_of(request), order_id, form))
+    return respond(await order_entry.cancel(gateway_of(request), principal_of(request), order_id, form))
 
 
 @operations.add(
@@ -187,7 +187,7 @@ async def cancel_order(request: Request) -> Response:
 async def cancel_orders(request: Request) -> Response:
     """The orders that were canceled."""
     form = _cancel_form(request, CancelAll)
-    return _respond(await order_entry.cancel_all(gateway_of(request), principal_of(request), form))
+    return respond(await order_entry.cancel_all(gateway_of(request), principal_of(request), form))
 
 
 async def _enter_records(request: Request) -> Response:
@@ -209,7 +209,8 @@ def _check_signed(request: Request, form: NewOrder | Correct) -> None:
         raise Problem(Reason.MALFORMED, errors=[FieldError("client_order_id", "missing")])
 
 
-def _respond(answer: Answer) -> Response:
+def respond(answer: Answer) -> Response:
+    """The response to one request of an order. Raises its `Problem` where it was refused."""
     replayed = {REPLAYED_HEADER: "true"} if answer.replayed else {}
     if isinstance(answer.body, Problem):
         answer.body.headers.update(replayed)

@@ -26,15 +26,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from onseju.bus.port import BusyError, DiskFullError, StoppedError
 from onseju.contract.reasons import Reason
+from onseju.gateway import express
 from onseju.gateway.authenticate import Authenticator, authorise
 from onseju.gateway.body import read_bytes
 from onseju.gateway.context import Gateway
 from onseju.gateway.hosts import AllowedHosts
 from onseju.gateway.limits import Limits, address_key, limit_headers, quotas, refusal
 from onseju.gateway.operations import Operation, Operations
+from onseju.gateway.orders import respond
 from onseju.gateway.pages import documentation
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem, problem_response
+from onseju.gateway.replies import Answer
 from onseju.gateway.routing import WEBSOCKET, RouteTable, allowed_methods
 from onseju.gateway.signing import SIGN_HEADER
 from onseju.identity.records import DatabaseFullError
@@ -85,6 +88,8 @@ def build_app(
     table += documentation(table, landing=files is None).table
     app.router.redirect_slashes = False
     app.router.default = app.shell = Shell(gateway, app.state.limits, RouteTable(table), files)
+    if any((operation.method, operation.path) == ("POST", express.PATH.decode()) for operation in table):
+        app.express = express.Express(gateway, app.state.limits, express.Forms(fixed_headers, response_of))
     return app
 
 
@@ -92,6 +97,8 @@ class _Application(Starlette):
     """Starlette, with a way past its router and middleware for the API: none of them has anything to say about it."""
 
     shell: Shell
+    express: express.Express | None = None
+    """The short way of single orders, for the protocol below (`push.protocols`)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
@@ -260,18 +267,37 @@ class _Sender:
         await self._send(message)
 
 
+def fixed_headers(scheme: str, path: str) -> list[tuple[bytes, bytes]]:
+    """What every response at this address carries that does not set it itself."""
+    headers = list(SECURITY_HEADERS)
+    if scheme in ("https", "wss"):
+        headers.append(STRICT_TRANSPORT)
+    headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
+    headers.append((b"cache-control", b"no-store" if path.startswith("/v1/") else b"no-cache"))
+    return headers
+
+
+def response_of(scope: Scope, outcome: Answer | Exception) -> express.Whole:
+    """The response to what came of an order, with all its headers."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        response = respond(outcome)
+    except Exception as error:
+        response = _problem_of(error, scope)
+    headers = [*response.raw_headers, *common_headers(scope, response.raw_headers)]
+    return response.status_code, headers, bytes(response.body)
+
+
 def common_headers(scope: Scope, given: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """What every response carries besides its own headers."""
     state = scope["state"]
-    headers = [(b"x-request-id", state["request_id"].encode()), *SECURITY_HEADERS]
     names = {name for name, _ in given}
-    if scope["scheme"] in ("https", "wss"):
-        headers.append(STRICT_TRANSPORT)
-    if b"content-security-policy" not in names:
-        headers.append((b"content-security-policy", CONTENT_SECURITY_POLICY))
-    if b"cache-control" not in names:
-        private = scope["path"].startswith("/v1/")
-        headers.append((b"cache-control", b"no-store" if private else b"no-cache"))
+    fixed = fixed_headers(scope["scheme"], scope["path"])
+    headers = [
+        (b"x-request-id", state["request_id"].encode()),
+        *[pair for pair in fixed if pair[0] not in names],
+    ]
     allowance = state.get("allowance")
     if allowance is not None:
         headers += limit_headers(allowance)

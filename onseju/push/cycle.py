@@ -7,7 +7,8 @@ costs. What is checked stays the same: no header may hold what could end it.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, STATUS_LINE, RequestResponseCycle
 
@@ -84,3 +85,36 @@ class QuickCycle(RequestResponseCycle):
         head, self._head = self._head, b""
         self.expected_content_length += len(head)
         return {**message, "body": head + message.get("body", b"")}
+
+
+class _NobodyWaits:
+    """uvicorn's event for those who read a body: here nobody does."""
+
+    def set(self) -> None:
+        """Nothing."""
+
+
+class ExpressCycle:
+    """One request on the short way (`gateway.express`), as the protocol knows requests: so it keeps its turn among those of
+    its connection, hears of the client's leaving, and ends with the server."""
+
+    __slots__ = ("_finish", "disconnected", "keep_alive", "response_complete", "response_started")
+
+    message_event: ClassVar = _NobodyWaits()
+
+    def __init__(self, finish: Callable[[ExpressCycle, bytes, bytes], None], *, keep_alive: bool) -> None:
+        """`finish` writes a response (its status line, and what comes behind the server's own headers) and goes on to the connection's next request."""
+        self._finish = finish
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+    def reply(self, status: int, head: bytes, body: bytes) -> None:
+        """The whole response: `head` are its own header lines."""
+        finish = self._finish
+        del self._finish  # the protocol's own: else the two would hold each other
+        self.response_started = self.response_complete = True
+        if not self.disconnected:
+            end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+            finish(self, STATUS_LINE[status], b"".join((head, end, body)))

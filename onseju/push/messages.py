@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from onseju.contract.reasons import Reason
+from onseju.gateway.order_forms import NewOrder, is_well_formed
 from onseju.gateway.problems import FieldError, Problem, ProblemBody
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -34,6 +35,14 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class OrderMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A message that enters an order: what nearly all of a busy client's are."""
+
+    op: Literal["order.new"]
+    data: NewOrder
+    id: MessageId = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a message: `body`, or `problem`. `status` as over HTTP; `seq` is the command's number."""
 
@@ -47,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _decoder = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
+_order_decoder = msgspec.json.Decoder(OrderMessage)
 _head_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -60,6 +70,24 @@ def decode_message(raw: str | bytes) -> Message:
     if isinstance(message.id, str) and len(message.id) > MAX_ID_CHARS:
         raise Problem(Reason.MALFORMED, errors=[FieldError("id", "too_long", f"At most {MAX_ID_CHARS} characters.")])
     return message
+
+
+def decode_order(raw: str) -> OrderMessage | None:
+    """The new order in this JSON; None where it is anything else, or anything is wrong: `decode_message` tells."""
+    if '"order.new"' not in raw:
+        return None
+    try:
+        message = _order_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not is_well_formed(message.data) or (isinstance(message.id, str) and len(message.id) > MAX_ID_CHARS):
+        return None
+    return message
+
+
+def order_answer(own: MessageId, seq: int, body: bytes) -> bytes:
+    """The answer that an order was taken, of which this is the JSON: as `encode_answer` gives it."""
+    return b'{"id":%b,"status":201,"seq":%d,"body":%b}' % (_encoder.encode(own), seq, body)
 
 
 def take_order_id(data: msgspec.Raw) -> tuple[int, msgspec.Raw]:

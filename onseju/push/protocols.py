@@ -14,10 +14,13 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from starlette.types import Scope
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
 
-from onseju.push.cycle import QuickCycle
+from onseju.gateway import express
+from onseju.push.cycle import ExpressCycle, QuickCycle
 from onseju.push.hostile import BoundedHttpProtocol, BoundedWebSocketProtocol
 from onseju.push.pacing import Pacer
 
@@ -65,7 +68,14 @@ _pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary
 
 
 class HttpProtocol(BoundedHttpProtocol):
-    """HTTP/1.1; use as uvicorn's `http`."""
+    """HTTP/1.1; use as uvicorn's `http`. Orders take the short way (`gateway.express`) where the application has one."""
+
+    _held: bytes | None = None
+    """What is here of the body of an order that may take the short way."""
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], **more: Any) -> None:
+        super().__init__(config, server_state, app_state, **more)
+        self._express: express.Express | None = getattr(config.app, "express", None)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -80,6 +90,64 @@ class HttpProtocol(BoundedHttpProtocol):
         """Read."""
         if not self.transport.is_closing():
             self.flow.resume_reading()
+
+    def begin_request(self) -> None:
+        """The head is here. An order on the short way waits for its body, which most often came with it."""
+        if (
+            self.url == express.PATH
+            and self._express is not None
+            and (self.cycle is None or self.cycle.response_complete)
+            and self.parser.get_method() == b"POST"
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+        ):
+            self._held = b""
+        else:
+            super().begin_request()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held is None:
+            super().on_body(body)
+            return
+        self._progressed = True
+        self._held += body
+        if len(self._held) > express.MAX_BODY_BYTES:
+            self._go_the_long_way()
+
+    def on_message_complete(self) -> None:
+        if self._held is not None:
+            keep_alive = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+            cycle = ExpressCycle(self._finish_express, keep_alive=keep_alive)
+            if self._take(cycle, self._held):
+                self._held = None
+                self._open = False
+                self.cycle = self._running = cycle  # type: ignore[assignment]  # all that is asked of one here
+                return
+            self._go_the_long_way()
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._held is not None and not self.transport.is_closing():
+            self._go_the_long_way()  # which knows how long a body may take
+
+    def _take(self, cycle: ExpressCycle, body: bytes) -> bool:
+        way = self._express
+        return way is not None and way.take(self.headers, self.scheme or "http", body, cycle.reply)
+
+    def _go_the_long_way(self) -> None:
+        body, self._held = self._held, None
+        super().begin_request()
+        if body:
+            super().on_body(body)
+
+    def _finish_express(self, cycle: ExpressCycle, status_line: bytes, rest: bytes) -> None:
+        default = b"".join([b"%b: %b\r\n" % pair for pair in self.server_state.default_headers])
+        self.transport.write(b"".join((status_line, default, rest)))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.__class__ = QuickCycle  # uvicorn makes it, and lets nobody name another class
@@ -128,6 +196,17 @@ async def send_messages(socket: WebSocket, bodies: Sequence[bytes], *, binary: b
         await socket.send({"type": "websocket.send", **({"bytes": body} if binary else {"text": body.decode()})})
 
 
+async def receive_messages(socket: WebSocket) -> list[Any]:
+    """Wait for a message; then all that are here already, ASGI's `websocket.receive` and `websocket.disconnect`."""
+    messages = [await socket.receive()]
+    link = link_of(socket.scope)
+    if isinstance(link, _WebSocketLink):
+        messages += link.take_messages()
+    if messages[-1]["type"] == "websocket.disconnect":
+        socket.client_state = WebSocketState.DISCONNECTED
+    return messages
+
+
 def server_frame(body: bytes, *, binary: bool = False) -> bytes:
     """A server's message on the wire (RFC 6455, 5.2): whole, unmasked."""
     length = len(body)
@@ -148,6 +227,16 @@ class _WebSocketLink(_Link):
     def plain(self) -> bool:
         """Whether messages travel as they are (no compression was agreed)."""
         return not self._protocol.conn.extensions
+
+    def take_messages(self) -> list[Any]:
+        """All messages that wait to be received; then the connection is read on."""
+        protocol = self._protocol
+        messages = [protocol.queue.get_nowait() for _ in range(protocol.queue.qsize())]
+        if protocol.read_paused:
+            protocol.read_paused = False
+            if not protocol.transport.is_closing():
+                protocol.transport.resume_reading()
+        return messages
 
     async def send_messages(self, bodies: Sequence[bytes], *, binary: bool) -> None:
         """ASGI's `websocket.send` in bulk, with the same flow control. It costs a tenth."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,14 +16,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
-from onseju.gateway import order_entry, order_records
 from onseju.gateway.context import gateway_of, maybe_principal_of
-from onseju.gateway.limits import Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operations
-from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder, decode
-from onseju.gateway.principal import TRADE, Principal
+from onseju.gateway.principal import Principal
 from onseju.gateway.problems import FieldError, Problem, language_of
-from onseju.gateway.replies import Answer as OrderAnswer
 from onseju.market.feeds import DEPTHS, FeedReader
 from onseju.push import record_messages
 from onseju.push.cursors import account_of, position_of
@@ -35,11 +31,11 @@ from onseju.push.messages import (
     MessageId,
     decode_message,
     encode_answer,
-    take_order_id,
 )
-from onseju.push.protocols import send_messages
+from onseju.push.protocols import receive_messages, send_messages
 from onseju.push.queue_feed import QueueFeed
 from onseju.push.ring import AccountReader, TooOldError
+from onseju.push.socket_orders import ORDER_GROUPS, SocketOrders
 from onseju.push.streams import SEND_FRAMES, Stream, owner_of, still_valid, streams_of
 
 operations = Operations("streams")
@@ -53,9 +49,6 @@ CLOSE_GOING_AWAY = 1001
 CLOSE_POLICY = 1008
 CLOSE_TOO_BIG = 1009
 CLOSE_ERROR = 1011
-
-ORDER_GROUPS = {"order.new": "order", "order.correct": "order", "order.cancel": "cancel", "order.cancel_all": "cancel"}
-"""The rate-limit group of each order operation: the same buckets as over HTTP."""
 
 
 @operations.add(  # type: ignore[type-var]  # the shell hands a WebSocket to an operation of this method
@@ -97,7 +90,14 @@ class Connection:
         """Commands in records whose answers are not sent yet, and of these those that are made."""
         self._records_answered = 0
         self._records_sent = asyncio.Event()
-        self._orders: set[asyncio.Task[None]] = set()
+        self._orders = SocketOrders(
+            socket,
+            answer=self._answer,
+            refuse=self._refuse,
+            answer_records=self._answer_records,
+            fail=lambda: self._end(CLOSE_ERROR, Reason.INTERNAL.code),
+            count=self._count_malformed,
+        )
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._pending: dict[tuple[str, str], None] = {}
         """The feeds with something new, in the order in which they had it."""
@@ -136,8 +136,8 @@ class Connection:
         if self._socket.client_state is WebSocketState.DISCONNECTED:
             return
         code, reason = self._close = self._close or (CLOSE_GOING_AWAY, "")  # from now on nothing more is taken
-        if self._orders:
-            await asyncio.wait(self._orders)  # what was taken is answered, also while the server stops
+        if self._orders.entering:
+            await asyncio.wait(self._orders.entering)  # what was taken is answered, also while the server stops
         await self._send_answers()  # the last one may say why the connection is closed
         await stream.send(self._socket.close(code, reason))
 
@@ -196,22 +196,39 @@ class Connection:
     async def _read(self) -> None:
         # When this returns, the stream ends.
         while self._close is None:
-            message = await self._socket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            content = message.get("text")
-            if content is None:
-                content = message.get("bytes") or b""
-            if len(content) > MAX_MESSAGE_BYTES:
-                self._end(CLOSE_TOO_BIG, Reason.BODY_TOO_LARGE.code)
-                return
-            await self._free.acquire()
+            messages = await receive_messages(self._socket)
             await self._check_caller()  # from memory: a key that was revoked a moment ago enters no order any more
-            if self._close is None and isinstance(content, bytes):
-                await self._room_for(record_messages.count(content))
-                self._take_records(content)
-            elif self._close is None:
-                self._take(content)
+            for message in messages:
+                if self._close is not None or not await self._read_one(message):
+                    self._orders.enter()
+                    return
+            self._orders.enter()
+
+    async def _read_one(self, message: Any) -> bool:
+        """Take in one message. False when there will be no more."""
+        if message["type"] == "websocket.disconnect":
+            return False
+        content = message.get("text")
+        if content is None:
+            content = message.get("bytes") or b""
+        if len(content) > MAX_MESSAGE_BYTES:
+            self._end(CLOSE_TOO_BIG, Reason.BODY_TOO_LARGE.code)
+            return False
+        if self._free.locked():
+            self._orders.enter()  # whose answers make room
+            await self._free.acquire()
+            await self._check_caller()
+        else:
+            await self._free.acquire()
+        if isinstance(content, bytes):
+            self._orders.enter()
+            await self._room_for(record_messages.count(content))
+            if self._close is None:
+                self._orders.take_records(content)
+        elif self._close is None and not self._orders.collect(content):
+            self._orders.enter()
+            self._take(content)
+        return True
 
     def _take(self, content: str) -> None:
         """Take in one message; it gets exactly one answer."""
@@ -220,10 +237,11 @@ class Connection:
             message = decode_message(content)
             own = message.id
             if message.op in ORDER_GROUPS:
-                self._take_order(message)
+                self._orders.take(message)
                 return
-            self._spend("stream")
-            self._answer(Answer(id=own, status=200, seq=self._gateway.ring.head.seq, body=self._control(message)))
+            self._orders.spend("stream")
+            told = Answer(id=own, status=200, seq=self._gateway.ring.head.seq, body=self._control(message))
+            self._answer(encode_answer(told))
         except Problem as problem:
             self._refuse(own, problem)
             self._count_malformed(problem)
@@ -240,13 +258,14 @@ class Connection:
             return {"channels": self._subscribed()}
         raise Problem(Reason.MALFORMED, errors=[FieldError("op", "unknown", "There is no such operation.")])
 
-    def _answer(self, answer: Answer) -> None:
-        self._answers.append(encode_answer(answer))
+    def _answer(self, answer: bytes) -> None:
+        self._answers.append(answer)
         self._stream.wake.set()
 
     def _refuse(self, own: MessageId, problem: Problem, *, seq: int | None = None, replayed: bool = False) -> None:
         body = problem.body(self._language, getattr(self._socket.state, "request_id", ""))
-        self._answer(Answer(id=own, status=problem.status, seq=seq or problem.seq, problem=body, replayed=replayed))
+        told = Answer(id=own, status=problem.status, seq=seq or problem.seq, problem=body, replayed=replayed)
+        self._answer(encode_answer(told))
 
     def _end(self, code: int, reason: str) -> None:
         self._close = (code, reason)
@@ -257,15 +276,6 @@ class Connection:
             self._malformed += 1
             if self._malformed >= MAX_MALFORMED:
                 self._end(CLOSE_POLICY, Reason.MALFORMED.code)
-
-    def _spend(self, group: str, units: int = 1) -> None:
-        who = getattr(self._socket.state, "limited_as", None)
-        if who is None or not units:
-            return  # the host's own key is not limited
-        limits: Limits = self._socket.app.state.limits
-        allowance = limits.spend(group, who, units)
-        if not allowance.allowed:
-            raise refusal(allowance)
 
     # Channels
 
@@ -388,11 +398,6 @@ class Connection:
 
     # Orders
 
-    def _take_order(self, message: Message) -> None:
-        principal = self._trader()
-        self._spend(ORDER_GROUPS[message.op])
-        self._start(self._order(message, principal))
-
     async def _room_for(self, records: int) -> None:
         """Wait while too many commands' answers are not sent: a client that does not read them sends no more."""
         most = self._gateway.settings.stream_in_flight_records
@@ -401,83 +406,10 @@ class Connection:
             await self._records_sent.wait()
         self._records_waiting += records
 
-    def _take_records(self, content: bytes) -> None:
-        """Take in a message of records (`order_records`); it gets exactly one answer."""
-        own = content[: record_messages.ID_BYTES]
-        try:
-            principal = self._trader()
-            instruments = len(self._gateway.market.directory.all())
-            batch = order_records.parse(record_messages.records_in(content), principal, instruments)
-            self._spend("order", batch.orders)
-            self._spend("cancel", batch.cancels)
-            self._start(self._records(own, principal, batch))
-        except Problem as problem:
-            self._answer_records(record_messages.refusal(own, problem), record_messages.count(content))
-            self._count_malformed(problem)
-
-    async def _records(self, own: bytes, principal: Principal, batch: order_records.Batch) -> None:
-        count = len(batch.reasons)
-        try:
-            answers = await order_records.enter(self._gateway, principal, batch)
-            self._answer_records(record_messages.answer(own, answers), count)
-        except Problem as problem:
-            self._answer_records(record_messages.refusal(own, problem), count)
-        except BaseException:
-            self._end(CLOSE_ERROR, Reason.INTERNAL.code)
-            raise
-
     def _answer_records(self, answer: bytes, count: int) -> None:
         self._record_answers.append(answer)
         self._records_answered += count
         self._stream.wake.set()
-
-    def _trader(self) -> Principal:
-        """Who may enter orders here. Raises `Problem`: UNAUTHENTICATED or FORBIDDEN."""
-        principal = self._principal
-        if principal is None:
-            raise Problem(Reason.UNAUTHENTICATED)
-        if not principal.may(TRADE) or not principal.account_id:
-            raise Problem(Reason.FORBIDDEN)
-        return principal
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        # Tasks start in the order in which they are made, and each hands its command over before it waits: the commands
-        # of one connection keep their order.
-        task = asyncio.create_task(work)
-        self._orders.add(task)
-        task.add_done_callback(self._orders.discard)
-
-    async def _order(self, message: Message, principal: Principal) -> None:
-        try:
-            answer = await self._execute(message, principal)
-            if isinstance(answer.body, Problem):
-                self._refuse(message.id, answer.body, seq=answer.seq, replayed=answer.replayed)
-                return
-            self._answer(
-                Answer(
-                    id=message.id,
-                    status=answer.status,
-                    seq=answer.seq,
-                    body=answer.body,
-                    replayed=answer.replayed,
-                )
-            )
-        except Problem as problem:
-            self._refuse(message.id, problem)
-        except BaseException:
-            self._end(CLOSE_ERROR, Reason.INTERNAL.code)
-            raise
-
-    async def _execute(self, message: Message, principal: Principal) -> OrderAnswer:
-        gateway, data = self._gateway, message.data
-        if message.op == "order.new":
-            return await order_entry.new_order(gateway, principal, decode(data, NewOrder))
-        if message.op == "order.cancel_all":
-            return await order_entry.cancel_all(gateway, principal, decode(data, CancelAll))
-        order_id, rest = take_order_id(data)
-        if message.op == "order.correct":
-            return await order_entry.correct(gateway, principal, order_id, decode(rest, Correct))
-        return await order_entry.cancel(gateway, principal, order_id, decode(rest, Cancel))
 
 
 def _check_no_symbols(channel: Channel, where: str) -> None:

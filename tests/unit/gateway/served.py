@@ -95,7 +95,7 @@ class Bus:
 class Served:
     """An application on its port."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, http: Any = "httptools") -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
@@ -103,7 +103,7 @@ class Served:
         self.ws_url = f"ws://127.0.0.1:{self.port}"
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=http,
             ws="websockets-sansio",
             lifespan="off",
             log_level="critical",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.serverprocess import ServerProcess
+from tests.unit.gateway.test_signing import signed
 
 SYMBOL = "005930"
 PRICE = 97_500
@@ -107,6 +110,84 @@ def test_refusals_are_those_of_http(ws: ClientConnection, op: str, data: Any, st
     assert (answer["status"], answer["problem"]["code"], answer["problem"]["status"]) == (status, code, status)
     assert "body" not in answer
     assert ask(ws, "order.new", ORDER)["status"] == 201
+
+
+def test_orders_read_in_one_go_are_answered_as_those_that_come_alone(ws: ClientConnection) -> None:
+    alone = ask(ws, "order.new", ORDER, "first")
+    sent: list[Any] = [
+        {"op": "order.new", "id": "a", "data": {**ORDER, "client_order_id": "many-1"}},
+        {"op": "order.new", "id": 7, "data": {**ORDER, "qty": 0}},
+        {"op": "order.new", "data": ORDER},
+        {"op": "order.new", "id": "a", "data": {**ORDER, "client_order_id": "many-1"}},
+        {"op": "order.new", "id": "none", "data": {**ORDER, "symbol": "999999"}},
+        {"op": "order.new", "id": "poor", "data": {**ORDER, "qty": 10**6}},
+        {"op": "order.cancel_all", "id": "end", "data": {}},
+        {"op": "order.new", "id": "behind", "data": ORDER},
+    ]
+    with ws.protocol_mutex:  # one write, so that the server reads them at once
+        for message in sent:
+            ws.protocol.send_text(json.dumps(message).encode())
+        ws.socket.sendall(b"".join(ws.protocol.data_to_send()))
+    texts = [str(ws.recv(timeout=20)) for _ in sent]
+    answers = [json.loads(text) for text in texts]
+    by_id = {(answer["id"], answer.get("replayed", False)): answer for answer in answers}
+    assert {name: answer["status"] for name, answer in by_id.items()} == {
+        ("a", False): 201,
+        (7, False): 400,
+        (None, False): 201,
+        ("a", True): 200,
+        ("none", False): 404,
+        ("poor", False): 422,
+        ("end", False): 200,
+        ("behind", False): 201,
+    }
+    assert by_id["end", False]["body"]["count"] == 3, "what came before it, and nothing behind"
+    assert by_id["a", True]["body"]["order_id"] == by_id["a", False]["body"]["order_id"]
+    for text, answer in zip(texts, answers, strict=True):
+        assert msgspec.json.encode(answer).decode() == text
+        if answer["status"] == 201:
+            assert list(answer) == ["id", "status", "seq", "body"]
+            assert list(answer["body"]) == list(alone["body"])
+            assert answer["seq"] == answer["body"]["seq"]
+    assert ask(ws, "order.cancel_all", {})["body"]["count"] == 1
+
+
+def test_of_orders_read_in_one_go_those_over_the_limit_are_429(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, env={"ONSEJU_ORDER_RATE_PER_S": "4"}).start()
+    try:
+        with open_socket(server, server.account(next(_names), cash=100_000_000)) as ws:
+            with ws.protocol_mutex:
+                for number in range(60):
+                    ws.protocol.send_text(json.dumps({"op": "order.new", "id": number, "data": ORDER}).encode())
+                ws.socket.sendall(b"".join(ws.protocol.data_to_send()))
+            answers = sorted((json.loads(ws.recv(timeout=20)) for _ in range(60)), key=lambda answer: answer["id"])
+        statuses = [answer["status"] for answer in answers]
+        assert 20 <= statuses.count(201) < 40
+        assert set(statuses[:20]) == {201}, "the first ones"
+        refused = [answer["problem"] for answer in answers if answer["status"] != 201]
+        assert {(problem["code"], problem["status"]) for problem in refused} == {("rate_limited", 429)}
+        assert all(problem["retry_after_s"] >= 1 for problem in refused)
+    finally:
+        assert server.stop() == 0
+
+
+def test_a_signed_callers_orders_need_ids_of_their_own(server: ServerProcess, key: str) -> None:
+    with server.client(key) as client:
+        made = client.post("/v1/api-keys", json={"name": "bot", "kind": "signed", "scopes": ["read", "trade"]}).json()
+    url = server.url.replace("http", "ws", 1) + "/v1/ws"
+    headers = signed(made["api_key"], "GET", "/v1/ws")
+    with connect(url, additional_headers=headers, compression=None, proxy=None) as ws:
+        named = ask(ws, "order.new", {**ORDER, "client_order_id": "signed-1"})
+        assert named["status"] == 201
+        number = named["body"]["order_id"]
+        for op, data in (("order.new", ORDER), ("order.correct", {"order_id": number, "leaves_qty": 2})):
+            refused = ask(ws, op, data)
+            assert (refused["status"], refused["problem"]["code"]) == (400, "malformed")
+            assert [(error["field"], error["code"]) for error in refused["problem"]["errors"]] == [
+                ("client_order_id", "missing")
+            ]
+            assert ask(ws, op, {**data, "client_order_id": f"signed-{op}"})["status"] in (200, 201)
+        assert ask(ws, "order.cancel", {"order_id": number})["status"] == 200
 
 
 def test_anothers_order_is_not_there(ws: ClientConnection, server: ServerProcess) -> None:
