@@ -103,10 +103,10 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams, 200 cases an operation (half an hour)
+soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams, 100 cases an operation (half an hour)
 	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 ONSEJU_OPENAPI_CASES=$(CASES) $(BIN)/python -m pytest tests/faults tests/hostile/test_openapi.py --timeout=7200 -s $(ARGS)
 
-CASES ?= 200
+CASES ?= 100
 MINUTES ?= 5
 FUZZ_PYTHON ?= kis records journal http websocket
 FUZZ ?= commands snapshots

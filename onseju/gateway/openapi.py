@@ -187,7 +187,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         problems.append("Forbidden")
     if operation.body is not None or "{" in operation.path or any(p.name == "symbol" for p in operation.parameters):
         problems.append("NotFound")
-    if operation.body is not None or (operation.method == "DELETE" and "{" in operation.path):
+    if operation.body is not None or (operation.method == "DELETE" and operation.scope is not PUBLIC):
         problems += ["Conflict", "Refused"]
     if operation.body is not None:
         problems += ["TooSlow", "TooLarge", "UnsupportedMediaType"]
