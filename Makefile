@@ -16,7 +16,7 @@ RUST_OK := $(BIN)/python build_backend.py
 CORE := onseju/matching/_core.abi3.so
 CORE_SOURCES := $(shell find core/src -name '*.rs') core/Cargo.toml core/Cargo.lock
 
-.PHONY: help setup core page wheel run test check check-core check-page format bench soak fuzz differential lock clean
+.PHONY: help setup core page wheel run test check check-core check-page format bench soak fuzz fuzz-python differential lock clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -103,11 +103,14 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms: 200 kills, 10,000 streams, a day of 200,000 requests replayed (about a quarter of an hour)
-	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 ONSEJU_DAY_REQUESTS=200000 $(BIN)/python -m pytest tests/faults tests/unit/exchange/test_same_bytes.py --timeout=7200 -s $(ARGS)
+soak: setup ## The long forms: 200 kills, 10,000 streams, a replayed day of 200,000 requests, 100 cases an operation (an hour)
+	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 ONSEJU_DAY_REQUESTS=200000 ONSEJU_OPENAPI_CASES=$(CASES) \
+		$(BIN)/python -m pytest tests/faults tests/hostile/test_openapi.py tests/unit/exchange/test_same_bytes.py --timeout=7200 -s $(ARGS)
 
+CASES ?= 100
 MINUTES ?= 5
 FUZZ ?= commands snapshots forgeries
+FUZZ_PYTHON ?= kis records journal http websocket
 COMMANDS ?= 10000000
 
 fuzz: setup ## Give the core any bytes, MINUTES=5 for each target; needs cargo-fuzz
@@ -118,6 +121,13 @@ fuzz: setup ## Give the core any bytes, MINUTES=5 for each target; needs cargo-f
 			-max_total_time=$$(($(MINUTES) * 60)) -max_len=8192 -print_final_stats=1 -verbosity=0 $(ARGS)) || exit 1; \
 	done
 
+fuzz-python: setup ## Give the Python parsers any bytes, MINUTES=5 for each target; needs atheris
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || { echo "Fuzzing needs atheris, which is there for Python 3.11 on Linux: $(BIN)/pip install atheris==3.0.0"; exit 1; }
+	@for target in $(FUZZ_PYTHON); do \
+		$(BIN)/python -m tests.hostile.fuzz $$target .fuzz/$$target tests/hostile/corpus/$$target \
+			-max_total_time=$$(($(MINUTES) * 60)) -max_len=4096 -artifact_prefix=.fuzz/$$target- -print_final_stats=1 -verbosity=0 $(ARGS) || exit 1; \
+	done
+
 differential: setup ## Random commands on both engines, COMMANDS=10000000, other SEED=… for others (a quarter of an hour)
 	@$(BIN)/python -m tests.differential.long_run --commands $(COMMANDS) --seed $(or $(SEED),2) --processes 2 $(ARGS)
 
@@ -126,4 +136,4 @@ lock: setup ## Pin the requirements anew
 	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --universal --no-annotate --upgrade --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove what was built; keeps the data folder
-	@rm -rf $(VENV) build dist core/target core/fuzz/target core/fuzz/corpus $(CORE) web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist core/target core/fuzz/target core/fuzz/corpus $(CORE) web/dist web/node_modules onseju/web .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz

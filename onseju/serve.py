@@ -22,6 +22,7 @@ from onseju.app import CannotStartError, Venue
 from onseju.bots.process import BotProcess
 from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.matching import engines
+from onseju.push.hostile import Bounds, bounded
 from onseju.push.messages import MAX_MESSAGE_BYTES
 from onseju.push.protocols import HttpProtocol, WebSocketProtocol
 from onseju.rules.calendar import KST
@@ -160,11 +161,12 @@ class _Server(uvicorn.Server):
 
 
 async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Console, signals: Signals) -> int:
+    bounds = Bounds.of(venue.settings)
     config = uvicorn.Config(
         venue.app(),
         loop="none",
-        http=HttpProtocol,
-        ws=_WebSocket,
+        http=bounded(HttpProtocol, bounds),
+        ws=bounded(_WebSocket, bounds),
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         ws_ping_interval=20,

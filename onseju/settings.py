@@ -87,6 +87,22 @@ class Settings(BaseSettings):
     """New orders and corrections a second and account, with a burst of five seconds' worth. Batches count each order."""
     cancel_rate_per_s: int = Field(1000, ge=1)
     query_rate_per_s: int = Field(100, ge=1)
+    stream_rate_per_s: int = Field(50, ge=1)
+    """Openings of streams, and messages on them that are no orders, a second and account."""
+    wrong_credentials_per_s: int = Field(10, ge=1)
+    """Wrong keys, signatures and cookies a second and address; beyond them none is even looked up."""
+    max_connections_per_address: int = Field(16_384, ge=1)
+    """Connections of one address at a time, a quarter of the files that the server asks the system for."""
+    max_head_bytes: int = Field(64 * 1024, ge=4096)
+    """A request's address and headers together, or a body's trailers."""
+    head_timeout_s: float = Field(15.0, gt=0)
+    """How long a request's head may take to arrive, however steadily its bytes drip."""
+    body_timeout_s: float = Field(15.0, gt=0)
+    """The same for its body."""
+    max_pipelined_requests: int = Field(1000, ge=1)
+    """Requests of one connection that may wait for the answer to the one before."""
+    max_message_fragments: int = Field(1024, ge=1)
+    """Fragments of one WebSocket message. Their bytes are bounded by themselves, but fragments may be empty."""
     login_rate_per_min: int = Field(20, ge=1)
     """Sign-ups and log-ins a minute and address."""
     wrong_passwords_per_hour: int = Field(60, ge=1)

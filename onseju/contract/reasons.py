@@ -91,6 +91,7 @@ class Reason(IntEnum):
     KIS_NOT_SHARED = 279
     KIS_UNAVAILABLE = 280
     DISK_FULL = 281
+    USERS_UNAVAILABLE = 282
     SIGNATURE_INVALID = 290
     TIMESTAMP_OUTSIDE_WINDOW = 291
     NONCE_USED = 292
@@ -246,6 +247,10 @@ SENTENCES: dict[Reason, Sentence] = {
     R.DISK_FULL: Sentence(
         "거래소의 저장 공간이 가득 찼습니다. 새 주문은 받을 수 없고, 취소와 조회는 됩니다.",
         "The exchange's disk is full. It takes no new orders until there is room; cancels and reads go on.",
+    ),
+    R.USERS_UNAVAILABLE: Sentence(
+        "사용자 정보를 잠시 읽거나 쓸 수 없습니다. 잠시 뒤에 다시 시도해 주세요. 쓰고 있는 키와 주문은 그대로입니다.",
+        "Users and keys cannot be read or written just now. Try again shortly; orders and keys in use go on.",
     ),
     R.PROJECTION_BEHIND: Sentence(
         "조회가 아직 따라오지 못했습니다. 잠시 뒤에 다시 조회해 주세요.",

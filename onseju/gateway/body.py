@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.reasons import Reason
+from onseju.gateway.context import gateway_of
 from onseju.gateway.problems import FieldError, Problem
 
 T = TypeVar("T")
@@ -20,9 +21,6 @@ Amount = Annotated[int, msgspec.Meta(ge=0, le=MAX_INPUT)]
 """Money or shares, zero included."""
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=MAX_INPUT)]
-
-BODY_TIMEOUT_S = 15.0
-"""A body that takes longer to arrive is given up: a client that drips bytes may not hold a request open."""
 
 _PATH = re.compile(r" - at `\$(.*)`$")
 _NAMED = re.compile(r"^Object (missing required|contains unknown) field `(.*?)`")
@@ -39,9 +37,13 @@ async def read_body(request: Request, type_: type[T]) -> T:
 
 
 async def read_bytes(request: Request) -> bytes:
-    """The whole body. Raises `Problem` when it is too large or too slow, `ClientDisconnect` when the client left."""
+    """The whole body. Raises `Problem` when it is too large or too slow, `ClientDisconnect` when the client left.
+
+    One that takes longer than `body_timeout_s` is given up: a client that drips bytes may not hold a request open.
+    """
+    timeout_s = gateway_of(request).settings.body_timeout_s
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             receive = request.receive
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
@@ -56,7 +58,7 @@ async def read_bytes(request: Request) -> bytes:
         raise Problem(
             Reason.MALFORMED,
             status=408,
-            detail=f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.",
+            detail=f"The body did not arrive within {timeout_s:g} s.",
             headers={"Connection": "close"},
         ) from None
     raise ClientDisconnect

@@ -23,11 +23,9 @@ BURST_S = 5
 """A burst of so many seconds' worth may come at once."""
 
 MAX_BUCKETS = 100_000
-STREAM_RATE_PER_S = 50
-FAILED_RATE_PER_S = 10
-"""Credentials that turned out wrong, per address: beyond it they are not even looked up."""
-
 FAILED = "failed"
+"""Credentials that turned out wrong, per address: beyond the rate they are not even looked up."""
+
 WRONG_PASSWORDS = "wrong_passwords"
 """Wrong passwords for one name, from wherever: guessing does not get faster with more addresses."""
 
@@ -66,9 +64,9 @@ def quotas(settings: Settings) -> dict[str, Quota]:
         "cancel": per_second(settings.cancel_rate_per_s),
         "query": per_second(settings.query_rate_per_s),
         "public": per_second(settings.query_rate_per_s),
-        "stream": per_second(STREAM_RATE_PER_S),
+        "stream": per_second(settings.stream_rate_per_s),
         "login": Quota(settings.login_rate_per_min / 60, settings.login_rate_per_min),
-        FAILED: per_second(FAILED_RATE_PER_S),
+        FAILED: per_second(settings.wrong_credentials_per_s),
         WRONG_PASSWORDS: Quota(settings.wrong_passwords_per_hour / 3600, settings.wrong_passwords_per_hour),
     }
 

@@ -182,13 +182,17 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         elif type_ is not None:
             response["content"] = {"application/json": {"schema": schemas.of(type_)}, **_records(operation)}
         responses[str(status)] = response
-    problems = ["BadRequest", "TooManyRequests", "Unavailable"]
-    if operation.scope is not PUBLIC:
-        problems += ["Unauthenticated", "Forbidden"]
-    if "{" in operation.path:
+    problems = ["BadRequest", "Unauthenticated", "UnknownHost", "TooManyRequests", "Unavailable"]
+    if operation.scope is not PUBLIC or operation.method not in SAFE:
+        problems.append("Forbidden")
+    if operation.body is not None or "{" in operation.path or any(p.name == "symbol" for p in operation.parameters):
         problems.append("NotFound")
+    if operation.body is not None or (operation.method == "DELETE" and operation.scope is not PUBLIC):
+        problems += ["Conflict", "Refused"]
     if operation.body is not None:
-        problems += ["TooLarge", "UnsupportedMediaType", "Refused"]
+        problems += ["TooSlow", "TooLarge", "UnsupportedMediaType"]
+    if operation.method == WEBSOCKET:
+        problems.append("UpgradeRequired")
     for name in problems:
         responses.setdefault(str(_PROBLEMS[name][0]), {"$ref": f"#/components/responses/{name}"})
     responses["default"] = {"$ref": "#/components/responses/Problem"}
@@ -217,8 +221,12 @@ _PROBLEMS: dict[str, tuple[int | str, str]] = {
     "Unauthenticated": (401, "No valid key or session."),
     "Forbidden": (403, "The key or session may not do that."),
     "NotFound": (404, "There is no such thing, or it is somebody else's."),
+    "TooSlow": (408, "The body did not arrive in time."),
+    "Conflict": (409, "It is done already, taken, or was sent before with other content."),
     "TooLarge": (413, "The body is too large."),
     "UnsupportedMediaType": (415, "The body is not `application/json`."),
+    "UnknownHost": (421, "The `Host` header names none of this server's names."),
+    "UpgradeRequired": (426, "This address is a WebSocket."),
     "Refused": (422, "The market's rules refuse it; `code` says why."),
     "TooManyRequests": (429, "Too many requests; try again after `Retry-After` seconds."),
     "Unavailable": (503, "Too busy, or stopped; try again after `Retry-After` seconds."),
@@ -232,7 +240,7 @@ def _problem_responses(schema: dict[str, Any]) -> dict[str, Any]:
         codes.setdefault(STATUS.get(reason, 422), []).append(reason.code)
     responses = {}
     for name, (status, description) in _PROBLEMS.items():
-        if isinstance(status, int) and status != 422:
+        if isinstance(status, int) and status != 422 and status in codes:
             description += f" Codes: {', '.join(codes[status])}."
         response: dict[str, Any] = {
             "description": description,

@@ -40,7 +40,7 @@ from onseju.gateway.problems import Problem, problem_response
 from onseju.gateway.replies import Answer
 from onseju.gateway.routing import WEBSOCKET, RouteTable, allowed_methods
 from onseju.gateway.signing import SIGN_HEADER
-from onseju.identity.records import DatabaseFullError
+from onseju.identity.records import DatabaseFullError, DatabaseUnavailableError
 from onseju.metrics.trace import REQUEST_ID
 
 log = structlog.get_logger("onseju.gateway")
@@ -367,6 +367,8 @@ def _as_problem(error: Exception, scope: Scope) -> Problem:
         return Problem(Reason.DISK_FULL if isinstance(error, DiskFullError) else Reason.OVERLOADED)
     if isinstance(error, DatabaseFullError):
         return Problem(Reason.DISK_FULL)
+    if isinstance(error, DatabaseUnavailableError):
+        return Problem(Reason.USERS_UNAVAILABLE)
     if isinstance(error, StoppedError):
         return Problem(Reason.EXCHANGE_STOPPED)
     if isinstance(error, HTTPException) and error.status_code in (404, 405):

@@ -42,6 +42,11 @@ class DatabaseFullError(Exception):
     """The database's disk is full: nothing of what was asked was written."""
 
 
+class DatabaseUnavailableError(Exception):
+    """The database cannot be used just now: locked by another program, not writable, its disk failing, or damaged. Nothing
+    of what was asked was written."""
+
+
 class InvalidNameError(IdentityError):
     """The name is not 2 to 32 letters, digits, Korean syllables, or `.`, `_`, `-`."""
 

@@ -22,18 +22,22 @@ from onseju.identity.principal import ADMIN, READ, SCOPES, TRADE, Principal
 from onseju.identity.records import (
     ApiKey,
     DatabaseFullError,
+    DatabaseUnavailableError,
     InvalidNameError,
     NameTakenError,
     User,
     WrongPasswordError,
 )
-from onseju.identity.store import Store, is_disk_full
+from onseju.identity.store import Store, is_disk_full, is_unavailable
 from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+MAX_WAITING = 1_000
+"""Transactions that may wait for their turn; more at once are refused: while another program holds the file, each takes
+`LOCK_WAIT_S`."""
 CACHED_KEYS = 20_000
 CACHED_SESSIONS = 20_000
 CACHED_STRANGERS = 10_000
@@ -94,6 +98,9 @@ class IdentityService:
         self._keys: Cache[str, _Key] = Cache(CACHED_KEYS)
         self._sessions: Cache[bytes, _Session] = Cache(CACHED_SESSIONS)
         self._strangers: Cache[bytes, bool] = Cache(CACHED_STRANGERS)
+        self._waiting = 0
+        self._available = True
+        """What the last transaction found: told to the log when it changes, not at each request."""
         self._closed = False
 
     @classmethod
@@ -113,17 +120,31 @@ class IdentityService:
         if self._closed:
             return
         self._closed = True
-        await self._run(self._store.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         await asyncio.to_thread(self._thread.shutdown)
         await asyncio.to_thread(self._passwords.close)
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        if self._waiting >= MAX_WAITING:
+            raise DatabaseUnavailableError
+        self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-        except sa.exc.OperationalError as error:
+            done = await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        except sa.exc.DatabaseError as error:
             if is_disk_full(error):
                 raise DatabaseFullError from error
-            raise
+            if not is_unavailable(error):
+                raise
+            if self._available:
+                log.error("identity_unavailable", why=str(error.orig))
+            self._available = False
+            raise DatabaseUnavailableError from error
+        finally:
+            self._waiting -= 1
+        if not self._available:
+            log.info("identity_available")
+        self._available = True
+        return done
 
     # users
 

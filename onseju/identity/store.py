@@ -27,6 +27,23 @@ from onseju.identity.tokens import OWNER_BYTES
 MIGRATIONS = Path(__file__).parent / "migrations"
 MAX_SESSIONS_PER_USER = 20
 MAX_KEYS_PER_USER = 50
+LOCK_WAIT_S = 1.0
+"""How long a transaction waits for another program that holds the file, such as a backup."""
+
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""What is the file's, its disk's or another program's fault. Other errors are this program's."""
 
 _PUBLIC = (
     users.c.user_id,
@@ -53,7 +70,10 @@ class Store:
         except OSError as error:
             raise DatabaseUnusableError(f"{database} cannot be used: {error.strerror}.") from error
         self._engine = sa.create_engine(
-            f"sqlite:///file:{quote(str(database.resolve()))}?mode=rw&uri=true", poolclass=StaticPool
+            f"sqlite:///file:{quote(str(database.resolve()))}?mode=rw&uri=true",
+            poolclass=StaticPool,
+            connect_args={"timeout": LOCK_WAIT_S},
+            hide_parameters=True,  # an error's text must not carry hashes into the log
         )
         _own_transactions(self._engine)
         try:
@@ -237,9 +257,19 @@ class Store:
             return connection.execute(api_keys.update().where(mine).values(revoked_ts=now)).rowcount == 1
 
 
-def is_disk_full(error: sa.exc.OperationalError) -> bool:
+def is_disk_full(error: sa.exc.DatabaseError) -> bool:
     """Whether the database had no room: then nothing of the transaction was written."""
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+def is_unavailable(error: sa.exc.DatabaseError) -> bool:
+    """Whether the file cannot be used just now, through no fault of the program's."""
+    return _code(error) in _UNAVAILABLE
+
+
+def _code(error: sa.exc.DatabaseError) -> int:
+    """SQLite's error code without its extension."""
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _own_transactions(engine: sa.Engine) -> None:

@@ -43,14 +43,25 @@ class FrameReader:
     def _bytes(self, offset: int, count: int) -> memoryview:
         start = offset - self.at
         if start < 0 or start + count > len(self.piece):
+            if count > LARGEST_PIECE:  # a damaged length must not make room for a gigabyte that is not there
+                self._check_there(offset, count)
             self.at = offset
             self.piece = os.pread(self._descriptor, max(count, self._piece_bytes), offset)
             self._view = memoryview(self.piece)
             self._piece_bytes = min(self._piece_bytes * 2, LARGEST_PIECE)
             start = 0
             if len(self.piece) < count:
-                raise RecordDamagedError(f"the file ends {count - len(self.piece)} bytes before the record does")
+                raise _ends_before(count - len(self.piece))
         return self._view[start : start + count]
+
+    def _check_there(self, offset: int, count: int) -> None:
+        lacking = offset + count - os.fstat(self._descriptor).st_size
+        if lacking > 0:
+            raise _ends_before(lacking)
+
+
+def _ends_before(lacking: int) -> RecordDamagedError:
+    return RecordDamagedError(f"the file ends {lacking} bytes before the record does")
 
 
 def checksum_matches(frame: memoryview) -> bool:

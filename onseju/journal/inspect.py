@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 
 from onseju.contract.commands import CommandKind
-from onseju.contract.events import EventKind
+from onseju.contract.events import Event, EventKind
 from onseju.contract.journal_records import JournalRecord
 from onseju.contract.views import timestamp
 from onseju.journal.port import JournalError
@@ -72,10 +73,26 @@ def dump(directory: Path, out: TextIO, first: int, last: int | None, *, events: 
     for record in journal.read(after):
         if last is not None and record.seq > last:
             return
-        out.write(_line(_command(record)))
+        with _as_journal_error(f"The command {record.seq} of {directory}"):
+            line = _line(_command(record))
+        out.write(line)
         block = next(blocks, None)
-        for event in block.events if block is not None else ():
-            out.write(_line({"event": EventKind(event.kind).name.lower(), **_plain(_fields(event), ("kind",))}))
+        with _as_journal_error(f"An event of command {record.seq} of {directory}"):
+            lines = [_line(_event(event)) for event in block.events] if block is not None else []
+        out.writelines(lines)
+
+
+@contextmanager
+def _as_journal_error(what: str) -> Iterator[None]:
+    """Checksums say that a record is what somebody wrote, not that it makes sense: a journal may be a stranger's."""
+    try:
+        yield
+    except (ValueError, OverflowError) as error:  # an unknown kind, or a time beyond what there is
+        raise JournalError(f"{what} cannot be printed: {error}.") from error
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"event": EventKind(event.kind).name.lower(), **_plain(_fields(event), ("kind",))}
 
 
 def _command(record: JournalRecord) -> dict[str, Any]:

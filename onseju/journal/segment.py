@@ -77,6 +77,8 @@ def decode_header(data: bytes) -> tuple[Identity, int, bytes]:
             f"segment format {fmt} was written by a newer release; this one reads through {SEGMENT_FORMAT}. "
             "Start that release, or put back a backup from before it"
         )
+    if not name.isascii():
+        raise RecordDamagedError("the journal's id in the segment's header is not ASCII")
     return Identity(magic, venue, name.decode("ascii")), first_seq, chain
 
 

@@ -338,13 +338,16 @@ def _load_name(directory: Path) -> _Name | None:
                 f"{path} is of a format that was made by a newer release; this one reads through {FORMAT}. "
                 "Start that release, or put back a backup from before it."
             )
-        return msgspec.json.decode(content, type=_Name)
+        name = msgspec.json.decode(content, type=_Name)
     except FileNotFoundError:
         if any(directory.glob("*/*.log")):
             raise JournalError(f"{path} is missing, though there are segments beside it.") from None
         return None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number too long, too deep
         raise JournalError(f"{path} is damaged: {error}.") from error
+    if not (len(name.journal_id) == JOURNAL_ID_CHARS and name.journal_id.isascii() and 0 <= name.venue < 1 << 32):
+        raise JournalError(f"{path} is damaged: this is no journal's id and venue.")
+    return name
 
 
 def _make_name(directory: Path, venue: int, files: Files) -> _Name:

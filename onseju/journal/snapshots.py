@@ -32,6 +32,9 @@ KEPT = 2
 OLDEST = "oldest"
 """The section with the oldest command that a repeat may ask about, 8 bytes; 0 = none."""
 
+MOST_SECTIONS = 1000
+"""No snapshot has more: a count beyond it is damage."""
+
 PIECE = 1 << 22
 
 _HEAD = struct.Struct("<8sHHI12sIQqQ16s16sII")
@@ -86,9 +89,10 @@ class Snapshot:
                     f"{path} is of format {form}, made by a newer release; this one reads through {FORMAT}. "
                     "Start that release, or take the file away: then an older snapshot or the whole journal is read."
                 )
-            table = file.read(min(count, 1000) * _SECTION.size)
+            table = file.read(min(count, MOST_SECTIONS) * _SECTION.size)
             (crc,) = _CRC.unpack(file.read(_CRC.size).ljust(_CRC.size, b"\0"))
-        if crc != crc32c(start + table) or path.stem != f"{seq:020d}":
+        is_whole = len(table) == count * _SECTION.size and crc == crc32c(start + table)
+        if not is_whole or path.stem != f"{seq:020d}":
             raise SnapshotUnusableError(f"{path} is damaged at byte 0: the head's checksum or number does not match.")
         self.head = Head(
             venue, name.decode("ascii", "replace"), semantics, views, Place(seq, ts, epoch, commands, events)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple, Self, TypeVar
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -19,37 +19,51 @@ from onseju.contract.reasons import Reason
 from onseju.gateway.limits import address_key
 from onseju.gateway.problems import Problem
 from onseju.push.ordinary_frames import OrdinaryFrames
+from onseju.settings import Settings
 
-MAX_HEAD_BYTES = 64 * 1024
-"""A request's address and headers, or a body's trailers, together."""
-
-HEAD_TIMEOUT_S = 15.0
-"""A head that takes longer to arrive is given up: a client that drips bytes may not hold a connection for ever."""
-
-MAX_PIPELINED = 1000
-"""Requests of one connection that may wait for the answer to the one before."""
-
-MAX_PER_ADDRESS = 16_384
-"""Connections of one address at a time, a quarter of the files that the server asks the system for: whoever opens more
-finds no more room, and others do."""
-
-MAX_FRAGMENTS = 1024
-"""Fragments of one WebSocket message. Their bytes are bounded by themselves, but fragments may be empty."""
-
-HEAD_TOO_LARGE = f"The head of a request may have {MAX_HEAD_BYTES} bytes. 요청의 헤더가 너무 깁니다."
-HEAD_TOO_SLOW = f"The head of the request did not arrive within {HEAD_TIMEOUT_S:.0f} s. 요청이 너무 느립니다."
 TOO_MANY_CONNECTIONS = "Too many connections from this address. 이 주소에서 연 연결이 너무 많습니다."
 NOT_HTTP = "This is not a valid HTTP request. 올바른 HTTP 요청이 아닙니다."
 NO_HANDSHAKE = "This is not a valid WebSocket handshake. 올바른 WebSocket 요청이 아닙니다."
+
+
+class Bounds(NamedTuple):
+    """How much one client may ask for, as the host set it: `Settings` says what each means."""
+
+    connections_per_address: int
+    head_bytes: int
+    head_timeout_s: float
+    pipelined_requests: int
+    message_fragments: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The bounds of these settings."""
+        return cls(
+            settings.max_connections_per_address,
+            settings.max_head_bytes,
+            settings.head_timeout_s,
+            settings.max_pipelined_requests,
+            settings.max_message_fragments,
+        )
+
+
+DEFAULT = Bounds.of(Settings.model_construct())
+
+P = TypeVar("P", bound=asyncio.Protocol)
+
+
+def bounded(protocol: type[P], bounds: Bounds) -> type[P]:
+    """The protocol with these bounds: uvicorn makes its protocols itself, from a class."""
+    return type(protocol.__name__, (protocol,), {"bounds": bounds})
 
 
 _connections: Counter[str] = Counter()
 """Open connections by address, of HTTP and WebSocket together."""
 
 
-def _enter(address: str) -> bool:
+def _enter(address: str, most: int) -> bool:
     """Count a connection in; False where its address has too many, and then it is not counted."""
-    if _connections[address] >= MAX_PER_ADDRESS:
+    if _connections[address] >= most:
         return False
     _connections[address] += 1
     return True
@@ -77,6 +91,7 @@ class _TooManyPipelinedError(Exception):
 class BoundedHttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 with bounded heads and trailers. What is no HTTP gets a problem document, too."""
 
+    bounds = DEFAULT
     _open = False
     """Whether a request has begun and has not ended."""
     _in_head = False
@@ -93,7 +108,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._address = _address_of(transport)
-        self._counted = _enter(self._address)
+        self._counted = _enter(self._address, self.bounds.connections_per_address)
         if not self._counted:
             self._refusal = Problem(Reason.RATE_LIMITED, detail=TOO_MANY_CONNECTIONS)
             self.send_400_response("")
@@ -119,19 +134,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         was_open = self._open
+        most = self.bounds.head_bytes
         self._progressed = False
-        self._spanning = self._in_head or len(data) > MAX_HEAD_BYTES
+        self._spanning = self._in_head or len(data) > most
         super().data_received(data)
         if not self._open or self.transport.is_closing():
             return
         if self._in_head and self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
+            self._head_timer = self.loop.call_later(self.bounds.head_timeout_s, self._head_is_late)
         if self._progressed or not was_open:
             self._idle_bytes = 0
             return
         self._idle_bytes += len(data)
-        if self._idle_bytes > MAX_HEAD_BYTES:
-            self._refusal = _head_too_large()
+        if self._idle_bytes > most:
+            self._refusal = _head_too_large(most)
             self.send_400_response("")
 
     def on_message_begin(self) -> None:
@@ -142,12 +158,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._progressed = True
         self._unset_head_timer()
-        if self._spanning and len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD_BYTES:
-            self._refusal = _head_too_large()
+        most = self.bounds.head_bytes
+        if self._spanning and len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers) > most:
+            self._refusal = _head_too_large(most)
             raise _HeadTooLargeError  # the parser stops, and `send_400_response` is called
         self.begin_request()
 
-        if len(self.pipeline) > MAX_PIPELINED:
+        if len(self.pipeline) > self.bounds.pipelined_requests:
             raise _TooManyPipelinedError
 
     def begin_request(self) -> None:
@@ -181,7 +198,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _head_is_late(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self._refusal = Problem(Reason.MALFORMED, status=408, detail=HEAD_TOO_SLOW)
+            within = f"{self.bounds.head_timeout_s:g} s"
+            detail = f"The head of the request did not arrive within {within}. 요청이 너무 느립니다."
+            self._refusal = Problem(Reason.MALFORMED, status=408, detail=detail)
             self.send_400_response("")
 
     def _unset_head_timer(self) -> None:
@@ -192,6 +211,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket with bounded fragments and pongs, and an answer to handshakes that are none."""
+
+    bounds = DEFAULT
 
     def connection_made(self, transport: Any) -> None:
         self._address = _address_of(transport)  # counted already, when it came as HTTP
@@ -227,7 +248,7 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_cont(self, event: Frame) -> None:
         if self.close_sent:
             return
-        if len(self.frames) < MAX_FRAGMENTS:
+        if len(self.frames) < self.bounds.message_fragments:
             super().handle_cont(event)
             return
         self.frames = []
@@ -241,8 +262,9 @@ class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
             self.conn.data_to_send()  # the client does not read: its pongs are dropped, not kept
 
 
-def _head_too_large() -> Problem:
-    return Problem(Reason.MALFORMED, status=431, detail=HEAD_TOO_LARGE)
+def _head_too_large(most: int) -> Problem:
+    detail = f"The head of a request may have {most} bytes. 요청의 헤더가 너무 깁니다."
+    return Problem(Reason.MALFORMED, status=431, detail=detail)
 
 
 def _answer(problem: Problem) -> bytes:

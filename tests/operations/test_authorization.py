@@ -12,8 +12,15 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from websockets.sync.client import connect
 
+from onseju.app import OPERATIONS
+from onseju.gateway.openapi import document
+from onseju.gateway.operations import PUBLIC, Operations
+from onseju.gateway.routing import WEBSOCKET
+from onseju.kis.simulator import WEBSOCKET_PATHS
 from tests.engines import EngineName
 from tests.journey.hostile import CALM, SYMBOL, base_price
 from tests.serverprocess import ServerProcess
@@ -29,6 +36,10 @@ PUBLIC_IDS = {
 HOSTS_IDS = {"/v1/admin/users/{user_id}/password"}
 """Routes whose parameter is anybody's, for the host alone."""
 ENDLESS = {"/v1/stream"}
+GUARD_THEMSELVES = {"/", "/tryitout", "/tryitout/{tr_id}", "/oauth2/Approval"}
+"""KIS's own addresses, which stand before the API: `tests/unit/kis` is about them."""
+
+TABLE = [operation for stage in OPERATIONS for operation in stage.table]
 
 RULES: dict[str | None, set[str]] = {
     None: {
@@ -172,14 +183,19 @@ def people(exchange: ServerProcess) -> Iterator[tuple[Person, Person]]:
 @pytest.fixture(scope="module")
 def routes(exchange: ServerProcess) -> list[Route]:
     with exchange.client() as http:
-        document = http.get("/openapi.json").json()
+        found = routes_of(http.get("/openapi.json").json())
+    assert len(found) > 40
+    return found
+
+
+def routes_of(document: dict[str, Any]) -> list[Route]:
+    """Every operation of a document."""
     found = []
     for path, item in document["paths"].items():
         for method, operation in item.items():
             keyed = [scheme["key"] for scheme in operation["security"] if "key" in scheme]
             scope = keyed[0][0] if keyed else None
             found.append(Route(method.upper(), path, scope, operation.get("x-websocket", False)))
-    assert len(found) > 40
     return found
 
 
@@ -207,11 +223,45 @@ OWN_IDS: dict[str, list[Any]] = {
 GOOD_BODIES = {"PATCH /v1/orders/{id}": {"leaves_qty": 1}}
 
 
+def check_rules(routes: list[Route]) -> None:
+    """Every route needs what its rule says, and has one."""
+    found = {f"{route} needs {route.scope}" for route in routes}
+    rules = {f"{route} needs {scope}" for scope, ruled in RULES.items() for route in ruled}
+    without_rule, without_route = sorted(found - rules), sorted(rules - found)
+    assert (without_rule, without_route) == ([], []), f"{without_rule} have no rule, {without_route} no route"
+
+
 def test_every_route_has_a_rule(routes: list[Route]) -> None:
-    found: dict[str | None, set[str]] = {}
-    for route in routes:
-        found.setdefault(route.scope, set()).add(str(route))
-    assert found == RULES
+    check_rules(routes)
+
+
+@pytest.mark.parametrize("scope", [PUBLIC, "read", "admin"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", WEBSOCKET])
+def test_a_new_route_without_a_rule_fails(method: str, scope: str | None) -> None:
+    """Somebody adds an operation, as every one is added, and thinks of nothing else."""
+    new = Operations("new")
+
+    @new.add(method, "/v1/new/{id}", summary="New", scope=scope, limit="query", responses={200: None})
+    async def handler(request: Request) -> Response:
+        return Response()
+
+    check_rules(routes_of(document(TABLE)))
+    with pytest.raises(AssertionError, match=r"/v1/new/\{id\}"):
+        check_rules(routes_of(document([*TABLE, *new.table])))
+
+
+def test_a_weaker_scope_than_the_rule_fails(routes: list[Route]) -> None:
+    weaker = [route._replace(scope=None) if str(route) == "GET /v1/account" else route for route in routes]
+    with pytest.raises(AssertionError, match="GET /v1/account"):
+        check_rules(weaker)
+
+
+def test_no_route_is_beside_the_document(routes: list[Route]) -> None:
+    """What the program serves is what the document says; the few routes of another protocol guard themselves."""
+    declared = {f"{operation.method.replace(WEBSOCKET, 'GET')} {operation.path}" for operation in TABLE}
+    assert len(declared) == len(TABLE), "a WebSocket and a page at one address: the document shows one of them"
+    assert declared == {str(route) for route in routes}
+    assert {*WEBSOCKET_PATHS, "/oauth2/Approval"} == GUARD_THEMSELVES
 
 
 def test_every_route_needs_what_it_says(

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 from onseju.bus.port import BusyError, StoppedError
 from onseju.contract.reasons import Reason
-from onseju.gateway import body, keys, users
+from onseju.gateway import keys, users
 from onseju.gateway.answers import json_response
 from onseju.gateway.body import read_body
 from onseju.gateway.context import maybe_principal_of, principal_of
@@ -313,9 +313,9 @@ def test_bodies_too_large_are_refused_by_their_length_and_while_they_arrive(serv
         )
 
 
-def test_a_body_that_never_ends_is_given_up(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_never_ends_is_given_up(server: Served, venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     key = new_key(server)
-    monkeypatch.setattr(body, "BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(venue.settings, "body_timeout_s", 0.2)
     head = (
         f"POST /v1/things HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
         "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"

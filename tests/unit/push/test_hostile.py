@@ -13,7 +13,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 
 from onseju.push import hostile
-from onseju.push.hostile import MAX_HEAD_BYTES, MAX_PIPELINED, BoundedHttpProtocol, BoundedWebSocketProtocol
+from onseju.push.hostile import DEFAULT, BoundedHttpProtocol, BoundedWebSocketProtocol, bounded
 from tests.unit.push.harness import until
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n"
@@ -43,15 +43,16 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any, keep_alive_s: int = 5) -> AsyncIterator[int]:
+async def served(app: Any, keep_alive_s: int = 5, **bounds: Any) -> AsyncIterator[int]:
     """The application's port."""
+    these = DEFAULT._replace(**bounds)
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
         loop="none",
-        http=BoundedHttpProtocol,
-        ws=BoundedWebSocketProtocol,
+        http=bounded(BoundedHttpProtocol, these),
+        ws=bounded(BoundedWebSocketProtocol, these),
         lifespan="off",
         log_level="critical",
         timeout_keep_alive=keep_alive_s,
@@ -115,7 +116,7 @@ def test_a_head_may_be_so_large_and_no_larger() -> None:
     async def test() -> None:
         async with served(App()) as port:
             for step in (1_000_000, 1000):
-                for size, status in ((MAX_HEAD_BYTES - 100, b"200"), (MAX_HEAD_BYTES + 1, b"431")):
+                for size, status in ((DEFAULT.head_bytes - 100, b"200"), (DEFAULT.head_bytes + 1, b"431")):
                     head = GET % 1 + b"Connection: close\r\nX: " + b"x" * size + b"\r\n\r\n"
                     answer = await ask(port, *[head[at : at + step] for at in range(0, len(head), step)])
                     assert answer.startswith(b"HTTP/1.1 " + status), (step, size, answer[:100])
@@ -123,11 +124,9 @@ def test_a_head_may_be_so_large_and_no_larger() -> None:
     run(test())
 
 
-def test_a_slow_head_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hostile, "HEAD_TIMEOUT_S", 0.1)
-
+def test_a_slow_head_is_given_up() -> None:
     async def test() -> None:
-        async with served(App()) as port:
+        async with served(App(), head_timeout_s=0.1) as port:
             answer = await ask(port, GET % 1, finish=False)
             assert answer.startswith(b"HTTP/1.1 408 ")
             assert b'"code":"malformed"' in answer
@@ -153,12 +152,11 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     run(test())
 
 
-def test_one_address_has_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_address_has_so_many_connections_and_no_more() -> None:
     """Those that are there are served, one more is told why not, and one that leaves makes room."""
-    monkeypatch.setattr(hostile, "MAX_PER_ADDRESS", 3)
 
     async def test() -> None:
-        async with served(App()) as port:
+        async with served(App(), connections_per_address=3) as port:
             open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
             await until(lambda: hostile._connections["127.0.0.1"] == 3)
             refused = await ask(port)
@@ -201,7 +199,7 @@ def test_too_many_pipelined_requests_end_the_connection() -> None:
         app.may_answer.clear()
         async with served(app) as port:
             with contextlib.suppress(ConnectionError):
-                assert await ask(port, (GET % 1 + b"\r\n") * (MAX_PIPELINED + 10), finish=False) == b""
+                assert await ask(port, (GET % 1 + b"\r\n") * (DEFAULT.pipelined_requests + 10), finish=False) == b""
             app.may_answer.set()
 
     run(test())
