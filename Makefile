@@ -103,8 +103,8 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams (about a quarter of an hour)
-	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
+soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams, 1,000 disconnects (about 20 minutes)
+	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 ONSEJU_DISCONNECTS=1000 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
 
 MINUTES ?= 5
 FUZZ ?= commands snapshots
