@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,10 +27,16 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class Server:
-    """`onseju up` in a process of its own, without bots, its rate limits out of the way; of another `tree`, if named."""
+    """`onseju up` in a process of its own, without bots, its rate limits out of the way; of another `tree`, if named.
 
-    def __init__(self, data_dir: Path, tree: Path | None = None, **env: str) -> None:
-        command = [sys.executable, "-m", "onseju", "up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
+    `program` is what stands for `onseju`: a module and its arguments.
+    """
+
+    def __init__(
+        self, data_dir: Path, tree: Path | None = None, program: Sequence[str] = ("onseju",), **env: str
+    ) -> None:
+        options = ["up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
+        command = [sys.executable, "-m", *program, *options]
         limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
         environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
         self._log = data_dir / "server.log"

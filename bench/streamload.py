@@ -3,13 +3,15 @@
 `python -m bench.streamload PORT TRANSPORT KEYFILE` reads one command a line from its input and answers each with a line of
 JSON; `Herd` is its other end. All connections are bare sockets with one parser for both transports' envelopes, so that a
 comparison is one of the transports. Every received envelope must name the one before it as `prev`; where it does not, that
-is counted, never passed over.
+is counted, never passed over. A latency is the time of receipt less that at which the server's `bench.streams.stamped`
+saw the command committed, by the same machine's clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import re
 import resource
@@ -18,14 +20,14 @@ import sys
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, Self
 
 import uvloop
 
-from bench.wire import CLOSE, PING, PONG, TEXT, client_frame, server_frames
+from bench.streams.stamps import read_stamps
+from bench.wire import CLOSE, PING, PONG, TEXT, Chunks, client_frame, server_frames
 
 Transport = Literal["sse", "websocket"]
 
@@ -34,9 +36,9 @@ AT_ONCE = 500
 OPEN_S = 600.0
 RETRY_S = 1.0
 KEPT = 1 << 20
-"""Latencies kept for the percentiles; then every new one is only counted."""
+"""Receipts kept for the percentiles; then every new one is only counted."""
 
-_EVENT = re.compile(rb'"id":"([^"]+)","prev":(?:null|"([^"]+)"),"type":"(\w+)","ts":"([^"]+)"')
+_EVENT = re.compile(rb'"id":"(\w+-(\d+)-(\d+))","prev":(?:null|"([^"]+)"),"type":"(\w+)"')
 _HELLO = re.compile(rb": connected\n(?:id:(\S+)\n)?\n")
 _POSITION = re.compile(rb'"position":"([^"]+)"')
 
@@ -56,7 +58,10 @@ class Stream(asyncio.Protocol):
         self.refused = b""
         self.settled: asyncio.Future[None] | None = None
         """Done when it is open, refused or lost."""
+        self.place = (-1, -1)
+        """The last event's seq and idx."""
         self._rest = b""
+        self._chunks = Chunks()
 
     def settle(self) -> None:
         if self.settled is not None and not self.settled.done():
@@ -65,19 +70,19 @@ class Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.ready, self._upgraded, self._rest = False, False, b""
+        self._chunks = Chunks()
         self._write(self._load.hello(self))
 
     def data_received(self, data: bytes) -> None:
         now = time.time()
         load = self._load
         load.bytes += len(data)
-        if self._rest:
-            data = self._rest + data
         if not self._upgraded:
-            head, end, data = data.partition(b"\r\n\r\n")
+            head, end, data = (self._rest + data).partition(b"\r\n\r\n")
             if not end:
                 self._rest = head
                 return
+            self._rest = b""
             if not head.startswith(load.accepted):
                 self._refuse(head)
                 return
@@ -85,10 +90,14 @@ class Stream(asyncio.Protocol):
             if load.transport == "websocket":
                 self._write(load.subscription(self))
         if load.transport == "sse":
-            # An envelope's head may be cut anywhere; what is behind the last whole one is shorter than this.
-            self._rest = data[self._take(data, now) :][-4096:]
+            # As an EventSource does: an event counts once the empty line behind it is there.
+            text = self._rest + self._chunks.take(data)
+            end = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
+            self._rest = text[end:]
+            if end:
+                self._take(text[:end], now)
             return
-        frames, self._rest = server_frames(data)
+        frames, self._rest = server_frames(self._rest + data)
         for opcode, payload in frames:
             if opcode == TEXT:
                 self._take(payload, now)
@@ -97,31 +106,31 @@ class Stream(asyncio.Protocol):
             elif opcode == CLOSE:
                 load.closes[int.from_bytes(payload[:2], "big")] += 1
 
-    def _take(self, data: bytes, now: float) -> int:
-        """Count the envelopes in it. Gives the end of the last."""
+    def _take(self, data: bytes, now: float) -> None:
+        """Count the envelopes in it."""
         load = self._load
         if not self.ready:
             found = load.first.search(data)
             if found is None:
                 if b'"status":4' in data:
                     self._refuse(data)
-                return 0
+                return
             if self.last is None and found[1]:
                 self.start = found[1]
             self.ready = True
             load.open += 1
             self.settle()
-        end = 0
         for found in _EVENT.finditer(data):
-            own, prev, kind, ts = found.groups()
-            end = found.end()
+            own, seq, idx, prev, kind = found.groups()
+            place = (int(seq), int(idx))
             if kind == b"reset":
                 load.resets += 1
+            elif place <= self.place:
+                load.doubled += 1
             elif self.last is not None and prev != self.last:
                 load.gaps += 1
-            self.last = own
-            load.took(now, ts)
-        return end
+            self.last, self.place = own, place
+            load.took(now, place[0])
 
     def _write(self, data: bytes) -> None:
         if self.transport is not None:
@@ -159,17 +168,18 @@ class Load:
         self.streams: list[Stream] = []
         self.closed = asyncio.Event()
         self.dropping = False
-        self.open = self.retries = self.refused = self.broken = self.lost = self.gaps = self.resets = self.bytes = (
-            self.received
-        ) = 0
-        self.latencies: array[float] = array("d")
+        self.open = self.retries = self.refused = self.broken = self.lost = self.resets = 0
+        self.gaps = self.doubled = self.bytes = self.received = 0
+        self.times: array[float] = array("d")
+        self.seqs: array[int] = array("q")
+        """When envelopes were received, and of which commands."""
 
-    def took(self, now: float, ts: bytes) -> None:
-        """Count an envelope; its `ts` is when the exchange took the command in, by the same machine's clock."""
+    def took(self, now: float, seq: int) -> None:
+        """Count an envelope."""
         self.received += 1
-        if len(self.latencies) < KEPT:
-            sent = datetime.fromisoformat(ts.decode().replace("Z", "+00:00")).timestamp()
-            self.latencies.append(now - sent)
+        if len(self.times) < KEPT:
+            self.times.append(now)
+            self.seqs.append(seq)
 
     def hello(self, stream: Stream) -> bytes:
         """What a connection sends first; it resumes where there is a place to resume from."""
@@ -190,11 +200,11 @@ class Load:
         after = f',"after":"{cursor}"' if cursor else ""
         return client_frame(TEXT, f'{{"op":"subscribe","id":"s","channels":[{{"name":"account"{after}}}]}}'.encode())
 
-    async def open_more(self, count: int) -> dict[str, Any]:
-        """Open so many streams more."""
+    async def open_more(self, count: int, once: bool = False) -> dict[str, Any]:
+        """Open so many streams more; `once`: one that is broken off is not tried again."""
         fresh = [Stream(self, len(self.streams) + place) for place in range(count)]
         self.streams += fresh
-        return await self._connect(fresh, AT_ONCE)
+        return await self._connect(fresh, AT_ONCE, once=once)
 
     async def drop(self) -> dict[str, Any]:
         """Break all connections off at once, as a network does."""
@@ -208,11 +218,36 @@ class Load:
         self.dropping = False
         return {"open": self.open}
 
-    async def storm(self) -> dict[str, Any]:
-        """Connect all again, at once, each from where it was."""
-        return await self._connect(self.streams, len(self.streams))
+    async def storm(self, received: int = 0, seconds: float = 0.0) -> dict[str, Any]:
+        """Connect all again, at once, each from where it was. `caught_up_s`: until so many envelopes are there."""
+        began = time.perf_counter()
+        lost = [stream for stream in self.streams if stream.transport is None]
+        answer = await self._connect(lost, len(lost))
+        await self.wait(received, seconds)
+        return {**answer, "caught_up_s": round(time.perf_counter() - began, 3)}
 
-    async def _connect(self, streams: Sequence[Stream], at_once: int) -> dict[str, Any]:
+    def pause(self) -> dict[str, Any]:
+        """Stop reading, all of them."""
+        for stream in self.streams:
+            if stream.transport is not None:
+                stream.transport.pause_reading()
+        return {"open": self.open}
+
+    def go_on(self) -> dict[str, Any]:
+        """Read again, those that are still there."""
+        for stream in self.streams:
+            if stream.transport is not None and not stream.transport.is_closing():
+                stream.transport.resume_reading()
+        return {"open": self.open}
+
+    async def ended(self, seconds: float) -> dict[str, Any]:
+        """Wait until the server has ended all of them, but not for longer."""
+        began = time.perf_counter()
+        while any(stream.transport is not None for stream in self.streams) and time.perf_counter() - began < seconds:
+            await asyncio.sleep(0.01)
+        return {"open": self.open, "seconds": round(time.perf_counter() - began, 3)}
+
+    async def _connect(self, streams: Sequence[Stream], at_once: int, *, once: bool = False) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         began = time.perf_counter()
         before, retries = self.refused, self.retries
@@ -229,7 +264,7 @@ class Load:
                         await stream.settled
                     except OSError:
                         self.broken += 1
-                    if stream.ready or stream.refused:
+                    if stream.ready or stream.refused or once:
                         return
                     self.retries += 1
                     await asyncio.sleep(RETRY_S)
@@ -252,31 +287,34 @@ class Load:
             await asyncio.sleep(0.01)
         return self.report()
 
-    def report(self) -> dict[str, Any]:
-        """What happened so far."""
-        ranked = sorted(self.latencies)
-        at = {"p50": 0.50, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+    def report(self, stamps: str = "") -> dict[str, Any]:
+        """What happened so far; with the file of the server's stamps also the latencies."""
         return {
             "open": self.open,
             "received": self.received,
             "bytes": self.bytes,
             "gaps": self.gaps,
+            "doubled": self.doubled,
             "resets": self.resets,
             "lost": self.lost,
             "refused": self.refused,
             "broken": self.broken,
             "closes": {str(code): count for code, count in sorted(self.closes.items())},
-            "latency_ms": {
-                name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))] * 1000, 3) for name, q in at.items()
-            }
-            if ranked
-            else {},
+            "latency_ms": self._latency_ms(Path(stamps)) if stamps else {},
+        }
+
+    def _latency_ms(self, stamps: Path) -> dict[str, float]:
+        committed = read_stamps(stamps)
+        ranked = sorted(now - committed[seq] for now, seq in zip(self.times, self.seqs, strict=True))
+        at = {"p50": 0.50, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+        return {
+            name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))] * 1000, 3) for name, q in at.items() if ranked
         }
 
     def forget(self) -> dict[str, Any]:
         """Begin to count anew."""
-        self.latencies = array("d")
-        self.received = self.bytes = 0
+        self.times, self.seqs = array("d"), array("q")
+        self.received = self.bytes = self.gaps = self.doubled = 0
         return self.report()
 
 
@@ -284,21 +322,21 @@ async def _serve_commands(load: Load) -> None:
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    does: dict[str, Callable[..., Any]] = {
+        "open": load.open_more,
+        "drop": load.drop,
+        "storm": load.storm,
+        "pause": load.pause,
+        "go_on": load.go_on,
+        "ended": load.ended,
+        "wait": load.wait,
+        "forget": load.forget,
+        "report": load.report,
+    }
     while line := await lines.readline():
         command = json.loads(line)
-        do = command.pop("do")
-        if do == "open":
-            answer = await load.open_more(**command)
-        elif do == "drop":
-            answer = await load.drop()
-        elif do == "storm":
-            answer = await load.storm()
-        elif do == "wait":
-            answer = await load.wait(**command)
-        elif do == "forget":
-            answer = load.forget()
-        else:
-            answer = load.report()
+        made = does[command.pop("do")](**command)
+        answer = await made if inspect.isawaitable(made) else made
         print(json.dumps(answer), flush=True)
     await load.drop()
 

@@ -1,4 +1,4 @@
-"""WebSocket frames for load generators (RFC 6455, 5.2): a few lines, so that a library's cost is not measured."""
+"""WebSocket frames (RFC 6455, 5.2) and HTTP chunks for load generators: a few lines, so that no library is measured."""
 
 from __future__ import annotations
 
@@ -27,3 +27,28 @@ def server_frames(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
         frames.append((data[start] & 0x0F, data[start + head : end]))
         start = end
     return frames, data[start:]
+
+
+class Chunks:
+    """A body's bytes out of its chunks (RFC 9112, 7.1), which may be cut anywhere."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        """Bytes of the chunk that are still to come."""
+        self._line = b""
+        """The line before a chunk, as far as it is there."""
+
+    def take(self, data: bytes) -> bytes:
+        """What `data` holds of the body."""
+        body = []
+        while data:
+            if self._left:
+                body.append(data[: self._left])
+                self._left -= len(body[-1])
+                data = data[len(body[-1]) :]
+                continue
+            line, end, data = (self._line + data).partition(b"\n")
+            self._line = b"" if end else line
+            if end and line.strip():  # else it is the end of the chunk before
+                self._left = int(line.partition(b";")[0], 16)
+        return b"".join(body)

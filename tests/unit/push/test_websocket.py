@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from onseju.contract.words import Phase, Side
 from onseju.identity.service import IdentityService
 from onseju.market.feeds import BOOK_RING_FRAMES
+from onseju.push import protocols
 from tests.unit.push.harness import (
     SYMBOL,
     WAIT_S,
@@ -459,7 +460,12 @@ async def silent(site: Site) -> ClientConnection:
     )
 
 
-def test_a_client_that_never_reads_is_cut_with_4008_and_delays_nobody(run: Run) -> None:
+def test_a_client_that_never_reads_is_cut_with_4008_and_delays_nobody(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It wakes up when the others have read everything. On a busy machine that is long after it was cut, and behind the
+    # usual grace the close code is gone.
+    monkeypatch.setattr(protocols, "GRACE_S", 3600.0)
     events, batch = 50_000, 500
 
     async def test(site: Site) -> None:
@@ -487,6 +493,25 @@ def test_a_client_that_never_reads_is_cut_with_4008_and_delays_nobody(run: Run) 
             assert await closed(ws) == 4008
 
     run(test, capacity=2000, stream_stall_s=3)
+
+
+def test_a_client_that_sleeps_through_the_grace_finds_its_connection_gone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocols, "GRACE_S", 0.01)
+
+    async def test(site: Site) -> None:
+        ws = await silent(site)
+        await ask(ws, subscribe(ACCOUNT))
+        assert site.server is not None
+        for start in range(0, 10_000, 500):
+            site.publish(*[[balance(7, start + number)] for number in range(500)])
+            await asyncio.sleep(0)
+        await until(lambda: not site.streams)
+        await until(lambda: not site.server.server_state.connections)  # the socket, and what was kept for it
+        assert await closed(ws) is None
+
+    run(test, capacity=2000, stream_stall_s=1)
 
 
 def test_a_slow_listener_of_a_book_gets_a_snapshot_instead_of_what_it_missed(run: Run) -> None:

@@ -1,0 +1,1 @@
+"""SSE against WebSocket for account events, measured: `python -m bench.streams`."""
