@@ -9,7 +9,7 @@ import msgspec
 
 from onseju.contract.envelope import Envelope, encode_envelope
 from onseju.contract.events import Trade
-from onseju.contract.ids import Position
+from onseju.contract.ids import Position, renamed
 from onseju.contract.views import timestamp
 from onseju.contract.words import Side
 
@@ -59,6 +59,12 @@ class TapeEntry:
             )
         return self._frame
 
+    def rename(self, journal_id: str) -> None:
+        """The journal has another name now."""
+        self.id = Position(self.trade.seq, self.trade.idx).event_id(journal_id)
+        self.prev = renamed(self.prev, journal_id)
+        self._frame = None
+
 
 class Tape:
     """The recent trades of one instrument, numbered from 0 as they come."""
@@ -71,6 +77,15 @@ class Tape:
         """The number of the next trade."""
         self.last_id: str | None = None
         self.last_ts: int | None = None
+
+    def rename(self, journal_id: str) -> None:
+        """The journal has this name now (it was restored from a backup): so have the events' ids."""
+        if journal_id == self._journal_id:
+            return
+        self._journal_id = journal_id
+        self.last_id = renamed(self.last_id, journal_id)
+        for entry in self._entries:
+            entry.rename(journal_id)
 
     @property
     def start(self) -> int:
