@@ -101,8 +101,8 @@ def check_nothing_tried_again(calls: list[tuple[str, str]]) -> None:
 
 def fail_every_call(name: str, part: Part, fault: Fault, template: Path, step: int) -> None:
     """Run after run, until there are no more calls to fail."""
-    failed = ended = 0
-    for k in count(random.randint(1, step), step):
+    ended = 0
+    for failed, k in enumerate(count(random.randint(1, step), step)):
         directory = template.with_name("run")
         shutil.copytree(template, directory)
         found = run(part, directory, fault, k)
@@ -118,7 +118,6 @@ def fail_every_call(name: str, part: Part, fault: Fault, template: Path, step: i
         if not found.hits:
             print(f"{name}: {fault.name}: {failed} calls failed, each in a run of its own; {ended} runs ended early")
             return
-        failed += 1
         ended += found.ended is not None
 
 
