@@ -73,6 +73,60 @@ def projections(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def restart(figures: dict[str, Any]) -> str:
+    """The table of starts, with and without a snapshot, and of what a snapshot takes from the exchange."""
+    plan, with_, without, pause = (figures[name] for name in ("plan", "with_snapshot", "without_snapshot", "pause"))
+    lines = [
+        f"| a start after | {with_['commands']:,} commands, with a snapshot | {without['commands']:,} without |",
+        "|---|---:|---:|",
+        f"| journal and event log, MiB | {figures['journal_mib']:,} | – |",
+        f"| snapshot, MiB | {figures['snapshot_mib']:.1f} | – |",
+        f"| commands replayed | {with_['replayed']:,} | {without['replayed']:,} |",
+        *[
+            f"| {label} | {with_[name]:.1f} | {without[name]:.1f} |"
+            for label, name in (
+                ("processor time of it all, s", "processor_s"),
+                ("opening the files, s", "open_s"),
+                ("taking up the snapshot, s", "take_up_s"),
+                ("replaying and comparing, s", "replay_s"),
+                ("all of it on the clock, s", "all_s"),
+            )
+        ],
+        f"| memory at most, MiB | {with_['peak_mib']:,} | {without['peak_mib']:,} |",
+        "",
+        f"| what a snapshot takes from the exchange ({pause['memory_mib']} MiB in use, {pause['rounds']} times) | ms |",
+        "|---|---:|",
+        f"| processor time of its thread, median | {pause['processor_median_ms']:.2f} |",
+        f"| the same, worst | {pause['processor_worst_ms']:.2f} |",
+        f"| on the clock, least | {pause['clock_least_ms']:.2f} |",
+        f"| on the clock, median | {pause['clock_median_ms']:.2f} |",
+        "",
+        f"Medians of {plan['rounds']} starts; load average {figures['load']}.",
+    ]
+    return "\n".join(lines)
+
+
+def plot_restart(figures: dict[str, Any], path: Path) -> None:
+    """Where the time of a start goes."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.2), layout="constrained")
+    starts = [("with a snapshot", figures["with_snapshot"]), ("without", figures["without_snapshot"])]
+    labels = [f"{found['commands'] / 1e6:.2f} M commands,\n{label}" for label, found in starts]
+    begun = [0.0, 0.0]
+    for name, label, color in (
+        ("open_s", "opening the files", BRASS),
+        ("take_up_s", "taking up the snapshot", RED),
+        ("replay_s", "replaying", BLUE),
+    ):
+        parts = [found[name] for _, found in starts]
+        axes.barh(labels, parts, left=begun, color=color, label=label)
+        begun = [at + part for at, part in zip(begun, parts, strict=True)]
+    axes.set_xlabel("seconds on the clock")
+    axes.invert_yaxis()
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
 def plot_http_orders(figures: dict[str, Any], path: Path) -> None:
     """Latency by percentile, acknowledgement against fill, on both streams."""
     figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
@@ -290,9 +344,10 @@ PARTS = {
     "projections": (projections, plot_projections),
     "frames": (frames, plot_frames),
     "library": (library, plot_library),
+    "restart": (restart, plot_restart),
     "books": (books.table, books.plot),
 }
-OPTIONAL = ("books",)
+OPTIONAL = ("books", "restart")
 """Parts that take long: their place on the page stays as it is where nobody has measured them here."""
 
 

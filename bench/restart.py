@@ -4,11 +4,14 @@ It makes a journal of so many commands (a sixth of them cancels), with a snapsho
 from it as `onseju up` does, without the tables: take up the snapshot, replay what came after, compare with the event log,
 bring everything in memory to the end. Each start is a process of its own; medians of the rounds. For comparison also a start
 without any snapshot, of the first `--whole` commands.
+
+And what a snapshot takes from the exchange: another process writes it, so only that process's start is felt.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import resource
@@ -26,7 +29,7 @@ from typing import Any
 
 import msgspec
 
-from bench.projections import FIRST_TS, requests
+from bench.projections import FIRST_TS, machine, requests
 from onseju.app import take_snapshot
 from onseju.bus.inproc import InprocBus
 from onseju.contract.command_runs import CommandRun
@@ -49,6 +52,8 @@ from onseju.story.stories import Stories
 FIGURES = Path(__file__).parent.parent / "build/bench/restart.json"
 AT_ONCE = 1024
 MIB = 1 << 20
+PAUSE_MIB = 512
+PAUSE_ROUNDS = 50
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -136,6 +141,35 @@ def in_a_process(directory: Path) -> dict[str, Any]:
     return found
 
 
+def snapshot_pauses(rounds: int) -> dict[str, Any]:
+    """What a snapshot takes from the exchange: its event loop starts a process, and nothing else runs on it meanwhile.
+
+    Milliseconds, in a process with `PAUSE_MIB` of memory in use: processor time of the loop's thread, and on the clock, where
+    the least says most when other programs take the processors.
+    """
+    ballast = bytearray(os.urandom(1) * (PAUSE_MIB * MIB))
+    worked: list[float] = []
+    passed: list[float] = []
+
+    async def begin_processes() -> None:
+        for _ in range(rounds):
+            began, began_s = time.thread_time(), time.perf_counter()
+            process = await asyncio.create_subprocess_exec(sys.executable, "-S", "-c", "")
+            worked.append((time.thread_time() - began) * 1000)
+            passed.append((time.perf_counter() - began_s) * 1000)
+            await process.wait()
+
+    asyncio.run(begin_processes())
+    return {
+        "rounds": rounds,
+        "memory_mib": len(ballast) // MIB,
+        "processor_median_ms": round(statistics.median(worked), 2),
+        "processor_worst_ms": round(max(worked), 2),
+        "clock_least_ms": round(min(passed), 2),
+        "clock_median_ms": round(statistics.median(passed), 2),
+    }
+
+
 def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The median of each figure."""
     return {name: round(statistics.median(each[name] for each in rounds), 3) for name in rounds[0]}
@@ -168,8 +202,9 @@ def measure(plan: Plan, where: Path) -> dict[str, Any]:
         "snapshot_from_nothing_s": round(snapshot_s, 1),
         "with_snapshot": medians(rounds["with"]),
         "without_snapshot": medians(rounds["without"]),
-        "processors": os.cpu_count(),
-        "load": os.getloadavg()[0],
+        "pause": snapshot_pauses(PAUSE_ROUNDS),
+        "load": round(os.getloadavg()[0], 1),
+        "machine": machine(),
     }
 
 
@@ -180,10 +215,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tail", type=int, default=Plan().tail, help="commands after the snapshot")
     parser.add_argument("--whole", type=int, default=Plan().whole, help="commands of the start without a snapshot")
     parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it works")
+    parser.add_argument("--pause", action="store_true", help="measure only what a snapshot takes from the exchange")
     parser.add_argument("--start", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.start is not None:
         print(json.dumps(start(chosen.start)))
+        return
+    if chosen.pause:
+        print(json.dumps(snapshot_pauses(PAUSE_ROUNDS), indent=2))
         return
     plan = QUICK if chosen.quick else Plan(orders=chosen.orders, tail=chosen.tail, whole=chosen.whole)
     where = Path(tempfile.mkdtemp(prefix="onseju-restart-"))

@@ -54,6 +54,7 @@ from onseju.gateway.principal import READ, TRADE
 from onseju.gateway.shell import build_app
 from onseju.identity.records import DatabaseUnusableError
 from onseju.identity.service import IdentityService
+from onseju.journal.files import Files
 from onseju.journal.port import JournalGoneError
 from onseju.journal.segments import SegmentJournal
 from onseju.kis import approval
@@ -457,6 +458,7 @@ def _write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    Files().sync_directory(path.parent)
 
 
 def warn_of_snapshot(why: str) -> None:

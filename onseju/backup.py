@@ -18,6 +18,7 @@ from typing import NamedTuple
 from onseju.journal.files import Files
 from onseju.journal.inspect import verify
 from onseju.journal.port import JournalError
+from onseju.journal.renaming import rename_journal
 from onseju.journal.segments import SegmentJournal
 
 IDENTITY = "identity.db"
@@ -52,15 +53,18 @@ def backup(data_dir: Path, target: Path, progress: Progress) -> Kept:
 
 
 def restore(source: Path, data_dir: Path, progress: Progress) -> Kept:
-    """Make a data folder of a backup. The folder must be empty, or not be there. Raises `BackupError`."""
+    """Make a data folder of a backup. The folder must be empty, or not be there. Raises `BackupError`.
+
+    Its journal gets a new name: what happened after the backup may be known to clients, and is not in it.
+    """
     if not (source / "journal" / "journal.json").exists() or not (source / IDENTITY).exists():
         raise BackupError(f"{source} is no backup.")
     if data_dir.is_dir() and not any(data_dir.iterdir()):
         data_dir.rmdir()
-    return _made(data_dir, lambda draft: _copy(source, draft), progress)
+    return _made(data_dir, lambda draft: _copy(source, draft), progress, rename=True)
 
 
-def _made(target: Path, fill: Callable[[Path], None], progress: Progress) -> Kept:
+def _made(target: Path, fill: Callable[[Path], None], progress: Progress, *, rename: bool = False) -> Kept:
     """Fill a folder beside `target`, check it, and give it its name: whole, or not at all."""
     if target.exists():
         raise BackupError(f"{target} is there already. Name a folder that is not.")
@@ -76,6 +80,8 @@ def _made(target: Path, fill: Callable[[Path], None], progress: Progress) -> Kep
                 if tried == TRIES - 1:
                     raise
         SegmentJournal.open(draft / "journal", venue=_venue_of(draft)).close()  # cuts what was only half there yet
+        if rename:
+            rename_journal(draft / "journal")
         found = verify(draft / "journal", progress)
         _flush(draft)
         draft.replace(target)

@@ -18,6 +18,7 @@ from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock
 from onseju.exchange.applier import Applier
 from onseju.exchange.recovery import BATCH, Progress, Supply, replayed, without_collector
+from onseju.journal.files import Files
 from onseju.journal.lock import DirectoryLock
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
@@ -182,7 +183,9 @@ def take(
     `engines` makes an engine, fresh and from a snapshot. Raises `RecoveryError` where the journal does not replay to what
     the event log says, other `JournalError`, and `OSError` where the disk fails or is full.
     """
-    journal.snapshots.mkdir(exist_ok=True)
+    if not journal.snapshots.exists():
+        journal.snapshots.mkdir(exist_ok=True)
+        Files().sync_directory(journal.directory)  # segments will be let go because of what is in it
     lock = DirectoryLock(journal.snapshots)
     try:
         return _take(journal, engines, views, through, tell, progress)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import structlog
 
+from onseju.journal.files import Files
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
 
@@ -97,9 +98,20 @@ class Snapshots:
             return
         archive = self._retention.archive if self._retention.kind == "archive" else None
         try:
+            if archive is not None:
+                await asyncio.to_thread(_make_archive, archive)
             gone = await asyncio.to_thread(self._journal.retire, self._needed_from() - 1, archive)
         except (JournalError, OSError) as error:
             _logger.error("segments_not_archived", error=str(error))
             return
         if gone:
             _logger.info("segments_gone", count=len(gone), kind=self._retention.kind, first=gone[0].name)
+
+
+def _make_archive(archive: Path) -> None:
+    """Make the archive's folders, and have their names on the disk: a segment is deleted here once its copy is there."""
+    for folder in (archive / "commands", archive / "events"):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            Files().sync_directory(path.parent)

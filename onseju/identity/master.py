@@ -40,7 +40,7 @@ class SigningMaster:
 
 
 def _make(path: Path) -> None:
-    """Whole or not at all."""
+    """Whole or not at all, and there for good: without it every signed key is lost."""
     draft = path.with_name(path.name + ".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -48,3 +48,8 @@ def _make(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -93,7 +93,11 @@ class Files:
         except OSError:
             draft.unlink(missing_ok=True)
             raise
-        self.sync_directory(path.parent)
+        try:
+            self.sync_directory(path.parent)
+        except OSError as error:
+            # The file has its name, and may lose it: whatever the reason, this is no full disk to wait for.
+            raise OSError(errno.EIO, f"{path.parent} cannot be flushed: {error.strerror}") from error
         return reserved
 
     def cut(self, path: Path, size: int) -> None:

@@ -17,7 +17,7 @@ from onseju.contract.events import (
     Trade,
     decode_event,
 )
-from onseju.contract.ids import BEFORE_ALL, Position
+from onseju.contract.ids import BEFORE_ALL, Position, renamed
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import timestamp
 from onseju.contract.words import Phase
@@ -124,12 +124,15 @@ class Market:
         return {"directory": vars(self.directory), "seq": self.seq, "ts": self.ts, "symbols": symbols}
 
     def take_up(self, state: dict[str, Any]) -> None:
-        """Stand where `state` was taken. The directory stays the same object: others hold it."""
+        """Stand where `state` was taken. The directory stays the same object: others hold it. The journal may have got
+        another name since then: ids are of the one that it has now."""
         vars(self.directory).update(state["directory"])
         self.seq, self.ts = state["seq"], state["ts"]
         for number, (depth, tape) in state["symbols"].items():
             symbol = self._symbols[number] = _Symbol(number, tape.symbol, self.journal_id)
             symbol.depth, symbol.tape, symbol.trade_feed = depth, tape, TradeFeed(tape)
+            tape.rename(self.journal_id)
+            depth.last_id = renamed(depth.last_id, self.journal_id)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`), then wake who listens to what changed."""

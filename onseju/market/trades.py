@@ -47,6 +47,12 @@ class Tape:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_frames": {}}
 
+    def rename(self, journal_id: str) -> None:
+        """The journal has this name now (it was restored from a backup): so have the events' ids."""
+        if journal_id != self._journal_id:
+            self._journal_id = journal_id
+            self._frames.clear()
+
     @property
     def start(self) -> int:
         """The number of the oldest trade kept."""

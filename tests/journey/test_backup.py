@@ -19,10 +19,10 @@ SYMBOL = "005930"
 runner = CliRunner()
 
 
-def enter(client: httpx.Client, number: int) -> None:
+def form_of(client: httpx.Client, number: int) -> dict[str, object]:
     rows = client.get("/v1/symbols").json()["symbols"]
     base = next(row["base_price"] for row in rows if row["symbol"] == SYMBOL)
-    form = {
+    return {
         "symbol": SYMBOL,
         "side": ("buy", "sell")[number % 2],
         "type": "limit",
@@ -30,7 +30,14 @@ def enter(client: httpx.Client, number: int) -> None:
         "limit_price": base + 100 * (number % 3),
         "client_order_id": f"c{number}",
     }
-    assert client.post("/v1/orders", json=form).status_code == 201
+
+
+def enter(client: httpx.Client, number: int) -> None:
+    assert client.post("/v1/orders", json=form_of(client, number)).status_code == 201
+
+
+def journal_of(event_id: str) -> str:
+    return event_id.split("-")[0]
 
 
 def orders(client: httpx.Client) -> list[dict[str, object]]:
@@ -50,6 +57,7 @@ def test_a_backup_of_a_running_server_goes_on_elsewhere(tmp_path: Path, engine: 
             for number in range(12):
                 enter(client, number)
             then = orders(client)
+            last_id = client.get("/v1/events", params={"limit": 1000}).json()["events"][-1]["id"]
             made = runner.invoke(app, ["backup", str(kept), "--data-dir", str(data)])
             assert made.exit_code == 0, made.output
             assert runner.invoke(app, ["backup", str(kept), "--data-dir", str(data)]).exit_code == 1, (
@@ -71,6 +79,15 @@ def test_a_backup_of_a_running_server_goes_on_elsewhere(tmp_path: Path, engine: 
             assert orders(client) == then
             enter(client, 12)
             assert len(orders(client)) == 13
+            now_id = client.get("/v1/events", params={"limit": 1000}).json()["events"][-1]["id"]
+            assert journal_of(now_id) != journal_of(last_id), "the first one went on otherwise"
+            with client.stream("GET", "/v1/stream", headers={"Last-Event-ID": last_id}) as stream:
+                assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event: reset"
+            again = client.post("/v1/orders", json=form_of(client, 3))
+            assert again.headers["Idempotency-Replayed"] == "true"
+            trades = client.get(f"/v1/trades/{SYMBOL}").json()["trades"]
+            assert trades
+        assert not any("snapshot_not_used" in line for line in other.output), "the snapshots have the new name, too"
         with other.client() as client:
             assert client.get("/v1/session", headers=signed(signing, "GET", "/v1/session")).status_code == 200
     finally:
