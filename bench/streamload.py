@@ -308,7 +308,9 @@ class Load:
         ranked = sorted(now - committed[seq] for now, seq in zip(self.times, self.seqs, strict=True))
         at = {"p50": 0.50, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
         return {
-            name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))] * 1000, 3) for name, q in at.items() if ranked
+            name: round(ranked[min(len(ranked) - 1, int(len(ranked) * q))] * 1000, 3)
+            for name, q in at.items()
+            if ranked
         }
 
     def forget(self) -> dict[str, Any]:

@@ -48,9 +48,7 @@ def order(client: httpx.Client, **more: object) -> dict:
 
 
 def client_of(proxy: nginx.Nginx, key: str) -> httpx.Client:
-    return httpx.Client(
-        base_url=url(proxy), headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30
-    )
+    return httpx.Client(base_url=url(proxy), headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30)
 
 
 def test_an_order_and_its_event_come_through_at_once(server: ServerProcess, proxy: nginx.Nginx) -> None:
