@@ -178,7 +178,12 @@ def test_a_step_that_comes_twice_at_once_is_written_once(journal: FailingJournal
             desk.writer.put(desk.apply(long))
             journal.gate.set()
             await desk.until_out(301)
-        assert journal.calls == [("append", 1, 1), ("append_events", 1, 1), ("append", 2, 301), ("append_events", 2, 301)]
+        assert journal.calls == [
+            ("append", 1, 1),
+            ("append_events", 1, 1),
+            ("append", 2, 301),
+            ("append_events", 2, 301),
+        ]
         assert desk.out == list(range(1, 302))
 
     run(test())
