@@ -38,8 +38,10 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    fn new(chain: Chain, count: usize, bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(count), chain }
+    /// `room` is an empty buffer, which may have memory already.
+    fn new(mut room: Vec<u8>, chain: Chain, count: usize, bytes: usize) -> Self {
+        room.reserve(bytes);
+        Self { bytes: room, ends: Vec::with_capacity(count), chain }
     }
 
     /// Begin a record: what is put before `close` is its content.
@@ -75,9 +77,15 @@ fn text_at<'a>(texts: &mut std::slice::Iter<'a, (u64, &'a str)>, place: usize) -
 }
 
 /// Journal records of commands; `texts` are those of some, by place and in its order. None where a text is too long.
-pub(crate) fn frame_commands(head: &Head, commands: &[u8], texts: &[(u64, &str)], chain: Chain) -> Option<Frames> {
+pub(crate) fn frame_commands(
+    room: Vec<u8>,
+    head: &Head,
+    commands: &[u8],
+    texts: &[(u64, &str)],
+    chain: Chain,
+) -> Option<Frames> {
     let commands = commands.as_chunks::<COMMAND_BYTES>().0;
-    let mut frames = Frames::new(chain, commands.len(), commands.len() * COMMAND_RECORD_BYTES + texts.len() * 32);
+    let mut frames = Frames::new(room, chain, commands.len(), commands.len() * COMMAND_RECORD_BYTES + texts.len() * 32);
     let mut texts = texts.iter();
     for (place, command) in commands.iter().enumerate() {
         let text = text_at(&mut texts, place);
@@ -102,12 +110,18 @@ pub(crate) struct Blocks<'a> {
 }
 
 /// Event blocks. None where the parts do not fit each other, or one is too long.
-pub(crate) fn frame_blocks(head: &Head, blocks: &Blocks, texts: &[(u64, &str)], chain: Chain) -> Option<Frames> {
+pub(crate) fn frame_blocks(
+    room: Vec<u8>,
+    head: &Head,
+    blocks: &Blocks,
+    texts: &[(u64, &str)],
+    chain: Chain,
+) -> Option<Frames> {
     let count = blocks.ends.len();
     if blocks.kinds.len() != count || blocks.timestamps.len() != count {
         return None;
     }
-    let mut frames = Frames::new(chain, count, blocks.events.len() + count * EVENTS_AT + texts.len() * 64);
+    let mut frames = Frames::new(room, chain, count, blocks.events.len() + count * EVENTS_AT + texts.len() * 64);
     let mut texts = texts.iter();
     let mut from = 0;
     for place in 0..count {

@@ -3,6 +3,8 @@
 //!
 //! Numbers by place are given and taken as the bytes of Python's `array("Q")` and `array("q")`.
 
+use std::cell::RefCell;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -44,11 +46,24 @@ fn bytes_of<'py>(py: Python<'py>, numbers: &[u64]) -> Bound<'py, PyBytes> {
     PyBytes::new(py, &bytes)
 }
 
+/// As much memory as one call leaves to the next.
+const KEPT_BYTES: usize = 4 << 20;
+
+thread_local! {
+    /// The buffer of the last frames: fresh memory for each batch costs more than a checksum of it.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 type Framed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 fn framed<'py>(py: Python<'py>, frames: Option<Frames>) -> PyResult<Framed<'py>> {
-    let frames = frames.ok_or_else(|| wrong("records"))?;
-    Ok((PyBytes::new(py, &frames.bytes), PyBytes::new(py, &frames.chain), bytes_of(py, &frames.ends)))
+    let mut frames = frames.ok_or_else(|| wrong("records"))?;
+    let bytes = PyBytes::new(py, &frames.bytes);
+    if frames.bytes.capacity() <= KEPT_BYTES {
+        frames.bytes.clear();
+        ROOM.set(frames.bytes);
+    }
+    Ok((bytes, PyBytes::new(py, &frames.chain), bytes_of(py, &frames.ends)))
 }
 
 /// The commands with the numbers from `first_seq` on, and one time. Raises `ValueError` where they are not whole.
@@ -80,7 +95,7 @@ fn py_frame_commands<'py>(
     chain: Chain,
 ) -> PyResult<Framed<'py>> {
     let texts = Texts::of(texts)?;
-    let frames = py.detach(|| frame_commands(&head, commands, &texts.all(), chain));
+    let frames = py.detach(|| frame_commands(ROOM.take(), &head, commands, &texts.all(), chain));
     framed(py, frames)
 }
 
@@ -102,7 +117,7 @@ fn py_frame_blocks<'py>(
     let frames = py.detach(|| {
         let timestamps: Vec<i64> = u64s(timestamps).into_iter().map(|number| number as i64).collect();
         let blocks = Blocks { first_seq, kinds, timestamps: &timestamps, events, ends: &u64s(ends) };
-        frame_blocks(&head, &blocks, &texts.all(), chain)
+        frame_blocks(ROOM.take(), &head, &blocks, &texts.all(), chain)
     });
     framed(py, frames)
 }

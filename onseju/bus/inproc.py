@@ -157,10 +157,13 @@ class InprocBus:
         batch: list[Pending] = []
         room = self._max_batch
         while self._queue and room:
-            pending = self._queue.popleft()
+            pending = self._queue[0]
             if pending.count > room:
-                pending, rest = pending.split(room)
-                self._queue.appendleft(rest)
+                if batch:
+                    break  # it stays in one piece, as the first of the next batch, if it can
+                pending, self._queue[0] = pending.split(room)
+            else:
+                self._queue.popleft()
             pending.waiter.taken = True
             batch.append(pending)
             room -= pending.count

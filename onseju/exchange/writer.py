@@ -26,6 +26,9 @@ _logger = structlog.get_logger(__name__)
 ROOM_POLL_S = 0.25
 """How often a full disk is asked for room."""
 
+TOGETHER = 512
+"""Commands whose events leave as one run. A long step's leave alone, and need not be put together and taken apart again."""
+
 MAY_PASS = frozenset(
     {
         CommandKind.CANCEL_ORDER,
@@ -161,11 +164,18 @@ class Writer:
         """The events of durable steps, as far as they are there: to the event log, and out."""
         steps: list[Step] = []
         runs: list[EventRun] = []
+        room = TOGETHER
         while self._waiting and (events := self._waiting[0].events) is not None:
+            if steps and len(events) > room:
+                self._log(steps, runs)
+                steps, runs, room = [], [], TOGETHER
             steps.append(self._waiting.popleft())
             runs.append(events)
-        if not steps:
-            return
+            room -= len(events)
+        if steps:
+            self._log(steps, runs)
+
+    def _log(self, steps: list[Step], runs: list[EventRun]) -> None:
         ready_s = time.perf_counter()
         run = EventRun.joined(runs)
         self._durably(self._journal.append_events, run)

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from onseju.contract.command_runs import CommandRun
+from onseju.contract.event_runs import EventRun
 from onseju.journal.port import Journal, JournalError
-from tests.contract.samples import blocks, records
+from tests.contract.samples import block, blocks, record, records
 
 Open = Callable[[], Journal]
 
@@ -41,6 +43,30 @@ class JournalContract:
             assert list(journal.read(after)) == records(after + 1, 200)
             assert [block.seq for block in journal.read_events(after)] == list(range(after + 1, 201))
         assert list(journal.read(5000)) == []
+
+    def test_runs_hold_the_same_records_of_one_leader_each(self, open_journal: Open) -> None:
+        journal = open_journal()
+        many = [record(seq, epoch=1 if seq <= 70 else 2) for seq in range(1, 151)]
+        told = [block(seq, epoch=1 if seq <= 70 else 2, events=seq % 3) for seq in range(1, 151)]
+        journal.append(many)
+        journal.append_events(told)
+        for after in (0, 1, 69, 70, 71, 149, 150):
+            runs, event_runs = list(journal.read_runs(after)), list(journal.read_event_runs(after))
+            assert [one for run in runs for one in run] == many[after:]
+            assert [one for run in event_runs for one in run] == told[after:]
+            assert all(len({one.epoch for one in run}) == 1 for run in [*runs, *event_runs])
+
+    def test_a_run_is_appended_as_its_records_are(self, open_journal: Open) -> None:
+        journal = open_journal()
+        journal.append(CommandRun.of(records(1, 60)))
+        journal.append_events(EventRun.of(blocks(1, 40)))
+        journal.append_events(EventRun.of(blocks(41, 60)))
+        assert list(journal.read()) == records(1, 60)
+        assert list(journal.read_events()) == blocks(1, 60)
+        with pytest.raises(JournalError):
+            journal.append(CommandRun.of(records(62, 63)))
+        with pytest.raises(JournalError):
+            journal.append_events(EventRun.of(blocks(61, 61)))
 
     def test_reading_ends_where_the_log_ended_at_the_call(self, open_journal: Open) -> None:
         journal = open_journal()
@@ -118,10 +144,10 @@ class JournalContract:
             seen = 0
             while seen < total:
                 finished = done.is_set()
-                for block in journal.read_events(seen):
+                for found in journal.read_events(seen):
                     seen += 1
-                    if block.seq != seen or block.text != f"{seen}\t주문-{seen}":
-                        wrong.append((seen, block))
+                    if found.seq != seen or found.text != f"{seen}\t주문-{seen}":
+                        wrong.append((seen, found))
                         return
                 if finished and seen < total and journal.last_event_seq == seen:
                     wrong.append((seen, None))

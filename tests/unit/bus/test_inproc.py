@@ -51,6 +51,27 @@ def test_a_request_may_be_answered_over_several_batches() -> None:
     run(test())
 
 
+def test_a_request_that_fits_into_a_batch_is_taken_in_one_piece() -> None:
+    async def test() -> None:
+        bus = InprocBus(100, max_batch=4)
+        waiting = [asyncio.create_task(bus.request([order() for _ in range(count)])) for count in (3, 3, 1, 5)]
+        await asyncio.sleep(0)
+        seq = 1
+        for sizes in ([3], [3, 1], [4], [1]):
+            batch = await bus.take()
+            assert [pending.count for pending in batch] == sizes
+            bus.answer(batch, EventRun.of([block(seq + at) for at in range(sum(sizes))]))
+            seq += sum(sizes)
+        assert [[one.seq for one in answer] for answer in await asyncio.gather(*waiting)] == [
+            [1, 2, 3],
+            [4, 5, 6],
+            [7],
+            [8, 9, 10, 11, 12],
+        ]
+
+    run(test())
+
+
 def test_take_waits_until_something_comes() -> None:
     async def test() -> None:
         bus = InprocBus(100)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from onseju.contract.event_runs import EventRun, runs_of
 from onseju.contract.events import LevelChanged, encode_event
@@ -88,3 +90,30 @@ def test_a_run_stays_itself_and_nothing_gives_no_run() -> None:
 
     assert list(runs_of(run)) == [run]
     assert list(runs_of([])) == []
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.data())
+def test_parts_of_a_run_join_to_the_run(counts: list[int], data: st.DataObject) -> None:
+    origins = [Origin(1, 1, at) if data.draw(st.booleans()) else ITSELF for at in range(len(counts))]
+    texts = [data.draw(st.sampled_from(["", "1\ta"])) for _ in counts]
+    blocks = [block(5 + at, count, text=texts[at], origin=origins[at]) for at, count in enumerate(counts)]
+    run = EventRun.of(blocks)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(counts)), max_size=3)))
+    for source in (run, unpacked(run)):
+        parts = [
+            source.part(start, stop)
+            for start, stop in zip([0, *cuts], [*cuts, len(counts)], strict=True)
+            if start < stop
+        ]
+        assert [block for part in parts for block in part] == blocks
+        joined = unpacked(EventRun.joined([unpacked(part) for part in parts]))
+        assert list(joined) == blocks
+        assert joined.payload == run.payload
+        assert list(joined.ends) == list(run.ends)
+
+
+def test_the_whole_part_is_the_run_itself_and_made_blocks_are_shared() -> None:
+    run = EventRun.of([block(1), block(2), block(3)])
+    assert run.part(0, 3) is run
+    assert run.part(1, 3)[0] is run[1]

@@ -17,7 +17,7 @@ from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.exchange import writer as module
 from onseju.exchange.applier import Applier
-from onseju.exchange.writer import MAY_PASS, Step, Writer
+from onseju.exchange.writer import MAY_PASS, TOGETHER, Step, Writer
 from onseju.journal.port import JournalError, JournalFullError
 from onseju.journal.segments import SegmentJournal
 from tests.contract.bus_contract import run
@@ -143,6 +143,27 @@ def test_one_flush_and_one_write_serve_all_that_came_meanwhile(journal: FailingJ
             ("append_events", 2, 205),
         ]
         assert desk.out == list(range(1, 206))
+
+    run(test())
+
+
+def test_a_long_step_leaves_as_the_run_it_is(journal: FailingJournal) -> None:
+    async def test() -> None:
+        async with desk_at(journal) as desk:
+            journal.gate.clear()
+            desk.writer.put(desk.apply(desk.step()))
+            while desk.writer._queue.qsize():  # noqa: ASYNC110 - a thread takes it
+                await asyncio.sleep(0)
+            for count in (2, 3, TOGETHER + 1, 1, TOGETHER, 4):
+                desk.writer.put(desk.apply(desk.step(count)))
+            journal.gate.set()
+            await desk.until_out(desk._seq)
+        sizes = [(name, last - first + 1) for name, first, last in journal.calls[2:]]
+        assert sizes == [
+            ("append", 2 * TOGETHER + 11),
+            *[("append_events", n) for n in (5, TOGETHER + 1, 1, TOGETHER, 4)],
+        ]
+        assert desk.out == list(range(1, 2 * TOGETHER + 13))
 
     run(test())
 
