@@ -127,6 +127,36 @@ def plot_restart(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def listeners(figures: dict[str, Any]) -> str:
+    """The table of the listeners' processor time."""
+    columns = figures["figures"]
+    lines = [
+        "| µs an order | " + " | ".join(f"{row['form']}, runs of {row['commands_a_run']:,}" for row in columns) + " |",
+        "|---|" + "---:|" * len(columns),
+    ]
+    for name in columns[0]["us_an_order"]:
+        lines.append(f"| {name} | " + " | ".join(f"{row['us_an_order'][name]:.2f}" for row in columns) + " |")
+    lines.append("| all | " + " | ".join(f"{row['all_us_an_order']:.2f}" for row in columns) + " |")
+    return "\n".join(lines)
+
+
+def plot_listeners(figures: dict[str, Any], path: Path) -> None:
+    """Each listener's share, by form and size of run."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.6), layout="constrained")
+    rows = figures["figures"][::-1]
+    labels = [f"{row['form']}, runs of {row['commands_a_run']:,}" for row in rows]
+    left = [0.0] * len(rows)
+    for name in rows[0]["us_an_order"]:
+        widths = [row["us_an_order"][name] for row in rows]
+        axes.barh(labels, widths, left=left, label=name)
+        left = [before + width for before, width in zip(left, widths, strict=True)]
+    axes.set_xlabel("processor time an order, µs")
+    axes.legend(fontsize=8, frameon=False, ncols=4)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
 def plot_http_orders(figures: dict[str, Any], path: Path) -> None:
     """Latency by percentile, acknowledgement against fill, on both streams."""
     figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
@@ -341,6 +371,7 @@ PARTS = {
     "http_orders": (http_orders, plot_http_orders),
     "order_entry": (order_entry, plot_order_entry),
     "push": (push, plot_push),
+    "listeners": (listeners, plot_listeners),
     "projections": (projections, plot_projections),
     "frames": (frames, plot_frames),
     "library": (library, plot_library),

@@ -11,7 +11,7 @@ import importlib
 
 from bench import report
 
-BENCHMARKS = ("http_orders", "order_entry", "push", "projections", "frames", "library")
+BENCHMARKS = ("http_orders", "order_entry", "push", "listeners", "projections", "frames", "library")
 LONG = ("books", "restart")
 """Measured only where they are asked for: the first installs other people's engines and takes half an hour, the other writes
 ten million commands and takes an hour."""

@@ -1,7 +1,7 @@
 """Writes a batch of rows and the position it brings the tables to: all of it in one transaction, many rows a statement.
 
 The driver's `executemany` lets go of the interpreter once per row, and beside a thread that computes may wait up to 5 ms to
-get it back: how often is chance, and in bad runs 2,400 rows a second were left of 700,000. A statement of 64 rows lets go
+get it back: how often is chance, and in bad runs 2,400 rows a second were left of 700,000. A statement of many rows lets go
 once for all of them (docs/decisions/0005).
 """
 
@@ -18,8 +18,12 @@ from onseju.projections import tables as t
 from onseju.projections.rows import BIGGEST, Batch
 from onseju.projections.sums import ORDERS_ACCEPTED, ORDERS_DONE, ORDERS_REJECTED
 
-ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
-"""The statements' sizes: any number of rows is written by the fewest of them, and few statements stay prepared."""
+ROWS_A_STATEMENT = (512, 128, 32, 16, 8, 4, 2, 1)
+"""The statements' sizes: any number of rows is written by the fewest of them, and few statements stay prepared. The widest
+row has 22 values, and SQLite takes 32,766 in a statement."""
+
+EXPANDED_ROWS = 8
+"""Statements of more rows are not compiled: the text of one row is repeated."""
 
 
 class PositionLostError(Exception):
@@ -102,6 +106,12 @@ class _Statement:
 
     def text(self, dialect: sa.Dialect, size: int) -> str:
         """The statement for `size` rows; its parameters are the rows' values one after the other."""
+        row = f"({', '.join('?' * len(self.names))})"
+        if size > EXPANDED_ROWS and (text := self._compiled(dialect, 1)).count(row) == 1:
+            return text.replace(row, ", ".join([row] * size))
+        return self._compiled(dialect, size)
+
+    def _compiled(self, dialect: sa.Dialect, size: int) -> str:
         width = len(self.names)
         numbered = [tuple(range(row * width, (row + 1) * width)) for row in range(size)]
         compiled = self.build(dialect, numbered).compile(dialect=dialect)

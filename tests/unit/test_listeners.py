@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, cast
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onseju import listeners
+from onseju.contract.commands import CommandKind
 from onseju.contract.event_runs import EventRun
-from onseju.contract.events import decode_events
+from onseju.contract.events import AuctionIndicated, Event, LevelChanged, Trade, decode_events, encode_event
 from onseju.contract.ids import BEFORE_ALL
 from onseju.contract.journal_records import EventBlock
 from onseju.exchange.applier import Applier
@@ -85,9 +87,10 @@ class Followed:
 
 
 class Public:
-    """The market and KIS's source with a few who watch from the first listing on."""
+    """The market and KIS's source, watched by nobody, or by a few from the first listing on."""
 
-    def __init__(self, forms: Forms) -> None:
+    def __init__(self, forms: Forms, *, is_watched: bool) -> None:
+        self.is_watched = is_watched
         self.market = Market("j", forms.digester)
         self.source = MarketSource(self.market, forms.digester)
         self.follower: Followed | None = None
@@ -97,7 +100,7 @@ class Public:
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         self.market.listen(blocks)
-        if self.follower is None and self.market.directory.all():
+        if self.is_watched and self.follower is None and self.market.directory.all():
             symbol = self.market.directory.all()[0].symbol
             self.follower = Followed([symbol])
             self.source.subscribe(self.follower)
@@ -122,9 +125,9 @@ class Public:
 
 
 @settings(max_examples=12)
-@given(variant=DAYS, sizes=CUTS)
-def test_the_public_market_is_as_event_by_event(forms: Forms, variant: int, sizes: list[int]) -> None:
-    quick, slow = Public(forms), Public(PLAIN)
+@given(variant=DAYS, sizes=CUTS, is_watched=st.booleans())
+def test_the_public_market_is_as_event_by_event(forms: Forms, variant: int, sizes: list[int], is_watched: bool) -> None:
+    quick, slow = Public(forms, is_watched=is_watched), Public(PLAIN, is_watched=is_watched)
     for run in cut(day(variant), sizes):
         quick.listen(run)
         with pytest.MonkeyPatch.context() as patch:  # of no run it is said that it can be read at once
@@ -132,7 +135,56 @@ def test_the_public_market_is_as_event_by_event(forms: Forms, variant: int, size
             patch.setattr(kis_source, "_NOT_ALONE", b"")
             slow.listen(list(run))
     assert quick.kept() == slow.kept()
-    assert quick.woken["book"] > 0
+    assert (quick.woken["book"] > 0) is is_watched
+
+
+_few = st.integers(1, 3)
+_makers: st.SearchStrategy[Callable[[int, int], Event]] = st.one_of(
+    st.builds(
+        lambda price, qty, taker: lambda seq, idx: Trade(
+            seq=seq, ts=seq, idx=idx, instrument=1, trade_id=seq, price=price, qty=qty,
+            buy_order_id=1, sell_order_id=2, taker_side=taker,
+        ), _few, _few, st.integers(0, 2),
+    ),
+    st.builds(
+        lambda side, price, qty: lambda seq, idx: LevelChanged(
+            seq=seq, ts=seq, idx=idx, instrument=1, side=side, price=price, qty=qty, order_count=qty
+        ), st.integers(1, 2), _few, st.integers(0, 3),
+    ),
+    st.builds(
+        lambda price, qty: lambda seq, idx: AuctionIndicated(
+            seq=seq, ts=seq, idx=idx, instrument=1, price=price, qty=qty
+        ), _few, _few,
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(commands=st.lists(st.lists(_makers, min_size=1, max_size=4), min_size=1, max_size=25), is_watched=st.booleans())
+def test_sums_of_a_run_are_as_trade_by_trade(
+    forms: Forms, commands: list[list[Callable[[int, int], Event]]], is_watched: bool
+) -> None:
+    """Few prices and quantities, so that much comes again: at the same price, at a level that was gone."""
+    quick, slow = Public(forms, is_watched=is_watched), Public(PLAIN, is_watched=is_watched)
+    opening = [block for block in day(0) if block.command_kind == CommandKind.LIST_INSTRUMENT][:1]
+    made = [
+        msgspec.structs.replace(
+            opening[0],
+            seq=opening[0].seq + at,
+            ts=opening[0].seq + at,
+            payload=b"".join(encode_event(make(opening[0].seq + at, idx)) for idx, make in enumerate(makers)),
+            text="",
+        )
+        for at, makers in enumerate(commands, 1)
+    ]
+    for part in (opening, made):
+        run = EventRun.of(part)
+        quick.listen(run)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(market_module, "_NOT_ALONE", b"")
+            patch.setattr(kis_source, "_NOT_ALONE", b"")
+            slow.listen(list(run))
+    assert quick.kept() == slow.kept()
 
 
 @settings(max_examples=12)

@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy.dialects import sqlite
 from structlog.testing import capture_logs
 
 from onseju.contract.event_runs import EventRun
@@ -28,7 +29,7 @@ from onseju.projections import tables
 from onseju.projections.database import reader_engine, writer_engine
 from onseju.projections.migrate import migrate
 from onseju.projections.projector import ProjectionError, Projector
-from onseju.projections.writer import PositionLostError, Writer
+from onseju.projections.writer import EXPANDED_ROWS, ROWS_A_STATEMENT, PositionLostError, Writer
 from tests.unit.projections.support import MemoryJournal, blocks_of, contents, records
 
 SEED, COUNT = 3, 700
@@ -238,6 +239,18 @@ def test_waiting_is_bounded_in_time_and_number(tmp_path: Path, started: list[Pro
         assert await projector.wait_for(51, 30) is False
 
     asyncio.run(wait())
+
+
+@pytest.mark.parametrize("name", ["orders", "order_fills", "limits", "fills", "positions", "candles", "deeds"])
+def test_a_long_statements_text_is_the_one_that_is_compiled(name: str) -> None:
+    writer = Writer(sqlite.dialect())
+    statement = getattr(writer, f"_{name}")
+    for size in (EXPANDED_ROWS, EXPANDED_ROWS + 1, 128):
+        text, compiled = (make(sqlite.dialect(), size).split() for make in (statement.text, statement._compiled))
+        assert text == compiled
+    assert statement.text(sqlite.dialect(), max(ROWS_A_STATEMENT)).count("?") == max(ROWS_A_STATEMENT) * len(
+        statement.names
+    )
 
 
 class CountingJournal(MemoryJournal):
