@@ -4,6 +4,8 @@
 //! It is the fast twin of the reference engine in Python (`onseju/matching/reference.py`), which is the specification: the
 //! same commands give the same events, byte for byte, and the same state hash. The modules have the reference's names.
 //!
+//! `entry` and `order_views` are no part of the machine: the Python module offers them to the gateway.
+//!
 //! [`Engine`] is the whole machine, [`Book`] a bare order book that can be used alone.
 
 #[cfg(feature = "python")]

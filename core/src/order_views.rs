@@ -23,6 +23,7 @@ const TYPES: [&str; 9] =
 const TIMES: [&str; 4] = ["", "day", "ioc", "fok"];
 const STATUSES: [&str; 7] = ["", "new", "partially_filled", "filled", "canceled", "rejected", "expired"];
 const CANCELED: u8 = 4;
+const REFUSED: u8 = 5;
 const EXPIRED: u8 = 6;
 const LIQUIDITIES: [&str; 4] = ["", "maker", "taker", "auction"];
 
@@ -68,6 +69,9 @@ pub(crate) fn order(
         } else {
             (order, filled) = (event, None);
         }
+    }
+    if order[123] == REFUSED {
+        return None;
     }
     let id = client_id(text, number)?;
     let symbol = words.symbols.get(u32_at(order, 24) as usize)?;

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from onseju import __version__
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.event_runs import EventRun
 from onseju.contract.ids import hash128
@@ -24,6 +25,9 @@ else:
         import onseju.matching._core as _core
     except ImportError:  # nothing is compiled; Onseju runs without it
         _core = None
+    else:
+        if _core.__version__ != __version__:
+            _core = None
 
 _CLIENT_ID, _BODY_HASH, _BODY = 32, 48, 64
 _NO_HASHES = bytes(32)

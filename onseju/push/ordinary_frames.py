@@ -51,30 +51,40 @@ class OrdinaryFrames:
             self._rest = data
             return
         self._needed = 0
-        while end - at >= 2:
-            kind = _FINAL_MASKED.get(data[at])
-            length = data[at + 1] - _MASKED
-            start = at + 6
-            if kind is None or length < 0 or length == _LONGER:
+        control = 0  # where the control frames begin that stand before `at`
+        while True:
+            length = self._measure(data, at, end)
+            if length <= 0 or at + length > end:
                 break
-            if length == _LONG:
-                if end - at < 4:
-                    self._rest = data[at:]
-                    return
-                length = int.from_bytes(data[at + 2 : at + 4], "big")
-                start = at + 8
-            if length > self._max_bytes or (length > 125 and kind not in (Opcode.TEXT, Opcode.BINARY)):
-                break
-            if start + length > end:
-                self._rest, self._needed = data[at:], start + length - at
-                return
+            kind = _FINAL_MASKED[data[at]]
             if kind is Opcode.TEXT or kind is Opcode.BINARY:
-                yield kind, apply_mask(data[start : start + length], data[start - 4 : start])
-            else:
-                yield Opcode.CONT, data[at : start + length]
-            at = start + length
-        else:
-            self._rest = data[at:]
+                if control < at:
+                    yield Opcode.CONT, data[control:at]
+                start = at + (8 if data[at + 1] - _MASKED == _LONG else 6)
+                yield kind, apply_mask(data[start : at + length], data[start - 4 : start])
+                control = at + length
+            at += length
+        if length < 0:
+            self.over = True
+            yield Opcode.CONT, data[control:]
             return
-        self.over = True
-        yield Opcode.CONT, data[at:]
+        if control < at:
+            yield Opcode.CONT, data[control:at]
+        self._rest, self._needed = data[at:], length
+
+    def _measure(self, data: bytes, at: int, end: int) -> int:
+        """The bytes of the frame at `at`; 0 where too few are here to tell, below 0 where it is not ordinary."""
+        if end - at < 2:
+            return 0
+        kind = _FINAL_MASKED.get(data[at])
+        length = data[at + 1] - _MASKED
+        if kind is None or length < 0 or length == _LONGER:
+            return -1
+        if length == _LONG:
+            if end - at < 4:
+                return 0
+            length = int.from_bytes(data[at + 2 : at + 4], "big")
+            if length > self._max_bytes or (kind is not Opcode.TEXT and kind is not Opcode.BINARY):
+                return -1
+            return length + 8
+        return length + 6 if length <= self._max_bytes else -1

@@ -238,6 +238,20 @@ def test_a_revoked_key_enters_nothing_any_more(short: Place) -> None:
     assert short.taken == [True, False, True, False]
 
 
+def test_keys_that_may_not_trade_or_must_sign(short: Place) -> None:
+    with short.served.client(headers={"Authorization": f"Bearer {short.key}"}) as client:
+        reader = client.post("/v1/api-keys", json={"name": "reader", "scopes": ["read"]}).json()["api_key"]
+        made = client.post("/v1/api-keys", json={"name": "signer", "kind": "signed", "scopes": ["trade"]})
+        signer = made.json()["api_key"]
+    with short.served.client(headers={"Authorization": f"Bearer {reader}"}) as client:  # it is known from now on
+        assert client.get("/v1/api-keys").status_code in (200, 403)
+    assert short.send(asked(short, GOOD, key=reader)).split(b" ")[1] == b"403"
+    assert short.send(asked(short, GOOD, key=signer)).split(b" ")[1] == b"401"
+    assert short.send(asked(short, GOOD, key=signer)).split(b" ")[1] == b"401"
+    assert short.send(asked(short, GOOD, key=short.key + "x")).split(b" ")[1] == b"401"
+    assert short.taken == [False] * 4
+
+
 def test_an_exchange_that_has_no_room(short: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(short.venue.bus, "busy_after", 0)
     answer = short.send(asked(short, GOOD))

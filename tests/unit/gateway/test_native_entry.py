@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -34,15 +35,17 @@ from onseju.contract.events import OrderAccepted, OrderFilled, encode_event
 from onseju.contract.journal_records import EventBlock, annotation_text
 from onseju.contract.money import MAX_INPUT
 from onseju.contract.words import OrderType
-from onseju.gateway import native_entry, order_records
+from onseju.gateway import native_entry, order_batches, order_records
 from onseju.gateway.native_entry import OrderBodies, check_records
 from onseju.gateway.order_records import Batch, check_plainly
 from onseju.gateway.principal import Principal
+from onseju.gateway.problems import Problem
 from onseju.gateway.replies import OrderResult, answer_from
 from onseju.market.directory import Directory
+from tests.engines import once
 from tests.unit.gateway.served import Venue
 
-pytestmark = pytest.mark.skipif(native_entry._core is None, reason="nothing is compiled")
+pytestmark = [pytest.mark.skipif(native_entry._core is None, reason="nothing is compiled"), once]
 
 OWN, OTHER = 7001, 7002
 PRICE = 98_500
@@ -247,6 +250,49 @@ def test_whatever_the_events_hold_it_is_the_plain_forms_or_left_to_it(payload: b
     (body,) = OrderBodies().of(EventRun.of([block]), directory)
     if body is not None:
         assert body == msgspec.json.encode(answer_from(block, directory.symbol_of).body)
+
+
+class Canned:
+    """An exchange that gave this run."""
+
+    def __init__(self, run: EventRun) -> None:
+        self._run = run
+
+    async def request_records(self, records: bytes, texts: Mapping[int, str] = MappingProxyType({}), /) -> EventRun:
+        assert len(records) == COMMAND_BYTES * len(self._run)
+        return self._run
+
+
+def test_where_nothing_is_compiled_the_answers_are_the_same(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    sell = NewOrder(account=OWN, actor=OWN, instrument=1, qty=9, limit_price=PRICE, side=2, order_type=1)
+    poor = NewOrder(account=OWN, actor=OWN, instrument=1, qty=10**9, limit_price=PRICE, side=2, order_type=1)
+    buy = NewOrder(account=OTHER, actor=OTHER, instrument=1, qty=5, limit_price=PRICE, side=1, order_type=1)
+    blocks = [
+        venue.bus.apply(Request(command)) for command in (sell, sell, poor, buy, CancelAll(account=OWN, actor=OWN))
+    ]
+    batch = Batch(bytes(COMMAND_BYTES * len(blocks)), [0, 256, 0, 0, 48, 0, 0], orders=6, cancels=1)
+    principal = Principal(user_id=1, account_id=OWN, scopes=frozenset({"trade"}), via="key")
+
+    async def answers() -> tuple[bytes, list[bytes]]:
+        told = await order_batches.tell(venue.gateway, EventRun.of(blocks[:4]))
+        bodies = [
+            answer[1]
+            if isinstance(answer, tuple)
+            else msgspec.json.encode(answer.body.body("en", "") if isinstance(answer.body, Problem) else answer.body)
+            for answer in told
+        ]
+        return await order_records.enter(venue.gateway, principal, batch), bodies
+
+    monkeypatch.setattr(venue.gateway, "commands", Canned(EventRun.of(blocks)))
+    compiled = asyncio.run(answers())
+    raw = b"".join(map(encode_command, BASES))
+    parsed = order_records.parse(raw, principal, 2)
+    monkeypatch.setattr(native_entry, "_core", None)
+    assert asyncio.run(answers()) == compiled
+    assert order_records.parse(raw, principal, 2) == parsed
+    monkeypatch.setattr(order_batches, "MANY_EVENTS", 3)
+    monkeypatch.setattr(order_batches, "FEW", 2)
+    assert asyncio.run(answers()) == compiled, "in parts, too"
 
 
 def test_a_signed_callers_batch_and_the_plain_form(venue: Venue) -> None:
