@@ -88,9 +88,13 @@ def test_fragments_of_a_message(exchange: ServerProcess) -> None:
     with connect_websocket(url, compression=None, proxy=None) as socket:
         socket.send(iter(['{"op":', '"ping"', "}"]))
         assert json.loads(socket.recv(10))["status"] == 200
-        with pytest.raises(ConnectionClosedError) as closed:
+
+        def send_too_many() -> None:
             socket.send(iter([""] * 20))
             socket.recv(10)
+
+        with pytest.raises(ConnectionClosedError) as closed:
+            send_too_many()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
