@@ -174,6 +174,19 @@ def test_every_answer_has_the_common_headers(server: Served) -> None:
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
+def test_the_page_may_load_and_run_only_what_is_ours(server: Served) -> None:
+    with server.client() as client:
+        text = client.get("/v1/things").headers["content-security-policy"]
+    policy = {name: words for name, *words in (part.split() for part in text.split(";"))}
+    assert policy["default-src"] == ["'self'"], "scripts and all else that is not named below"
+    assert policy["connect-src"] == ["'self'", "ws:", "wss:"]
+    assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == ["'none'"]
+    assert policy["form-action"] == ["'self'"]
+    assert "script-src" not in policy
+    assert "unsafe-eval" not in text
+    assert [name for name, words in policy.items() if "'unsafe-inline'" in words] == ["style-src"]
+
+
 def test_unknown_addresses_and_methods(server: Served) -> None:
     with server.client() as client:
         problem(client.get("/v1/nothing"), 404, "not_found")

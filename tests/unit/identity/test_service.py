@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import sqlalchemy as sa
 from argon2 import PasswordHasher
 
 from onseju.identity.records import (
@@ -21,7 +22,7 @@ from onseju.identity.records import (
     WrongPasswordError,
 )
 from onseju.identity.service import IdentityService
-from onseju.identity.store import MAX_KEYS_PER_USER, MAX_SESSIONS_PER_USER
+from onseju.identity.store import MAX_KEYS_PER_USER, MAX_SESSIONS_PER_USER, Store
 from onseju.identity.tokens import csrf_token
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -368,6 +369,17 @@ def test_no_secret_stands_in_the_file_and_nobody_else_may_read_it(tmp_path: Path
         assert stat.S_IMODE((tmp_path / "identity.db").stat().st_mode) == 0o600
 
     run(test)
+
+
+def test_an_error_of_the_database_carries_no_hash(tmp_path: Path) -> None:
+    store = Store(tmp_path / "identity.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "identity.db")) as other:
+        other.execute("DROP TABLE users")
+        other.commit()
+    with pytest.raises(sa.exc.OperationalError, match="no such table") as raised:
+        store.add_user("kim", "canary-hash", "user", 1)
+    store.close()
+    assert "canary-hash" not in str(raised.value)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
