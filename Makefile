@@ -103,8 +103,8 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms of the fault tests: 200 kills, 10,000 streams (about a quarter of an hour)
-	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
+soak: setup ## The long forms of the fault tests: 200 kills, every call to the disk, 10,000 streams (about half an hour)
+	@ONSEJU_KILL_ROUNDS=200 ONSEJU_EVERY_CALL=1 ONSEJU_STREAMS=10000 $(BIN)/python -m pytest tests/faults --timeout=7200 -s $(ARGS)
 
 MINUTES ?= 5
 FUZZ ?= commands snapshots
