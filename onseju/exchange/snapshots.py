@@ -110,9 +110,6 @@ class Snapshots:
 
 
 def _make_archive(archive: Path) -> None:
-    """Make the archive's folders, and have their names on the disk: a segment is deleted here once its copy is there."""
-    for folder in (archive / "commands", archive / "events"):
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            Files().sync_directory(path.parent)
+    """Have the archive's folders there for good: a segment is deleted here once its copy is in them."""
+    for folder in ("commands", "events"):
+        Files().make_directory(archive / folder)
