@@ -103,9 +103,10 @@ format: setup ## Format the code and mend what the linter can
 bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: setup ## The long forms: 200 kills, 10,000 streams, 1,000 disconnects, a day of 200,000 requests, 100 cases an operation (an hour)
-	@ONSEJU_KILL_ROUNDS=200 ONSEJU_STREAMS=10000 ONSEJU_DISCONNECTS=1000 ONSEJU_DAY_REQUESTS=200000 ONSEJU_OPENAPI_CASES=$(CASES) \
-		$(BIN)/python -m pytest tests/faults tests/hostile/test_openapi.py tests/unit/exchange/test_same_bytes.py --timeout=7200 -s $(ARGS)
+soak: setup ## The long forms: 200 kills, every call to the disk failing, 10,000 streams, 1,000 disconnects and more (two hours)
+	@ONSEJU_KILL_ROUNDS=200 ONSEJU_EVERY_CALL=1 ONSEJU_STREAMS=10000 ONSEJU_DISCONNECTS=1000 ONSEJU_DAY_REQUESTS=200000 \
+		ONSEJU_OPENAPI_CASES=$(CASES) $(BIN)/python -m pytest tests/faults tests/hostile/test_openapi.py \
+		tests/unit/exchange/test_same_bytes.py --timeout=7200 -s $(ARGS)
 
 CASES ?= 100
 MINUTES ?= 5

@@ -126,7 +126,7 @@ class Venue:
         except EngineMissingError as error:
             raise CannotStartError(str(error)) from error
         try:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            Files().make_directory(settings.data_dir)
             key = admin_key(settings)
         except OSError as error:
             where = error.filename or settings.data_dir

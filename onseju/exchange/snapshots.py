@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import structlog
 
+from onseju.journal import snapshots
 from onseju.journal.files import Files
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
@@ -98,7 +99,7 @@ class Snapshots:
             return
         archive = self._retention.archive if self._retention.kind == "archive" else None
         try:
-            if archive is not None:
+            if archive is not None and len(snapshots.paths(self._journal.snapshots)) >= snapshots.KEPT:
                 await asyncio.to_thread(_make_archive, archive)
             gone = await asyncio.to_thread(self._journal.retire, self._needed_from() - 1, archive)
         except (JournalError, OSError) as error:
@@ -109,9 +110,6 @@ class Snapshots:
 
 
 def _make_archive(archive: Path) -> None:
-    """Make the archive's folders, and have their names on the disk: a segment is deleted here once its copy is there."""
-    for folder in (archive / "commands", archive / "events"):
-        missing = [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            Files().sync_directory(path.parent)
+    """Have the archive's folders there for good: a segment is deleted here once its copy is in them."""
+    for folder in ("commands", "events"):
+        Files().make_directory(archive / folder)

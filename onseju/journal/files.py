@@ -74,6 +74,13 @@ class Files:
         finally:
             os.close(descriptor)
 
+    def make_directory(self, directory: Path) -> None:
+        """Make the directory and those above it where they are missing; on return their names are on the disk."""
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            self.sync_directory(path.parent)
+
     def create(self, path: Path, content: bytes, *, room: int = 0) -> bool:
         """Make `path` with this content: after a crash it is there whole, or not at all.
 

@@ -19,6 +19,7 @@ from onseju.exchange.exchange import Exchange
 from onseju.exchange.recovery import replayed
 from onseju.exchange.snapshots import Retention, Snapshots
 from onseju.identity.store import Store
+from onseju.journal.files import Files
 from onseju.journal.inspect import verify
 from onseju.journal.port import JournalError
 from onseju.journal.segments import SegmentJournal
@@ -139,12 +140,13 @@ class FirstStartPart:
     def work(self, directory: Path, disk: Disk, tell: Tell) -> str | None:
         disk.arm()
         try:
+            Files().make_directory(directory / "data")  # as `onseju up` does
             journal = _opened(directory / "data")
             journal.append(records(1, 1))
             tell(journal.journal_id)
             journal.append_events(blocks(1, 1))
             journal.close()
-        except JournalError as error:
+        except (JournalError, OSError) as error:
             return str(error)
         return None
 
