@@ -16,8 +16,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
-import platform
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +26,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from bench.httpload import Arrivals, Connection, Server, read_sse, read_websocket
+from bench.httpload import Arrivals, Connection, Server, machine, read_sse, read_websocket
 
 RESULT = Path("build/bench/http_orders.json")
 ACCOUNTS = 8
@@ -227,11 +225,6 @@ def table(result: dict[str, Any]) -> str:
             f"{label:<46}" + "".join(f"{values.get(q, float('nan')):>9.2f}" for q in ("p50", "p95", "p99", "max"))
         )
     return "\n".join(lines)
-
-
-def machine() -> dict[str, Any]:
-    """Where the figures come from."""
-    return {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:

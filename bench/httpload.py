@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -24,6 +25,11 @@ from bench.wire import PING, PONG, TEXT, client_frame, server_frames
 START_S = 120
 _ADDRESS = re.compile(r"is open at (http://\S+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from."""
+    return {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
 
 
 class Server:
@@ -57,16 +63,19 @@ class Server:
         """The server's process."""
         return self._process.pid
 
+    @property
+    def admin_key(self) -> str:
+        """The bootstrap admin key."""
+        return (self._data_dir / "admin.key").read_text().strip()
+
     def account(self, name: str, cash: int, holdings: dict[str, int]) -> str:
         """A new account's API key."""
-        admin_key = (self._data_dir / "admin.key").read_text().strip()
         body = msgspec.json.encode({"name": name, "cash": cash, "holdings": holdings})
-        return str(self._json("/v1/admin/accounts", admin_key, body)["api_key"])
+        return str(self._json("/v1/admin/accounts", self.admin_key, body)["api_key"])
 
     def set_rule(self, rule: str, value: int) -> None:
         """Set a rule of the venue."""
-        admin_key = (self._data_dir / "admin.key").read_text().strip()
-        self._json("/v1/admin/rules", admin_key, msgspec.json.encode({"rule": rule, "value": value}))
+        self._json("/v1/admin/rules", self.admin_key, msgspec.json.encode({"rule": rule, "value": value}))
 
     def symbols(self) -> dict[str, int]:
         """The instruments and their base prices."""
