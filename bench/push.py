@@ -31,8 +31,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from bench.httpload import machine
-from bench.httpload import Server
+from bench.httpload import Server, machine
 from bench.streamload import Herd, Transport, processor_s, resident_kib
 from bench.wire import TEXT, client_frame
 

@@ -11,7 +11,7 @@ import importlib
 
 from bench import report
 
-BENCHMARKS = ("http_orders", "order_entry", "push", "projections", "frames", "library")
+BENCHMARKS = ("load", "push", "projections", "frames", "library")
 LONG = ("books",)
 """Measured only where they are asked for: this one installs other people's engines and takes half an hour."""
 

@@ -1,4 +1,4 @@
-"""`python -m bench.load [--quick] [--seconds N] [--ways WAY …] [--without-peers]`."""
+"""`python -m bench.load [--quick] [--seconds N] [--ways WAY …] [--without-peers] [--against DIR]`."""
 
 from bench.load import main
 

@@ -77,7 +77,9 @@ def draws(
 ) -> list[Draw]:
     """So many requests of a mix, the same ones each time. `side` (0 buys, 1 sells) is all that the accounts do in `simple`;
     else the first half of them sells and the rest buys."""
-    return list(_simple(accounts, symbols, count, side) if mix == "simple" else _drawn(mix, accounts, symbols, count, seed))
+    return list(
+        _simple(accounts, symbols, count, side) if mix == "simple" else _drawn(mix, accounts, symbols, count, seed)
+    )
 
 
 def _simple(accounts: int, symbols: Sequence[Symbol], count: int, side: int | None) -> Iterator[Draw]:
@@ -90,7 +92,7 @@ def _simple(accounts: int, symbols: Sequence[Symbol], count: int, side: int | No
 
 
 def _drawn(mix: str, accounts: int, symbols: Sequence[Symbol], count: int, seed: int) -> Iterator[Draw]:
-    numbers = random.Random(seed)  # noqa: S311  # the same draws each time are what is wanted
+    numbers = random.Random(seed)  # the same draws each time are what is wanted
     kinds = [kind for kind, share in MIXES[mix].items() for _ in range(share)]
     numbers.shuffle(kinds)
     for number in range(count):

@@ -81,7 +81,9 @@ def _processor_s() -> float:
 class Load:
     """One way's connections to one server."""
 
-    def __init__(self, port: int, way: Way, mix: str, keys: Sequence[str], symbols: Sequence[Symbol], dialect: str) -> None:
+    def __init__(
+        self, port: int, way: Way, mix: str, keys: Sequence[str], symbols: Sequence[Symbol], dialect: str
+    ) -> None:
         self.port = port
         self._way, self._keys = way, keys
         self._results, self._driver = Results(), Driver()
@@ -108,7 +110,7 @@ class Load:
         """Open the connections."""
         way = self._way
         if way.name in ("websocket", "socket_records"):
-            self._driver.free = await socket_slots(
+            slots = await socket_slots(
                 self._driver,
                 self._sources,
                 self._keys[: way.connections],
@@ -117,7 +119,8 @@ class Load:
                 is_binary=way.name == "socket_records",
             )
         else:
-            self._driver.free = await http_slots(self._driver, self._sources, self.port, way.connections)
+            slots = await http_slots(self._driver, self._sources, self.port, way.connections)
+        self._driver.free.extend(slots)
 
     async def run(self, seconds: float, per_s: float = 0.0, listeners: int = 0) -> dict[str, Any]:
         """Closed loop; or, with commands `per_s`, on a timetable. With `listeners`, so many of the accounts listen on SSE.
@@ -211,7 +214,7 @@ class Generator:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.load.generator"],
+            [sys.executable, "-c", "from bench.load.generator import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -269,7 +272,3 @@ def main() -> None:
         await _serve(lines)
 
     uvloop.run(run())
-
-
-if __name__ == "__main__":
-    main()

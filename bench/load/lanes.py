@@ -39,7 +39,8 @@ class Driver:
     """The slots of a way, and what became of what was sent through them."""
 
     def __init__(self) -> None:
-        self.free: list[Slot] = []
+        self.free: deque[Slot] = deque()
+        """The one that has been free for longest takes the next request, so that none is idle until a server closes it."""
         self.latencies: array[float] = array("d")
         """From due to the whole answer, one a request."""
         self.lateness: array[float] = array("d")
@@ -79,9 +80,8 @@ class Driver:
     async def closed(self, seconds: float) -> float:
         """Each slot sends its next request when its last was answered. Gives the seconds that it took."""
         began = time.perf_counter()
-        self._idle.clear()
         self._until = began + seconds
-        slots, self.free = self.free, []
+        slots, self.free = self.free, deque()
         for slot in slots:
             slot.send(time.perf_counter())
         await self._settle(seconds)
@@ -90,7 +90,6 @@ class Driver:
     async def open(self, per_s: float, seconds: float) -> float:
         """Requests are due every `1 / per_s` seconds. Gives the seconds until the last answer."""
         self._until = 0.0
-        self._idle.clear()
         count, place = max(1, int(per_s * seconds)), 0
         start = time.perf_counter() + 0.01
         async with contextlib.aclosing(ticks(start, 1 / per_s)) as clock:
@@ -101,7 +100,7 @@ class Driver:
                 while place < passed:
                     due, place = start + place / per_s, place + 1
                     if self.free:
-                        self.free.pop().send(due)
+                        self.free.popleft().send(due)
                     else:
                         self.queued += 1
                         self._backlog.append(due)
@@ -112,9 +111,12 @@ class Driver:
 
     async def _settle(self, seconds: float) -> None:
         """Until everything was answered, at most so long. What was not is `unanswered`."""
-        if self.answered < self.sent or seconds:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait(), seconds + SETTLE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds + SETTLE_S):
+                while self.answered < self.sent or seconds:
+                    self._idle.clear()  # it may have been set on the way, when all that had been sent was answered
+                    await self._idle.wait()
+                    seconds = 0
         if self.broken:
             raise RuntimeError(f"a connection was lost: {self.broken}")
 

@@ -21,7 +21,6 @@ from bench.load.generator import WAYS, Generator, Way
 from bench.load.profile import Profiler
 from bench.load.watch import Watch, by_process, drain, processor_s, resident_mib, stages, threads_s
 
-SHARES = (0.5, 0.8, 0.95)
 LISTENING = ("http", "websocket")
 """Ways whose accounts all listen on SSE at half of the maximum. Beside the others two accounts of their own trade and listen,
 in an instrument of their own: a stream of ten thousands of events a second is not what anybody reads."""
@@ -43,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sustain_s: float
     ladder: tuple[int, ...] = (5_000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000)
     """Commands a second that the tables have to keep up with."""
+    shares: tuple[float, ...] = (0.5, 0.8, 0.95)
+    """Of the maximum, for the open loops; the first is the one with listeners."""
     accounts: int = 200
     symbols: int = 6
     peer_s: float
@@ -51,9 +52,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Few connections and small batches: whether it works."""
 
 
-FULL = Plan(
-    seconds=60, warm_up_s=2, closed_s=8, alone_s=2, profile_s=8, drain_s=20, sustain_s=15, peer_s=5, peer_rounds=3
-)
+def full(seconds: float = 60) -> Plan:
+    """The long form. Shorter open loops come with shorter looks at everything else."""
+    return Plan(
+        seconds=seconds,
+        warm_up_s=min(2, 0.5 + seconds / 10),
+        closed_s=min(8, 2 + 0.15 * seconds),
+        alone_s=2,
+        profile_s=min(8, 2 + 0.15 * seconds),
+        drain_s=min(20, 2 + 0.3 * seconds),
+        sustain_s=min(15, 2 + 0.3 * seconds),
+        peer_s=min(5, 2 + 0.1 * seconds),
+        peer_rounds=3,
+    )
+
+
 QUICK = Plan(
     seconds=0.4,
     warm_up_s=0.1,
@@ -63,6 +76,7 @@ QUICK = Plan(
     drain_s=10,
     sustain_s=0.6,
     ladder=(200,),
+    shares=(0.5,),
     accounts=8,
     symbols=3,
     peer_s=0.3,
@@ -84,12 +98,13 @@ def way_of(name: str, plan: Plan) -> Way:
 class Opening:
     """A venue as it is before any load: its accounts and rules, in a data folder that is copied for each server."""
 
-    def __init__(self, directory: Path, plan: Plan) -> None:
+    def __init__(self, directory: Path, plan: Plan, tree: Path | None = None) -> None:
         self._template = directory / "opening"
         self._template.mkdir()
         self._copies = 0
         self._directory = directory
-        with Server(self._template) as server:
+        self._tree = tree
+        with Server(self._template, tree) as server:
             rows = list(server.symbols().items())[: plan.symbols + 1]
             instruments = [Symbol(name, number, price) for number, (name, price) in enumerate(rows, 1)]
             self.symbols, self.probe_symbol = instruments[:-1], instruments[-1]
@@ -111,7 +126,7 @@ class Opening:
         directory = self._directory / f"copy-{self._copies}"
         shutil.copytree(self._template, directory)
         try:
-            with Server(directory) as server:
+            with Server(directory, self._tree) as server:
                 yield server
         finally:
             shutil.rmtree(directory)
@@ -153,32 +168,35 @@ def loaded(watch: Watch, server: Server, generator: Generator, **run: Any) -> di
     }
 
 
-def maximum(opening: Opening, generator: Generator, way: Way, plan: Plan, directory: Path) -> dict[str, Any]:
+def maximum(server: Server, opening: Opening, generator: Generator, way: Way, plan: Plan) -> dict[str, Any]:
     """Closed loop with both flows, and a profile of the realistic one."""
     told: dict[str, Any] = {}
-    with opening.server() as server, Watch(server, max(0.2, plan.closed_s / 4)) as watch:
+    with Watch(server, max(0.2, plan.closed_s / 4)) as watch:
         for mix in ("simple", way.mix):
             generator.connect(server.port, way, opening.keys, opening.symbols, mix)
             generator.ask("run", seconds=plan.warm_up_s)
             told["simple" if mix == "simple" else "mixed"] = loaded(watch, server, generator, seconds=plan.closed_s)
         if plan.profile_s:
             try:
-                profiler = Profiler(server.pid, plan.profile_s, directory)
-                generator.ask("run", seconds=plan.profile_s + 1)
-                told["profile"] = profiler.result()
+                with tempfile.TemporaryDirectory(prefix="onseju-bench-") as directory:
+                    profiler = Profiler(server.pid, plan.profile_s, Path(directory))
+                    generator.ask("run", seconds=plan.profile_s + 1)
+                    told["profile"] = profiler.result()
             except FailedError as error:
                 told["profile"] = {"missing": str(error)}
     return told
 
 
-def step(opening: Opening, generator: Generator, way: Way, plan: Plan, per_s: float, share: float) -> dict[str, Any]:
-    """An open loop at one rate on a fresh server, and the tables' way back."""
-    with opening.server() as server, Watch(server, max(0.2, min(10.0, plan.seconds / 6))) as watch:
+def step(
+    server: Server, opening: Opening, generator: Generator, way: Way, plan: Plan, per_s: float, share: float
+) -> dict[str, Any]:
+    """An open loop at one rate, and the tables' way back."""
+    with Watch(server, max(0.2, min(10.0, plan.seconds / 6))) as watch:
         generator.connect(server.port, way, opening.keys, opening.symbols, way.mix)
         generator.ask("run", seconds=plan.warm_up_s, per_s=per_s / 2)
         begin = resident_mib(server.pid)
         more: dict[str, Any] = {}
-        if share == SHARES[0]:
+        if share == plan.shares[0]:
             if way.name in LISTENING:
                 more["listeners"] = len(opening.keys) if way.name == "http" else way.connections
             else:
@@ -190,15 +208,17 @@ def step(opening: Opening, generator: Generator, way: Way, plan: Plan, per_s: fl
             "most_mib": max([begin, told["memory_mib"], *(sample[3] for sample in watch.samples)]),
             "end_mib": resident_mib(server.pid),
         }
-        told["samples"] = list(watch.samples)
+        told["samples"] = [list(sample) for sample in watch.samples]
     return {"share": share, "rate": round(per_s), **told}
 
 
-def sustained(opening: Opening, generator: Generator, plan: Plan, way: Way, most: float) -> list[dict[str, Any]]:
+def sustained(
+    server: Server, opening: Opening, generator: Generator, plan: Plan, way: Way, most: float
+) -> list[dict[str, Any]]:
     """Rising rates until the tables fall behind for good. A rate is kept up with where the lag, from the middle of its time
     to the end, does not grow by more than a twentieth of what came in."""
     rows = []
-    with opening.server() as server, Watch(server, max(0.1, plan.sustain_s / 30)) as watch:
+    with Watch(server, max(0.1, plan.sustain_s / 30)) as watch:
         generator.connect(server.port, way, opening.keys, opening.symbols, way.mix)
         generator.ask("run", seconds=plan.warm_up_s, per_s=plan.ladder[0])
         drain(watch, plan.drain_s)
@@ -244,21 +264,47 @@ def beside(opening: Opening, plan: Plan) -> dict[str, Any]:
                 servers[peer.name] = process.port, process.pid, peers.keys(plan.accounts), peer.dialect
             except (FailedError, RuntimeError) as error:
                 told[peer.name]["missing"] = str(error)
-        generators = {name: stack.enter_context(Generator()) for name in servers}
-        for name, (port, _, keys, dialect) in servers.items():
-            generators[name].connect(port, way, keys, opening.symbols, "entered", dialect)
-            generators[name].ask("run", seconds=plan.warm_up_s)
+        generator = stack.enter_context(Generator())
+
+        def turn(name: str, seconds: float, per_s: float = 0.0) -> dict[str, Any]:
+            """Its turn, on fresh connections: some servers close those that were idle for five seconds."""
+            port, pid, keys, dialect = servers[name]
+            generator.connect(port, way, keys, opening.symbols, "entered", dialect)
+            generator.ask("run", seconds=plan.warm_up_s)
+            spent = processor_s(pid)
+            row = generator.ask("run", seconds=seconds, per_s=per_s)
+            return {**row, "server_us": round((processor_s(pid) - spent) / max(1, row["commands"]) * 1e6, 1)}
+
         for _ in range(plan.peer_rounds):
-            for name, (_, pid, _, _) in servers.items():
-                spent = processor_s(pid)
-                row = generators[name].ask("run", seconds=plan.peer_s)
-                row["server_us"] = round((processor_s(pid) - spent) / max(1, row["commands"]) * 1e6, 1)
-                told[name]["rounds"].append(row)
+            for name in servers:
+                told[name]["rounds"].append(turn(name, plan.peer_s))
         for name in servers:
             rounds = told[name]["rounds"]
-            told[name]["per_s"] = round(statistics.median(row["per_s"] for row in rounds))
-            told[name]["server_us"] = statistics.median(row["server_us"] for row in rounds)
-            told[name]["half"] = generators[name].ask(
-                "run", seconds=min(plan.seconds, 2 * plan.peer_s), per_s=max(1.0, told[name]["per_s"] / 2)
-            )
+            for figure in ("per_s", "server_us"):
+                told[name][figure] = statistics.median(row[figure] for row in rounds)
+            half = max(1.0, told[name]["per_s"] / 2)
+            told[name]["half"] = turn(name, min(plan.seconds, 2 * plan.peer_s), half)
     return told
+
+
+def against(here: Opening, there: Opening, plan: Plan, names: Sequence[str]) -> dict[str, Any]:
+    """The ways' maxima on two trees of Onseju: both servers run, and take turns. Medians."""
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {name: {"here": [], "there": []} for name in names}
+    with here.server() as ours, there.server() as theirs, Generator() as generator:
+        for _ in range(plan.peer_rounds):
+            for name in names:
+                way = way_of(name, plan)
+                for side, opening, server in (("here", here, ours), ("there", there, theirs)):
+                    generator.connect(server.port, way, opening.keys, opening.symbols, way.mix)
+                    generator.ask("run", seconds=plan.warm_up_s)
+                    spent = processor_s(server.pid)
+                    row = generator.ask("run", seconds=plan.peer_s)
+                    row["server_us"] = (processor_s(server.pid) - spent) / max(1, row["commands"]) * 1e6
+                    rows[name][side].append(row)
+    return {
+        name: {
+            side: {key: round(statistics.median(row[key] for row in found), 1) for key in ("per_s", "server_us")}
+            for side, found in sides.items()
+        }
+        for name, sides in rows.items()
+    }

@@ -15,6 +15,13 @@ PY_SPY = "py-spy==0.4.3"
 PER_S = 100
 
 _OURS = re.compile(r"onseju/(\w+)")
+_LINE = re.compile(r":\d+\)$")
+FUNCTIONS = 30
+"""The most that are told of each kind."""
+
+_RUNS = {"cli": "event loop, sockets", "serve": "event loop, sockets", "__main__": "event loop, sockets"}
+"""Of ours they only call the loop: what is innermost there is its own, in C."""
+
 _FOREIGN = {
     "uvicorn": "HTTP server",
     "starlette": "HTTP server",
@@ -47,7 +54,7 @@ class Profiler:
         )
 
     def result(self) -> dict[str, Any]:
-        """Shares of all samples that were at work, by stage and by thread. Raises `FailedError`."""
+        """Shares of all samples that were at work, by stage, thread and function. Raises `FailedError`."""
         _, said = self._process.communicate(timeout=120)
         if self._process.returncode or not self._out.exists():
             raise FailedError((said.strip().splitlines() or ["py-spy said nothing"])[-1])
@@ -58,30 +65,43 @@ def shares(lines: list[str]) -> dict[str, Any]:
     """The same from py-spy's raw lines: frames from the outermost in, `;` between them, and how often."""
     by_stage: Counter[str] = Counter()
     by_thread: Counter[str] = Counter()
+    by_function: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
         by_stage[stage_of(frames)] += int(count)
         by_thread[thread_of(frames)] += int(count)
+        by_function[function_of(frames)] += int(count)
     total = sum(by_stage.values())
     if not total:
         raise FailedError("py-spy took no samples")
 
     def told(counts: Counter[str]) -> dict[str, float]:
-        return {name: round(count / total, 4) for name, count in counts.most_common()}
+        return {name: round(count / total, 4) for name, count in counts.most_common(FUNCTIONS)}
 
-    return {"samples": total, "stages": told(by_stage), "threads": told(by_thread)}
+    return {
+        "samples": total,
+        "stages": told(by_stage),
+        "threads": told(by_thread),
+        "functions": told(by_function),
+    }
 
 
 def stage_of(frames: list[str]) -> str:
     """The innermost stage of ours in a stack; for one without, what it is of."""
     for frame in reversed(frames):
         if found := _OURS.search(frame):
-            return found[1]
+            return _RUNS.get(found[1], found[1])
         for name, label in _FOREIGN.items():
             if f"{name}/" in frame:
                 return label
-    return "event loop" if any("asyncio" in frame or "uvloop" in frame for frame in frames) else "other"
+    return "event loop, sockets" if any("asyncio" in frame or "uvloop" in frame for frame in frames) else "other"
+
+
+def function_of(frames: list[str]) -> str:
+    """The innermost function of ours in a stack, with its file; of a stack without, the innermost one."""
+    ours = next((frame for frame in reversed(frames) if _OURS.search(frame)), frames[-1])
+    return _LINE.sub(")", ours)
 
 
 def thread_of(frames: list[str]) -> str:
@@ -91,4 +111,3 @@ def thread_of(frames: list[str]) -> str:
     label = name.split(":", 1)[1].strip() if ":" in name else name or "main"
     child = process.split(":", 1)[1].split('"')[0].strip() if ":" in process else ""
     return f"{label} of {child}" if child and "onseju up" not in process else label
-

@@ -128,9 +128,7 @@ class HttpOrders:
         self._live: deque[tuple[bytes, int]] = deque()
         """Deep orders, as they stand in a path, and their accounts' places."""
         self._is_engine = terms.dialect == "matching-engine"
-        self._auth = [
-            f"Host: 127.0.0.1:{terms.port}\r\nAuthorization: Bearer {key}\r\n".encode() for key in terms.keys
-        ]
+        self._auth = [f"Host: 127.0.0.1:{terms.port}\r\nAuthorization: Bearer {key}\r\n".encode() for key in terms.keys]
         self._draws = draws(terms.mix, len(terms.keys), terms.symbols, POOL, seed=terms.seed, side=terms.side)
         self._new = [self._engine_order(draw) if self._is_engine else self._order(draw) for draw in self._draws]
         self._run = os.urandom(4).hex().encode()
@@ -164,10 +162,7 @@ class HttpOrders:
         """Cancel or correct the oldest of the deep orders."""
         order_id, account = self._live.popleft()
         if draw.kind == Kind.CANCEL:
-            if self._is_engine:
-                path = b"/markets/%b?account=%d" % (order_id, account + 1)
-            else:
-                path = b"/v1/orders/" + order_id
+            path = b"/markets/%b?account=%d" % (order_id, account + 1) if self._is_engine else b"/v1/orders/" + order_id
             return b"DELETE %b HTTP/1.1\r\n%b\r\n" % (path, self._auth[account])
         self._live.append((order_id, account))
         body = b'{"leaves_qty":%d}' % (draw.qty + MAX_QTY)
@@ -358,7 +353,9 @@ class Records:
             heads.append(at)
             at += HEAD_BYTES + EVENT_BYTES * events_at(answer, at + 8)[0]
         raw, places = np.frombuffer(answer, dtype=np.uint8), np.array(heads)
-        statuses, counts = np.unique(raw[places + 12].astype(int) | raw[places + 13].astype(int) << 8, return_counts=True)
+        statuses, counts = np.unique(
+            raw[places + 12].astype(int) | raw[places + 13].astype(int) << 8, return_counts=True
+        )
         for result, count in zip(statuses.tolist(), counts.tolist(), strict=True):
             self._results.codes["taken" if result < 300 else str(result)] += count
         if len(tag.deep):

@@ -23,10 +23,7 @@ _NONBLOCK = os.O_NONBLOCK
 class _Interval(ctypes.Structure):
     """`struct itimerspec`: the interval and the first expiry, seconds and nanoseconds each."""
 
-    _fields_ = [("interval_s", ctypes.c_long), ("interval_ns", ctypes.c_long)] + [
-        ("first_s", ctypes.c_long),
-        ("first_ns", ctypes.c_long),
-    ]
+    _fields_ = [(name, ctypes.c_long) for name in ("interval_s", "interval_ns", "first_s", "first_ns")]
 
 
 async def ticks(start: float, every_s: float) -> AsyncGenerator[float, None]:
