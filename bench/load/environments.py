@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,17 +27,19 @@ def environment(name: str, packages: Sequence[str], python: Path | str = sys.exe
 
 
 def python_of(least: tuple[int, int]) -> Path:
-    """A Python at least as new, on this machine. Raises `FailedError`."""
-    candidates = [sys.executable]
-    for minor in range(least[1], least[1] + 4):
-        name = f"python{least[0]}.{minor}"
-        candidates += filter(None, [os.environ.get("ONSEJU_BENCH_PYTHON"), shutil.which(name)])
-        candidates += map(str, sorted(Path.home().glob(f".pyenv/versions/{least[0]}.{minor}*/bin/python")))
-    for candidate in candidates:
+    """A Python at least as new, on this machine (`ONSEJU_BENCH_PYTHON` may name one). Raises `FailedError`."""
+    names = [f"{least[0]}.{minor}" for minor in range(least[1], least[1] + 4)]
+    candidates = [
+        sys.executable,
+        os.environ.get("ONSEJU_BENCH_PYTHON"),
+        *(shutil.which(f"python{name}") for name in names),
+    ]
+    candidates += [str(path) for name in names for path in Path.home().glob(f".pyenv/versions/{name}*/bin/python")]
+    for candidate in filter(None, candidates):
         try:
             said = run(candidate, "-c", "import sys, ssl, venv; print(*sys.version_info[:2])", timeout=30)
-        except (FailedError, OSError, subprocess.SubprocessError):
-            continue
+        except FailedError:
+            continue  # a name without a Python behind it, as pyenv leaves them
         if tuple(map(int, said.split())) >= least:
             return Path(candidate)
     raise FailedError(f"needs Python {least[0]}.{least[1]}, which is not here")

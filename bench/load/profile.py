@@ -109,5 +109,6 @@ def thread_of(frames: list[str]) -> str:
     process = next((frame for frame in frames if frame.startswith("process ")), "")
     name = next((frame for frame in frames if frame.startswith("thread ")), "")
     label = name.split(":", 1)[1].strip() if ":" in name else name or "main"
-    child = process.split(":", 1)[1].split('"')[0].strip() if ":" in process else ""
-    return f"{label} of {child}" if child and "onseju up" not in process else label
+    words = process.partition(":")[2].replace('"', "").split()
+    child = " ".join(word for word in words[1:6] if "/" not in word and not word.startswith("-"))
+    return label if not child or child == "onseju up" else f"{label} of {child}"

@@ -30,7 +30,7 @@ RECORDS = "application/vnd.onseju.records"
 POOL = 4_096
 """Requests that are made ahead, to be sent again and again."""
 
-BATCHES = 24
+BATCHES = 12
 """Batches that are made ahead."""
 
 STANDING = 2_000

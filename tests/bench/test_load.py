@@ -144,18 +144,18 @@ def test_stages_are_told_for_the_time_between_two_readings() -> None:
 
 
 def test_samples_are_told_by_stage_thread_and_function() -> None:
-    thread = 'process 7:"python -m onseju up";thread (7): MainThread;run (asyncio/base.py:1)'
+    thread = 'process 7:"/x/python -m onseju up --no-bots --port 0";thread (7): MainThread;run (asyncio/base.py:1)'
     told = shares(
         [
             f"{thread};call (starlette/routing.py:2);enter (onseju/gateway/orders.py:3);encode (msgspec/x.py:4) 6",
             f"{thread};serve (onseju/cli.py:9) 2",
             f"{thread};call (starlette/routing.py:2) 1",
-            'process 7:"python -m onseju up";thread (8): projector;run (onseju/projections/writer.py:5) 1',
+            'process 9:"/x/python -m onseju projector --data-dir /y";thread (8): main;run (onseju/projections/writer.py:5) 1',
         ]
     )
     assert told["samples"] == 10
     assert told["stages"] == {"gateway": 0.6, "event loop, sockets": 0.2, "HTTP server": 0.1, "projections": 0.1}
-    assert told["threads"] == {"MainThread": 0.9, "projector": 0.1}
+    assert told["threads"] == {"MainThread": 0.9, "main of onseju projector": 0.1}
     assert told["functions"]["enter (onseju/gateway/orders.py)"] == 0.6
 
 
