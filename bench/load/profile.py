@@ -15,6 +15,9 @@ PY_SPY = "py-spy==0.4.3"
 PER_S = 100
 
 _OURS = re.compile(r"onseju/(\w+)")
+_WAITING = re.compile(r"_worker \(concurrent/futures/thread|\w*\.?(?:wait|get) \((?:threading|queue)\.py")
+"""Innermost in a thread that has nothing to do, though py-spy may take it for busy."""
+
 _LINE = re.compile(r":\d+\)$")
 FUNCTIONS = 30
 """The most that are told of each kind."""
@@ -46,7 +49,7 @@ class Profiler:
                 str(binary),
                 "record",
                 *("--pid", str(pid), "--duration", str(max(1, round(seconds))), "--rate", str(PER_S)),
-                *("--format", "raw", "--output", str(self._out), "--threads", "--subprocesses", "--nonblocking"),
+                *("--format", "raw", "--output", str(self._out), "--threads", "--subprocesses"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -69,6 +72,8 @@ def shares(lines: list[str]) -> dict[str, Any]:
     for line in lines:
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
+        if _WAITING.match(frames[-1]):
+            continue
         by_stage[stage_of(frames)] += int(count)
         by_thread[thread_of(frames)] += int(count)
         by_function[function_of(frames)] += int(count)

@@ -149,6 +149,7 @@ def test_samples_are_told_by_stage_thread_and_function() -> None:
         [
             f"{thread};call (starlette/routing.py:2);enter (onseju/gateway/orders.py:3);encode (msgspec/x.py:4) 6",
             f"{thread};serve (onseju/cli.py:9) 2",
+            "process 7;thread (9): query_0;run (threading.py:9);_worker (concurrent/futures/thread.py:81) 5",
             f"{thread};call (starlette/routing.py:2) 1",
             'process 9:"/x/python -m onseju projector --data-dir /y";thread (8): main;run (onseju/projections/writer.py:5) 1',
         ]
