@@ -196,7 +196,8 @@ class Socket(asyncio.Protocol):
         self._opcode = BINARY if is_binary else TEXT
         self._flying: dict[bytes, tuple[float, object]] = {}
         self._transport: asyncio.Transport | None = None
-        self._rest = bytearray()
+        self._parts: list[bytes] = []
+        self._lacking = 0
         self._number = 0
         self._closing = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -221,26 +222,37 @@ class Socket(asyncio.Protocol):
                 self.opened.set_exception(RuntimeError(f"the WebSocket was refused: {head[:200]!r}"))
                 return
             self.opened.set_result(None)
-        rest = self._rest
-        rest += data
-        start, size = 0, len(rest)
-        while size - start >= 2:
-            length, head_size = rest[start + 1] & 0x7F, 2
-            if length >= 126:
-                head_size = 4 if length == 126 else 10
-                length = int.from_bytes(rest[start + 2 : start + head_size], "big")
-            end_at = start + head_size + length
-            if size < end_at or size < start + head_size:
+        if self._lacking:
+            self._parts.append(data)
+            self._lacking -= len(data)
+            if self._lacking > 0:
+                return
+            data = b"".join(self._parts)
+        start, size = 0, len(data)
+        while True:
+            head_size = 2
+            end = start + head_size
+            if size >= end:
+                length = data[start + 1] & 0x7F
+                if length >= 126:
+                    head_size = 4 if length == 126 else 10
+                    length = (
+                        int.from_bytes(data[start + 2 : start + head_size], "big") if size >= start + head_size else 0
+                    )
+                end = start + head_size + length
+            if size < end:
                 break
-            opcode, payload = rest[start] & 0x0F, bytes(rest[start + head_size : end_at])
-            start = end_at
-            if opcode == self._opcode:
-                self._take(payload)
-            elif opcode == PING:
-                self._write(client_frame(PONG, payload))
-            elif opcode == CLOSE:
-                self._driver.fail(f"close code {int.from_bytes(payload[:2], 'big')} {payload[2:]!r}")
-        del rest[:start]
+            self._frame(data[start] & 0x0F, data[start + head_size : end])
+            start = end
+        self._parts, self._lacking = ([data[start:]], end - size) if start < size else ([], 0)
+
+    def _frame(self, opcode: int, payload: bytes) -> None:
+        if opcode == self._opcode:
+            self._take(payload)
+        elif opcode == PING:
+            self._write(client_frame(PONG, payload))
+        elif opcode == CLOSE:
+            self._driver.fail(f"close code {int.from_bytes(payload[:2], 'big')} {payload[2:]!r}")
 
     def _take(self, payload: bytes) -> None:
         # a text answer begins {"id":17,

@@ -347,11 +347,11 @@ class Records:
         if status != 200:
             _reason(self._results, str(status), b"" if self._websocket else answer, self.each)
             return
-        size, at, events_at = len(answer), start, _EVENTS.unpack_from
+        size, at = len(answer), start
         heads: list[int] = []
         while at < size:
             heads.append(at)
-            at += HEAD_BYTES + EVENT_BYTES * events_at(answer, at + 8)[0]
+            at += HEAD_BYTES + EVENT_BYTES * (answer[at + 8] | answer[at + 9] << 8)  # nobody has 65,536 events
         raw, places = np.frombuffer(answer, dtype=np.uint8), np.array(heads)
         statuses, counts = np.unique(
             raw[places + 12].astype(int) | raw[places + 13].astype(int) << 8, return_counts=True
