@@ -43,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float
     """Patience for the tables."""
     sustain_s: float
-    ladder: tuple[int, ...] = (5_000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000)
+    ladder: tuple[int, ...] = (2_500, 5_000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000)
     """Commands a second that the tables have to keep up with."""
     shares: tuple[float, ...] = (0.5, 0.8, 0.95)
     """Of the maximum, for the open loops; the first is the one with listeners."""

@@ -31,7 +31,7 @@ def latency(figures: Figures, path: Path) -> None:
     axes.set_xlabel("per cent of the way's maximum")
     axes.set_ylabel("milliseconds from due to the answer")
     axes.set_title("p99 (lines) and p50 (dotted), open loop", fontsize=10)
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     plt.close(figure)

@@ -23,6 +23,10 @@ def _share(value: float) -> str:
     return f"{value * 100:.0f} %"
 
 
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} ×" if ratio >= 1 else f"{ratio:.2f} ×"
+
+
 def _ms(spread: dict[str, float], name: str) -> str:
     if name not in spread:
         return "–"
@@ -220,7 +224,7 @@ def peers(figures: Figures) -> str:
             continue
         spread = row["half"]["ack_ms"]
         lines.append(
-            f"| {row['label']} | {row['per_s']:,.0f} | {ours / max(1, row['per_s']):.1f} × | {row['server_us']:,.0f} | "
+            f"| {row['label']} | {row['per_s']:,.0f} | {_times(ours / max(1, row['per_s']))} | {row['server_us']:,.0f} | "
             + " | ".join(_ms(spread, name) for name in ("p50", "p99", "p99.9"))
             + " |"
         )
