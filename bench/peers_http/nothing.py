@@ -39,6 +39,9 @@ ORDER = {
     "ts": "2026-11-23T17:33:28.455120Z",
     "fills": [],
 }
+HEADERS = 800
+"""Bytes of the headers that an exchange's answer has beside: so that as much has to be read."""
+
 EVENT = struct.Struct("<QqIIIBBH96x")
 
 
@@ -60,7 +63,7 @@ def http_answer(way: str, commands: int) -> bytes:
     else:
         body, status = order_json(), b"201 Created"
     head = b"HTTP/1.1 %b\r\ncontent-length: %d\r\ncontent-type: application/json\r\n" % (status, len(body))
-    return head + b"onseju-seq: 140\r\nx-request-id: 476c180a-d\r\n\r\n" + body
+    return head + b"onseju-seq: 140\r\nx-request-id: 476c180a-d\r\nx-padding: %b\r\n\r\n" % (b"-" * HEADERS) + body
 
 
 def frame(opcode: int, size: int) -> bytes:
