@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bench.load.sources import Source
-from bench.load.ticker import ticks
+from bench.load.ticker import ticking
 from bench.wire import BINARY, CLOSE, PING, PONG, TEXT, client_frame
 
 SETTLE_S = 20.0
@@ -92,20 +92,26 @@ class Driver:
         self._until = 0.0
         count, place = max(1, int(per_s * seconds)), 0
         start = time.perf_counter() + 0.01
-        async with contextlib.aclosing(ticks(start, 1 / per_s)) as clock:
-            async for now in clock:
-                passed = min(count, int((now - start) * per_s) + 1)
-                if place < passed:
-                    self.lateness.append(now - start - place / per_s)
-                while place < passed:
-                    due, place = start + place / per_s, place + 1
-                    if self.free:
-                        self.free.popleft().send(due)
-                    else:
-                        self.queued += 1
-                        self._backlog.append(due)
-                if place == count or self.broken:
-                    break
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def tick() -> None:
+            nonlocal place
+            now = time.perf_counter()
+            passed = min(count, int((now - start) * per_s) + 1) if now >= start else 0
+            if place < passed:
+                self.lateness.append(now - start - place / per_s)
+            while place < passed:
+                due, place = start + place / per_s, place + 1
+                if self.free:
+                    self.free.popleft().send(due)
+                else:
+                    self.queued += 1
+                    self._backlog.append(due)
+            if (place == count or self.broken) and not finished.done():
+                finished.set_result(None)
+
+        with ticking(tick, start, 1 / per_s):
+            await finished
         await self._settle(0)
         return time.perf_counter() - start
 

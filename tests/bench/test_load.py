@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.load import measure, plots, show
+from bench.load import measure, plots, show, ticker
 from bench.load.flow import MIXES, Draw, Kind, Symbol, draws
 from bench.load.generator import WAYS, Generator, spread
 from bench.load.lanes import Driver
@@ -114,6 +115,31 @@ def test_a_stall_counts_in_every_request_that_was_due_meanwhile() -> None:
     assert driver.unanswered == 0
     assert sum(latency > 0.05 for latency in driver.latencies) >= 10
     assert driver.queued >= 10
+
+
+@pytest.mark.parametrize("timer", [ticker.ticking, ticker._timers])
+def test_a_timer_calls_again_and_again_until_its_context_ends(timer: Any) -> None:
+    async def run() -> tuple[float, list[float]]:
+        loop, calls, enough = asyncio.get_running_loop(), [], asyncio.Event()
+
+        def call() -> None:
+            calls.append(time.perf_counter())
+            if len(calls) == 5:
+                enough.set()
+
+        start = time.perf_counter() + 0.01
+        with timer(call, start, 0.001):
+            await enough.wait()
+        told = list(calls)
+        later = loop.create_future()
+        loop.call_later(0.02, later.set_result, None)
+        await later
+        assert calls == told
+        return start, told
+
+    start, calls = asyncio.run(run())
+    assert calls[0] > start - 0.001
+    assert calls[-1] > start + 0.003
 
 
 def test_a_lost_connection_is_told() -> None:
