@@ -97,7 +97,7 @@ def _step(way: Figures, share: float) -> Figures | None:
 
 
 def _codes(row: Figures) -> str:
-    other = {code: count for code, count in row["codes"].items() if code not in ("taken", "order_done", "409")}
+    other = {code: count for code, count in row["codes"].items() if code not in ("taken", "order_done")}
     if row["unanswered"]:
         other["no answer"] = row["unanswered"]
     return ", ".join(f"{code} {count:,}" for code, count in other.items()) or "none"

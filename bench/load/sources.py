@@ -24,6 +24,7 @@ from onseju.contract.commands import (
     encode_command,
 )
 from onseju.contract.events import EVENT_BYTES, EventKind
+from onseju.contract.reasons import Reason
 from onseju.contract.words import Liquidity, OrderType, Side
 
 RECORDS = "application/vnd.onseju.records"
@@ -345,7 +346,10 @@ class Records:
         else:
             start, status = answer.find(b"\r\n\r\n") + 4, int(answer[9:12])
         if status != 200:
-            _reason(self._results, str(status), b"" if self._websocket else answer, self.each)
+            if self._websocket:
+                self._results.codes[Reason(int.from_bytes(answer[10:12], "little")).code] += self.each
+            else:
+                _reason(self._results, str(status), answer, self.each)
             return
         size, at = len(answer), start
         heads: list[int] = []
@@ -353,11 +357,9 @@ class Records:
             heads.append(at)
             at += HEAD_BYTES + EVENT_BYTES * (answer[at + 8] | answer[at + 9] << 8)  # nobody has 65,536 events
         raw, places = np.frombuffer(answer, dtype=np.uint8), np.array(heads)
-        statuses, counts = np.unique(
-            raw[places + 12].astype(int) | raw[places + 13].astype(int) << 8, return_counts=True
-        )
-        for result, count in zip(statuses.tolist(), counts.tolist(), strict=True):
-            self._results.codes["taken" if result < 300 else str(result)] += count
+        reasons = raw[places + 14].astype(int) | raw[places + 15].astype(int) << 8
+        for reason, count in zip(*(each.tolist() for each in np.unique(reasons, return_counts=True)), strict=True):
+            self._results.codes[Reason(reason).code if reason else "taken"] += count
         if len(tag.deep):
             deep = places[tag.deep]
             ids = raw[deep[:, None] + HEAD_BYTES + ORDER_ID_AT + np.arange(8)].view("<i8").ravel()
