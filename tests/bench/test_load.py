@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,9 @@ from bench.load.lanes import Driver
 from bench.load.peers import keys, nothing
 from bench.load.profile import shares
 from bench.load.run import main
+from bench.load.sources import HttpOrders, JsonBatches, Records, Results, Terms
 from bench.load.watch import Metrics, stages
+from onseju.contract.reasons import Reason
 from onseju.rules.packs import KRX_STOCKS
 from onseju.rules.ticks import is_on_grid
 
@@ -257,3 +260,29 @@ def test_the_page_says_what_is_missed_and_by_how_much(tmp_path: Path) -> None:
     assert "| y | gone |" in told
     plots.plot(json.loads(json.dumps(figures())), tmp_path / "load.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.png" for name in sorted(plots.PLOTS)]
+
+
+def test_refusals_are_counted_by_their_reasons() -> None:
+    results = Results()
+    terms = Terms(1, ["k0.s"], SYMBOLS, "orders", batch=3)
+    busy = b'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 1\r\n\r\n{"status":503,"code":"overloaded"}'
+    single = HttpOrders(terms, results)
+    single.answered(busy, single.next(1)[1], 0.0)
+    batches = JsonBatches(terms, results)
+    batches.answered(busy, None, 0.0)
+    some = b'HTTP/1.1 200 OK\r\n\r\n{"results":[{"order":{}},{"problem":{"code":"price_limit"}},{"order":{}}]}'
+    batches.answered(some, None, 0.0)
+    socket = Records(terms, results, websocket=True)
+    tag = socket.next(1)[1]
+    socket.answered(b"00000001" + struct.pack("<HHI", 429, Reason.RATE_LIMITED, 1), tag, 0.0)
+    heads = [
+        struct.pack("<QIHHB7x", 1, 0, status, reason, 0) for status, reason in ((201, 0), (422, Reason.PRICE_TICK))
+    ]
+    socket.answered(b"00000001" + struct.pack("<HHI", 200, 0, 0) + b"".join(heads), tag, 0.0)
+    assert results.codes == {
+        "overloaded": 1 + 3,
+        "price_limit": 1,
+        "taken": 2 + 1,
+        Reason.RATE_LIMITED.code: 3,
+        Reason.PRICE_TICK.code: 1,
+    }
