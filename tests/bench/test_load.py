@@ -37,7 +37,8 @@ def test_the_load_benchmark_measures_a_real_server(tmp_path: Path, capsys: pytes
     takers = 0
     for name, row in result["ways"].items():
         for part in (row["mixed"], row["simple"], *row["steps"]):
-            assert set(part["codes"]) <= {"taken", "order_done"}, (name, "nothing is refused by a rule")
+            # a cancel of an order that is done asks the tables whose it was, and they may be behind
+            assert set(part["codes"]) <= {"taken", "order_done", "projection_behind"}, (name, "no rule refuses it")
             assert part["codes"]["taken"] > 0
             assert part["unanswered"] == 0
             assert part["stages"]["commit"]["count"] >= part["commands"]
