@@ -100,7 +100,7 @@ format: setup ## Format the code and mend what the linter can
 	@if $(RUST_OK); then cd core && cargo fmt; fi
 	@if [ -f web/node_modules/.ready ]; then cd web && npm run --silent format; fi
 
-bench: setup ## Measure what docs/benchmarks.md states (about ten minutes; order books: ARGS="--only books")
+bench: setup ## Measure what docs/benchmarks.md states (three quarters of an hour; less: ARGS="--seconds 20"; order books: ARGS="--only books")
 	@$(BIN)/python -m bench.run $(ARGS)
 
 soak: setup ## The long forms: 200 kills, every call to the disk failing, 10,000 streams, 1,000 disconnects and more (two hours)

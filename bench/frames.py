@@ -31,8 +31,7 @@ from typing import Any, Self
 import msgspec
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from bench.http_orders import machine
-from bench.httpload import Server
+from bench.httpload import Server, machine
 
 RESULT = Path("build/bench/frames.json")
 BUILT = Path(__file__).parent.parent / "onseju/web"

@@ -1,29 +1,33 @@
-"""A load generator on raw sockets: an HTTP client that keeps its connection, and readers of both streams.
+"""The server under load, in a process of its own, and a plain HTTP client that sends a few orders on a timetable.
 
-It shares nothing with the server but the wire, and costs a few microseconds a request, so that what is measured is the
-server. Times are `time.perf_counter()` seconds of this process.
+For loads that fill the machine there is `bench.load`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 import msgspec
 
-from bench.wire import PING, PONG, TEXT, client_frame, server_frames
-
 START_S = 120
 _ADDRESS = re.compile(r"is open at (http://\S+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from."""
+    return {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
 
 
 class Server:
@@ -63,16 +67,19 @@ class Server:
         """The server's process."""
         return self._process.pid
 
+    @property
+    def admin_key(self) -> str:
+        """The bootstrap admin key."""
+        return (self._data_dir / "admin.key").read_text().strip()
+
     def account(self, name: str, cash: int, holdings: dict[str, int]) -> str:
         """A new account's API key."""
-        admin_key = (self._data_dir / "admin.key").read_text().strip()
         body = msgspec.json.encode({"name": name, "cash": cash, "holdings": holdings})
-        return str(self._json("/v1/admin/accounts", admin_key, body)["api_key"])
+        return str(self._json("/v1/admin/accounts", self.admin_key, body)["api_key"])
 
     def set_rule(self, rule: str, value: int) -> None:
         """Set a rule of the venue."""
-        admin_key = (self._data_dir / "admin.key").read_text().strip()
-        self._json("/v1/admin/rules", admin_key, msgspec.json.encode({"rule": rule, "value": value}))
+        self._json("/v1/admin/rules", self.admin_key, msgspec.json.encode({"rule": rule, "value": value}))
 
     def symbols(self) -> dict[str, int]:
         """The instruments and their base prices."""
@@ -151,86 +158,58 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-class _FillData(msgspec.Struct):
-    client_order_id: str | None = None
-    liquidity: str | None = None
+class Outcome(msgspec.Struct):
+    """What became of some orders. Latencies in seconds."""
+
+    latencies: dict[str, float] = {}
+    """Of each acknowledged order, by client order id."""
+    late_sends: list[float] = []
+    """How much later than due each order left: what the generator itself, or a lack of free connections, adds."""
+    due: dict[str, float] = {}
+    filled: set[str] = set()
+    """Orders whose answer held a fill: they took what rested."""
+    statuses: Counter[int] = msgspec.field(default_factory=Counter)
+
+    def take(self, client_order_id: str, due: float, answer: tuple[int, bytes]) -> None:
+        status, body = answer
+        self.statuses[status] += 1
+        if status == 201:
+            self.latencies[client_order_id] = time.perf_counter() - due
+            self.due[client_order_id] = due
+            if b'"fills":[]' not in body:
+                self.filled.add(client_order_id)
 
 
-class _Envelope(msgspec.Struct):
-    type: str = ""
-    data: _FillData = msgspec.field(default_factory=_FillData)
+async def until(moment: float) -> None:
+    """Wait for a `perf_counter` time; up to a millisecond late, as the loop's timers are.
 
-
-_envelope = msgspec.json.Decoder(_Envelope)
-
-Arrivals = dict[str, float]
-"""When the fill of a client order id arrived first, on the taker's stream."""
-
-
-def take_envelope(text: bytes, now: float, arrivals: Arrivals) -> None:
-    """Note a taker's fill."""
-    if b'"fill"' not in text:
-        return
-    envelope = _envelope.decode(text)
-    data = envelope.data
-    if envelope.type == "fill" and data.liquidity == "taker" and data.client_order_id:
-        arrivals.setdefault(data.client_order_id, now)
-
-
-Ready = Callable[[], None]
-
-
-async def read_sse(port: int, key: str, arrivals: Arrivals, ready: Ready) -> None:
-    """Read an account's SSE stream until cancelled. `ready` is called when the response has begun."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        head = f"GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n\r\n"
-        writer.write(head.encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if b" 200 " not in answer[:20]:
-            raise RuntimeError(f"the stream was refused: {answer[:200]!r}")
-        ready()
-        rest = b""
-        while data := await reader.read(1 << 16):
-            now = time.perf_counter()
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:"):
-                    take_envelope(line[5:], now, arrivals)
-        raise ConnectionResetError("the server ended the stream")
-    finally:
-        writer.close()
-
-
-async def read_websocket(port: int, key: str, arrivals: Arrivals, ready: Ready) -> None:
-    """Read an account's events on a WebSocket until cancelled. `ready` is called when the subscription is answered.
-
-    As bare as the SSE reader, so that the two are compared and not their client libraries.
+    Polling would be exact, and would take a whole core that the server may need; `send_delay_ms` tells what it costs.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        head = (
-            f"GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\nConnection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
-        )
-        writer.write(head.encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if b" 101 " not in answer[:20]:
-            raise RuntimeError(f"the WebSocket was refused: {answer[:200]!r}")
-        writer.write(client_frame(TEXT, b'{"op":"subscribe","id":"s","channels":[{"name":"account"}]}'))
-        buffer = b""
-        subscribed = False
-        while data := await reader.read(1 << 16):
-            now = time.perf_counter()
-            frames, buffer = server_frames(buffer + data)
-            for opcode, payload in frames:
-                if opcode == PING:
-                    writer.write(client_frame(PONG, payload))
-                elif not subscribed:
-                    subscribed = True
-                    ready()
-                else:
-                    take_envelope(payload, now, arrivals)
-        raise ConnectionResetError("the server ended the stream")
-    finally:
-        writer.close()
+    await asyncio.sleep(0)
+    while (wait := moment - time.perf_counter()) > 0:
+        await asyncio.sleep(max(wait, 0.001))
+
+
+async def open_loop(
+    connections: Sequence[Connection], source: Iterator[tuple[str, bytes]], rate: float, seconds: float
+) -> Outcome:
+    """Orders are due every `1 / rate` s. One that finds no free connection waits for one, and its waiting counts."""
+    outcome = Outcome()
+    due_orders: asyncio.Queue[float | None] = asyncio.Queue()
+
+    async def one(connection: Connection) -> None:
+        while (due := await due_orders.get()) is not None:
+            client_order_id, raw = next(source)
+            outcome.late_sends.append(time.perf_counter() - due)
+            outcome.take(client_order_id, due, await connection.request(raw))
+
+    senders = asyncio.gather(*map(one, connections))
+    start = time.perf_counter() + 0.05
+    for place in range(int(rate * seconds)):
+        due = start + place / rate
+        await until(due)
+        due_orders.put_nowait(due)
+    for _ in connections:
+        due_orders.put_nowait(None)
+    await senders
+    return outcome

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 import msgspec
 
-from bench.http_orders import machine
+from bench.httpload import machine
 from bench.streamload import Herd, Transport
 from bench.streams.slow import burst
 from bench.streams.venue import Venue

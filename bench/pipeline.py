@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from bench.http_orders import machine
+from bench.httpload import machine
 from onseju.bus.inproc import InprocBus
 from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import (

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 
 from bench.books import report as books
+from bench.load import plots, show
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -33,29 +34,6 @@ def load(name: str) -> dict[str, Any]:
     if figures["quick"]:
         raise SystemExit(f"{path.relative_to(ROOT)} holds a quick run's figures: run `make bench`")
     return figures
-
-
-def http_orders(figures: dict[str, Any]) -> str:
-    """The table of orders over HTTP."""
-    closed = figures["closed_loop"]
-    rows = [
-        (
-            f"{closed['connections']} connections, each its next at once",
-            "acknowledgement",
-            closed["orders_per_s"],
-            closed["ack_ms"],
-        )
-    ]
-    for name, label in (("sse", "SSE"), ("websocket", "WebSocket")):
-        part = figures[name]
-        load_ = f"open loop at half of it, listening on {label}"
-        rows.append((load_, "acknowledgement", part["rate_per_s"], part["ack_ms"]))
-        rows.append((load_, f"the fill on {label}", part["rate_per_s"], part["fill_ms"]))
-    lines = ["| load | from the request to | orders/s | p50 ms | p95 ms | p99 ms |", "|---|---|---:|---:|---:|---:|"]
-    for load_, until, rate, spread in rows:
-        numbers = " | ".join(f"{spread[name]:.1f}" for name in PERCENTILES)
-        lines.append(f"| {load_} | {until} | {rate:,} | {numbers} |")
-    return "\n".join(lines)
 
 
 def projections(figures: dict[str, Any]) -> str:
@@ -159,27 +137,6 @@ def plot_listeners(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def plot_http_orders(figures: dict[str, Any], path: Path) -> None:
-    """Latency by percentile, acknowledgement against fill, on both streams."""
-    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
-    series = [
-        ("acknowledgement (SSE run)", figures["sse"]["ack_ms"], INK),
-        ("fill on SSE", figures["sse"]["fill_ms"], BLUE),
-        ("acknowledgement (WebSocket run)", figures["websocket"]["ack_ms"], BRASS),
-        ("fill on WebSocket", figures["websocket"]["fill_ms"], RED),
-    ]
-    for place, (label, spread, colour) in enumerate(series):
-        heights = [spread[name] for name in PERCENTILES]
-        axes.bar([n + 0.2 * place for n in range(3)], heights, width=0.18, label=label, color=colour)
-    axes.set_xticks([n + 0.3 for n in range(3)], PERCENTILES)
-    axes.set_ylabel("milliseconds")
-    axes.set_title(f"From the request, at {figures['sse']['rate_per_s']:,} orders/s (half of the maximum)", fontsize=10)
-    axes.legend(fontsize=8, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
-
-
 def plot_projections(figures: dict[str, Any], path: Path) -> None:
     """Commands a second by batch size."""
     figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
@@ -273,40 +230,6 @@ def plot_library(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def order_entry(figures: dict[str, Any]) -> str:
-    """The table of every way to enter orders."""
-    before = figures["against"] or {}
-    first = figures["ways"]["one a request"]["server_us"]
-    lines = [
-        "| way | orders/s | server, µs an order | against one a request | against the release before |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for way, row in figures["ways"].items():
-        gain = f"{before[way]['server_us'] / row['server_us']:.1f} ×" if way in before else "–"
-        lines.append(
-            f"| {way} | {row['orders_per_s']:,.0f} | {row['server_us']:,.0f} | {first / row['server_us']:.1f} × | {gain} |"
-        )
-    return "\n".join(lines)
-
-
-def plot_order_entry(figures: dict[str, Any], path: Path) -> None:
-    """Processor time of an order by way."""
-    figure, axes = plt.subplots(figsize=(7.2, 2.8), layout="constrained")
-    ways = list(figures["ways"])[::-1]
-    before = figures["against"] or {}
-    series = [("now", figures["ways"], 0.2, BLUE), ("the release before", before, -0.2, INK)]
-    for label, rows, place, colour in series:
-        known = [(n, rows[way]["server_us"]) for n, way in enumerate(ways) if way in rows]
-        bars = axes.barh([n + place for n, _ in known], [us for _, us in known], height=0.36, color=colour, label=label)
-        axes.bar_label(bars, [f"{us:,.0f}" for _, us in known], fontsize=7, padding=2)
-    axes.set_yticks(range(len(ways)), ways, fontsize=8)
-    axes.set_xlabel("processor time of the server for an order, microseconds")
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
-
-
 def push(figures: dict[str, Any]) -> str:
     """The tables of the streams: both transports, and bad neighbours."""
     lines = [
@@ -370,8 +293,7 @@ def plot_push(figures: dict[str, Any], path: Path) -> None:
 
 
 PARTS = {
-    "http_orders": (http_orders, plot_http_orders),
-    "order_entry": (order_entry, plot_order_entry),
+    "load": (show.table, plots.plot),
     "push": (push, plot_push),
     "listeners": (listeners, plot_listeners),
     "projections": (projections, plot_projections),

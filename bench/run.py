@@ -1,6 +1,7 @@
 """`make bench`: measure everything, then write docs/benchmarks.md and its plots from the figures.
 
-`python -m bench.run [--quick] [--only NAME] [--report]`; `--report` only writes the page anew from build/bench/*.json; with `--only` it is one part of it.
+`python -m bench.run [--quick] [--only NAME] [--seconds N] [--report]`; `--seconds` is of the open loops under load;
+`--report` only writes the page anew from build/bench/*.json; with `--only` it is one part of it.
 `--quick` checks that all of it works and leaves the page alone.
 """
 
@@ -11,7 +12,7 @@ import importlib
 
 from bench import report
 
-BENCHMARKS = ("http_orders", "order_entry", "push", "listeners", "projections", "frames", "library")
+BENCHMARKS = ("load", "listeners", "projections", "frames", "library")
 LONG = ("books", "restart")
 """Measured only where they are asked for: the first installs other people's engines and takes half an hour, the other writes
 ten million commands and takes an hour."""
@@ -22,12 +23,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Everything that docs/benchmarks.md states.")
     parser.add_argument("--quick", action="store_true", help="a few seconds each; the page stays as it is")
     parser.add_argument("--only", choices=(*BENCHMARKS, *LONG))
+    parser.add_argument("--seconds", help="of each open loop of `bench.load` (60)")
     parser.add_argument("--report", action="store_true", help="measure nothing, write the page")
     chosen = parser.parse_args()
     if not chosen.report:
         for name in BENCHMARKS if chosen.only is None else (chosen.only,):
             print(f"== {name}")
-            importlib.import_module(f"bench.{name}").main(["--quick"] if chosen.quick else [])
+            own = ["--seconds", chosen.seconds] if chosen.seconds and name == "load" else []
+            importlib.import_module(f"bench.{name}").main(["--quick"] if chosen.quick else own)
     if not chosen.quick:
         print(f"written: {report.write(chosen.only)}")
 

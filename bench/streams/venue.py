@@ -12,8 +12,7 @@ from typing import Self
 import httpx
 import uvloop
 
-from bench.http_orders import open_loop
-from bench.httpload import Connection, Server
+from bench.httpload import Connection, Server, open_loop
 from bench.streamload import processor_s, resident_kib
 
 ACCOUNTS = 10
