@@ -35,11 +35,6 @@ def parse_event_id(text: str) -> tuple[str, Position]:
     return match[1], Position(int(match[2]), int(match[3]))
 
 
-def renamed(event_id: str | None, journal_id: str) -> str | None:
-    """The same place in the journal under the name that it has now; None stays None."""
-    return None if event_id is None else parse_event_id(event_id)[1].event_id(journal_id)
-
-
 def hash128(data: bytes) -> bytes:
     """The 16-byte hash under which a client's id or a request's body enters the state machine (BLAKE2b-128)."""
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -53,6 +53,10 @@ class Depth:
         """The last command's last level event, None before the first."""
         self.last_ts: int | None = None
 
+    def rename(self, journal_id: str) -> None:
+        """The journal has this name now (it was restored from a backup): so have the events' ids."""
+        self._journal_id = journal_id
+
     @property
     def last_id(self) -> str | None:
         """The id of that event."""

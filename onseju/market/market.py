@@ -17,7 +17,7 @@ from onseju.contract.events import (
     Trade,
     decode_event,
 )
-from onseju.contract.ids import BEFORE_ALL, Position, renamed
+from onseju.contract.ids import BEFORE_ALL, Position
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import timestamp
 from onseju.contract.words import Phase
@@ -132,7 +132,7 @@ class Market:
             symbol = self._symbols[number] = _Symbol(number, tape.symbol, self.journal_id)
             symbol.depth, symbol.tape, symbol.trade_feed = depth, tape, TradeFeed(tape)
             tape.rename(self.journal_id)
-            depth.last_id = renamed(depth.last_id, self.journal_id)
+            depth.rename(self.journal_id)
 
     def listen(self, blocks: Sequence[EventBlock]) -> None:
         """Take in published blocks (an `EventListener`), then wake who listens to what changed."""
