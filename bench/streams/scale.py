@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 FULL = Plan(
     cells=((1, 20), (1, 100), (100, 20), (100, 100), (1000, 10), (1000, 50), (5000, 2), (5000, 10)),
-    seconds=4,
+    seconds=3,
     rounds=3,
     missed=20,
     memory=5000,

@@ -44,7 +44,9 @@ class Venue:
     def events(self, key: str) -> list[tuple[int, int]]:
         """Where an account's last events are: seq and idx."""
         found: list[tuple[int, int]] = []
-        with httpx.Client(base_url=self.server.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False) as client:
+        with httpx.Client(
+            base_url=self.server.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False
+        ) as client:
             after: dict[str, str] = {}
             while page := client.get("/v1/events", params={"limit": 1000, **after}).raise_for_status().json()["events"]:
                 found += [tuple(map(int, event["id"].split("-")[1:])) for event in page]  # type: ignore[misc]
