@@ -192,7 +192,7 @@ class Drip:
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The medians of the turns, on each transport, and the sums of what must not be."""
-    latency = {
+    latency: dict[str, Any] = {
         name: {at: round(statistics.median(row[name][at] for row in rows), 3) for at in rows[0][name]}
         for name in TRANSPORTS
     }

@@ -93,10 +93,10 @@ class Stream(asyncio.Protocol):
         if load.transport == "sse":
             # As an EventSource does: an event counts once the empty line behind it is there.
             text = self._rest + self._chunks.take(data)
-            end = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
-            self._rest = text[end:]
-            if end:
-                self._take(text[:end], now)
+            whole = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
+            self._rest = text[whole:]
+            if whole:
+                self._take(text[:whole], now)
             return
         frames, self._rest = server_frames(self._rest + data)
         for opcode, payload in frames:

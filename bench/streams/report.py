@@ -49,6 +49,8 @@ def scale(rows: list[dict[str, Any]]) -> str:
             f"| {connections:,} | {NAMES[transport][0]} | {shown(row['open_us'], 0)} | {shown(row['resume_us'], 0)} "
             f"| {shown(row['back_s'], 2)} | {shown(row['caught_up_s'], 2)} |"
         )
+    rounds = rows[0]["rounds"]
+    lines += ["", "One round." if rounds == 1 else f"Medians of {rounds} rounds."]
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ FULL = Plan(
     cells=((1, 20), (1, 100), (100, 20), (100, 100), (1000, 10), (1000, 50), (5000, 2), (5000, 10)),
     seconds=3,
     rounds=3,
-    missed=20,
+    missed=4,
     memory=5000,
 )
 QUICK = Plan(cells=((1, 20), (20, 40)), seconds=0.5, rounds=1, missed=2, memory=40)
@@ -96,14 +96,20 @@ def measure_scale(directory: Path, plan: Plan) -> list[dict[str, Any]]:
                     row = measure_cell(venue, transport, connections, per_s, alone_s, plan)
                     rows.setdefault((connections, per_s, transport), []).append(row)
     return [
-        {"connections": connections, "orders_per_s": per_s, "transport": transport, **median_of(found)}
+        {
+            "connections": connections,
+            "orders_per_s": per_s,
+            "transport": transport,
+            "rounds": len(found),
+            **median_of(found),
+        }
         for (connections, per_s, transport), found in rows.items()
     ]
 
 
 def measure_memory(directory: Path, plan: Plan) -> dict[str, Any]:
     """What an open stream takes of the server's memory: a fresh server for each, since what was freed is used again."""
-    found = {}
+    found: dict[str, Any] = {}
     for transport in TRANSPORTS:
         with (
             Venue(directory / f"memory-{transport}", plan.memory) as venue,

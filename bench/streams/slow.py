@@ -61,7 +61,7 @@ def measure_slow(directory: Path, plan: Plan) -> dict[str, Any]:
         def herds(name: str, key: str, receive_bytes: int = 0) -> dict[str, Herd]:
             folder = directory / name
             folder.mkdir(exist_ok=True)
-            made = {
+            made: dict[str, Herd] = {
                 kind: stack.enter_context(Herd(venue.port, kind, [key], folder, receive_bytes)) for kind in TRANSPORTS
             }
             for herd in made.values():

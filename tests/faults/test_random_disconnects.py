@@ -81,7 +81,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     process.stop()
 
 
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(300 + 5 * DISCONNECTS)
 def test_nothing_is_lost_doubled_or_out_of_order(server: ServerProcess) -> None:
     seed = int(os.environ.get("ONSEJU_SEED", "0")) or random.randrange(1, 2**32)
     print(f"seed {seed}: rerun with ONSEJU_SEED={seed}")
