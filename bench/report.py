@@ -235,8 +235,8 @@ def neighbours(figures: dict[str, Any]) -> str:
     """The table of what bad neighbours cost."""
     lines = [
         f"| beside {figures['clients']} clients that | SSE p50 ms | p99 ms | WebSocket p50 ms | p99 ms | p99 to none "
-        "| p99 to those that read | memory, MiB | lost |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| p99 to those that read | server, s a turn | memory, MiB | lost |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for kind, row in figures["kinds"].items():
         spreads = " | ".join(f"{row[name][at]:.2f}" for name in ("sse", "websocket") for at in ("p50", "p99"))
@@ -244,7 +244,9 @@ def neighbours(figures: dict[str, Any]) -> str:
             " and ".join(f"{row[name][transport]:.2f} ×" for transport in ("sse", "websocket")) if name in row else "–"
             for name in ("p99_to_none", "p99_to_reading")
         )
-        lines.append(f"| {LABELS[kind]} | {spreads} | {against} | {row['memory_mib']:.1f} | {row['missing']} |")
+        lines.append(
+            f"| {LABELS[kind]} | {spreads} | {against} | {row['processor_s']:.2f} | {row['memory_mib']:.1f} | {row['missing']} |"
+        )
     cut = {"4008": figures["cut"].get("4008", 0), "never": figures["cut"]["never"]}
     lines += [
         "",
