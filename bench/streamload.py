@@ -220,8 +220,10 @@ class Load:
         self.dropping = False
         return {"open": self.open}
 
-    async def storm(self, received: int = 0, seconds: float = 0.0, fresh: bool = False) -> dict[str, Any]:
-        """Connect all again, at once, each from where it was, or `fresh`. `caught_up_s`: until so many envelopes are there."""
+    async def storm(
+        self, received: int = 0, seconds: float = 0.0, fresh: bool = False, at_once: int = 0
+    ) -> dict[str, Any]:
+        """Connect all again, at once (or so many of them), each from where it was, or `fresh`. `caught_up_s`: until so many envelopes are there."""
         began = time.perf_counter()
         lost = [stream for stream in self.streams if stream.transport is None]
         if fresh:
@@ -229,7 +231,7 @@ class Load:
                 stream.last = stream.start = None
         else:
             self._receive_bytes = 0  # whoever resumes means to read
-        answer = await self._connect(lost, len(lost))
+        answer = await self._connect(lost, at_once or len(lost))
         await self.wait(received, seconds)
         return {**answer, "caught_up_s": round(time.perf_counter() - began, 3)}
 
