@@ -167,7 +167,8 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     middle.set_title("Server's µs a delivery", fontsize=10)
     for axes in (left, middle):
         axes.set_xlabel("connections", fontsize=8)
-        axes.legend(fontsize=7, frameon=False)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7, frameon=False)
     found = figures["memory"]
     right.bar(
         [NAMES[name][0] for name in found],
