@@ -27,7 +27,7 @@ import msgspec
 
 from bench.httpload import machine
 from bench.streamload import Herd, Transport
-from bench.streams.slow import burst
+from bench.streams.slow import NARROW, burst
 from bench.streams.venue import Venue
 from bench.wire import TEXT, client_frame
 
@@ -77,7 +77,8 @@ class Site:
             for name in TRANSPORTS:
                 folder = directory / f"bad-{name}"
                 folder.mkdir()
-                herd = stack.enter_context(Herd(self.venue.port, name, self.venue.keys[1:], folder))
+                narrow = NARROW if kind == "silent" else 0
+                herd = stack.enter_context(Herd(self.venue.port, name, self.venue.keys[1:], folder, narrow))
                 herd.ask("open", count=plan.clients // 2)
                 self.bad.append(herd)
         elif kind != "none":
@@ -97,7 +98,7 @@ class Site:
         if self.kind == "silent" and (sure or time.monotonic() - self._returned > stall_s):
             for herd in self.bad:
                 herd.ask("drop")
-                herd.ask("storm")
+                herd.ask("storm", fresh=True)
             self.stop_reading()
 
     def turn(self) -> dict[str, Any]:
@@ -191,7 +192,7 @@ class Drip:
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The medians of the turns, on each transport, and the sums of what must not be."""
-    latency = {
+    latency: dict[str, Any] = {
         name: {at: round(statistics.median(row[name][at] for row in rows), 3) for at in rows[0][name]}
         for name in TRANSPORTS
     }

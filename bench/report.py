@@ -230,72 +230,68 @@ def plot_library(figures: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def push(figures: dict[str, Any]) -> str:
-    """The tables of the streams: both transports, and bad neighbours."""
+LABELS = {
+    "none": "(there are none)",
+    "reading": "read everything",
+    "silent": "never read",
+    "byte a second": "read a byte a second",
+    "garbage": "send garbage",
+}
+"""What neighbours do."""
+
+
+def neighbours(figures: dict[str, Any]) -> str:
+    """The table of what bad neighbours cost."""
     lines = [
-        f"| {figures['connections']:,} streams of {figures['accounts']} accounts | SSE | WebSocket |",
-        "|---|---:|---:|",
+        f"| beside {figures['clients']} clients that | SSE p50 ms | p99 ms | WebSocket p50 ms | p99 ms | p99 to none "
+        "| p99 to those that read | server, s a turn | memory, MiB | lost |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    sse, websocket = figures["transports"]["sse"], figures["transports"]["websocket"]
-    for name, label in (
-        ("memory_kib", "memory of the server for one, KiB"),
-        ("open_us", "processor time to open one, µs"),
-        ("delivery_us", "processor time of a delivery, µs"),
-        ("wire_bytes", "bytes on the wire for a delivery"),
-        ("storm_s", "all break off and are back, s"),
-        ("missing", "events lost"),
-        ("gaps", "events doubled or out of order"),
-    ):
-        lines.append(f"| {label} | {sse[name]:,} | {websocket[name]:,} |")
-    for quantile in ("p50", "p99"):
-        values = " | ".join(f"{row['latency_ms'][quantile]:.1f}" for row in (sse, websocket))
-        lines.append(f"| from taking the order in to the receipt, {quantile}, ms | {values} |")
+    for kind, row in figures["kinds"].items():
+        spreads = " | ".join(f"{row[name][at]:.2f}" for name in ("sse", "websocket") for at in ("p50", "p99"))
+        against = " | ".join(
+            " and ".join(f"{row[name][transport]:.2f} ×" for transport in ("sse", "websocket")) if name in row else "–"
+            for name in ("p99_to_none", "p99_to_reading")
+        )
+        lines.append(
+            f"| {LABELS[kind]} | {spreads} | {against} | {row['processor_s']:.2f} | {row['memory_mib']:.1f} | {row['missing']} |"
+        )
+    cut = {"4008": figures["cut"].get("4008", 0), "never": figures["cut"]["never"]}
     lines += [
         "",
-        f"| beside {figures['bad_clients']} clients that | p50 ms | p99 ms | memory for one, KiB |",
-        "|---|---:|---:|---:|",
+        f"{figures['minutes']:g} minutes, medians of {figures['kinds']['none']['turns']} turns. Of {figures['clients'] // 2} "
+        f"WebSockets that never read {cut['4008']} found close code 4008; {cut['never']} streams were not cut.",
     ]
-    for name, label in (
-        ("none", "(there are none)"),
-        ("silent", "never read"),
-        ("byte a second", "read a byte a second"),
-        ("garbage", "send garbage"),
-    ):
-        row = figures["neighbours"][name]
-        memory = "–" if name == "none" else f"{row['memory_kib']:.0f}"
-        lines.append(f"| {label} | {row['latency_ms']['p50']:.1f} | {row['latency_ms']['p99']:.1f} | {memory} |")
     return "\n".join(lines)
 
 
-def plot_push(figures: dict[str, Any], path: Path) -> None:
-    """Latency on both transports, and beside bad neighbours."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
-    for place, (name, label, colour) in enumerate((("sse", "SSE", BLUE), ("websocket", "WebSocket", RED))):
-        spread = figures["transports"][name]["latency_ms"]
-        left.bar(
-            [n + 0.35 * place for n in range(2)], [spread["p50"], spread["p99"]], width=0.32, label=label, color=colour
-        )
-    left.set_xticks([n + 0.17 for n in range(2)], ["p50", "p99"])
-    left.set_ylabel("milliseconds")
-    left.set_title(f"To {figures['connections']:,} streams", fontsize=10)
-    left.legend(fontsize=8, frameon=False)
-    names = list(figures["neighbours"])
-    for place, (quantile, colour) in enumerate((("p50", BLUE), ("p99", INK))):
-        heights = [figures["neighbours"][name]["latency_ms"][quantile] for name in names]
-        right.bar([n + 0.35 * place for n in range(len(names))], heights, width=0.32, label=quantile, color=colour)
-    right.set_xticks([n + 0.17 for n in range(len(names))], names, fontsize=7)
-    right.set_title(f"A good client beside {figures['bad_clients']} others", fontsize=10)
-    right.legend(fontsize=8, frameon=False)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
+def plot_neighbours(figures: dict[str, Any], path: Path) -> None:
+    """Latency on both transports beside each kind of neighbours."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
+    kinds = list(figures["kinds"])
+    bars = (
+        ("sse", "p50", BLUE, 1.0),
+        ("sse", "p99", BLUE, 0.5),
+        ("websocket", "p50", RED, 1.0),
+        ("websocket", "p99", RED, 0.5),
+    )
+    for place, (transport, at, colour, alpha) in enumerate(bars):
+        heights = [figures["kinds"][kind][transport][at] for kind in kinds]
+        name = "SSE" if transport == "sse" else "WebSocket"
+        where = [n + 0.2 * place for n in range(len(kinds))]
+        axes.bar(where, heights, width=0.18, label=f"{name} {at}", color=colour, alpha=alpha)
+    axes.set_xticks([n + 0.3 for n in range(len(kinds))], [LABELS[kind] for kind in kinds], fontsize=7)
+    axes.set_ylabel("commit to receipt, ms")
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     plt.close(figure)
 
 
 PARTS = {
     "load": (show.table, plots.plot),
-    "push": (push, plot_push),
     "listeners": (listeners, plot_listeners),
+    "neighbours": (neighbours, plot_neighbours),
     "projections": (projections, plot_projections),
     "frames": (frames, plot_frames),
     "library": (library, plot_library),

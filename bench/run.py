@@ -12,7 +12,8 @@ import importlib
 
 from bench import report
 
-BENCHMARKS = ("load", "listeners", "projections", "frames", "library")
+BENCHMARKS = ("load", "listeners", "streams", "neighbours", "projections", "frames", "library")
+MODULES = {"streams": "bench.streams.run"}
 LONG = ("books", "restart")
 """Measured only where they are asked for: the first installs other people's engines and takes half an hour, the other writes
 ten million commands and takes an hour."""
@@ -30,7 +31,8 @@ def main() -> None:
         for name in BENCHMARKS if chosen.only is None else (chosen.only,):
             print(f"== {name}")
             own = ["--seconds", chosen.seconds] if chosen.seconds and name == "load" else []
-            importlib.import_module(f"bench.{name}").main(["--quick"] if chosen.quick else own)
+            module = importlib.import_module(MODULES.get(name, f"bench.{name}"))
+            module.main(["--quick"] if chosen.quick else own)
     if not chosen.quick:
         print(f"written: {report.write(chosen.only)}")
 

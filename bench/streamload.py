@@ -1,6 +1,6 @@
 """Thousands of streams in a process of their own: opened, counted, checked for gaps, dropped all at once, resumed.
 
-`python -m bench.streamload PORT TRANSPORT KEYFILE` reads one command a line from its input and answers each with a line of
+`python -m bench.streamload PORT TRANSPORT KEYFILE RECEIVE_BYTES` (0: the system's own size of buffers) reads one command a line from its input and answers each with a line of
 JSON; `Herd` is its other end. All connections are bare sockets with one parser for both transports' envelopes, so that a
 comparison is one of the transports. Every received envelope must name the one before it as `prev`; where it does not, that
 is counted, never passed over. A latency is the time of receipt less that at which the server's `bench.streams.stamped`
@@ -15,6 +15,7 @@ import inspect
 import json
 import re
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -92,10 +93,10 @@ class Stream(asyncio.Protocol):
         if load.transport == "sse":
             # As an EventSource does: an event counts once the empty line behind it is there.
             text = self._rest + self._chunks.take(data)
-            end = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
-            self._rest = text[end:]
-            if end:
-                self._take(text[:end], now)
+            whole = text.rfind(b"\n\n") + 2 if b"\n\n" in text else 0
+            self._rest = text[whole:]
+            if whole:
+                self._take(text[:whole], now)
             return
         frames, self._rest = server_frames(self._rest + data)
         for opcode, payload in frames:
@@ -156,8 +157,9 @@ class Stream(asyncio.Protocol):
 class Load:
     """All connections of this process."""
 
-    def __init__(self, port: int, transport: Transport, keys: Sequence[str]) -> None:
+    def __init__(self, port: int, transport: Transport, keys: Sequence[str], receive_bytes: int = 0) -> None:
         self.port = port
+        self._receive_bytes = receive_bytes
         self.transport = transport
         self.accepted = b"HTTP/1.1 200" if transport == "sse" else b"HTTP/1.1 101"
         self.first = _HELLO if transport == "sse" else _POSITION
@@ -218,11 +220,18 @@ class Load:
         self.dropping = False
         return {"open": self.open}
 
-    async def storm(self, received: int = 0, seconds: float = 0.0) -> dict[str, Any]:
-        """Connect all again, at once, each from where it was. `caught_up_s`: until so many envelopes are there."""
+    async def storm(
+        self, received: int = 0, seconds: float = 0.0, fresh: bool = False, at_once: int = 0
+    ) -> dict[str, Any]:
+        """Connect all again, at once (or so many of them), each from where it was, or `fresh`. `caught_up_s`: until so many envelopes are there."""
         began = time.perf_counter()
         lost = [stream for stream in self.streams if stream.transport is None]
-        answer = await self._connect(lost, len(lost))
+        if fresh:
+            for stream in lost:
+                stream.last = stream.start = None
+        else:
+            self._receive_bytes = 0  # whoever resumes means to read
+        answer = await self._connect(lost, at_once or len(lost))
         await self.wait(received, seconds)
         return {**answer, "caught_up_s": round(time.perf_counter() - began, 3)}
 
@@ -260,7 +269,7 @@ class Load:
                     stream.refused = b""
                     stream.settled = loop.create_future()
                     try:
-                        await loop.create_connection(lambda: stream, "127.0.0.1", self.port)
+                        await self._dial(stream)
                         await stream.settled
                     except OSError:
                         self.broken += 1
@@ -279,6 +288,17 @@ class Load:
             "retries": self.retries - retries,
             "seconds": round(time.perf_counter() - began, 3),
         }
+
+    async def _dial(self, stream: Stream) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._receive_bytes:
+            await loop.create_connection(lambda: stream, "127.0.0.1", self.port)
+            return
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)  # before: it fixes the window
+        sock.setblocking(False)
+        await loop.sock_connect(sock, ("127.0.0.1", self.port))
+        await loop.create_connection(lambda: stream, sock=sock)
 
     async def wait(self, received: int, seconds: float) -> dict[str, Any]:
         """Wait until so many envelopes were received in all, but not for longer."""
@@ -346,10 +366,12 @@ async def _serve_commands(load: Load) -> None:
 class Herd:
     """The load process, from the side of who drives it. `ask` and `tell`/`hear` when something else happens meanwhile."""
 
-    def __init__(self, port: int, transport: Transport, keys: Iterable[str], directory: Path) -> None:
+    def __init__(
+        self, port: int, transport: Transport, keys: Iterable[str], directory: Path, receive_bytes: int = 0
+    ) -> None:
         keyfile = directory / f"streamload-{transport}.keys"
         keyfile.write_text("\n".join(keys))
-        command = [sys.executable, "-m", "bench.streamload", str(port), transport, str(keyfile)]
+        command = [sys.executable, "-m", "bench.streamload", str(port), transport, str(keyfile), str(receive_bytes)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
 
@@ -405,14 +427,14 @@ def processor_s(pid: int) -> float:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the commands that come in."""
-    port, transport, keyfile = arguments
+    port, transport, keyfile, receive_bytes = arguments
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     keys = Path(keyfile).read_text().split()
     kind: Transport = "sse" if transport == "sse" else "websocket"
 
     async def run() -> None:
-        await _serve_commands(Load(int(port), kind, keys))
+        await _serve_commands(Load(int(port), kind, keys, int(receive_bytes)))
 
     uvloop.run(run())
 

@@ -19,6 +19,8 @@ from bench.streams.scale import TRANSPORTS, WAIT_S
 from bench.streams.venue import Venue
 
 BATCH = 1000
+NARROW = 4096
+"""What the system may buffer of those that stop reading; its own size is megabytes for who has read a lot."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +58,12 @@ def measure_slow(directory: Path, plan: Plan) -> dict[str, Any]:
             Venue(directory / "slow", 4 * plan.streams, 2, ONSEJU_STREAM_STALL_S=str(plan.stall_s))
         )
 
-        def herds(name: str, key: str) -> dict[str, Herd]:
+        def herds(name: str, key: str, receive_bytes: int = 0) -> dict[str, Herd]:
             folder = directory / name
             folder.mkdir(exist_ok=True)
-            made = {kind: stack.enter_context(Herd(venue.port, kind, [key], folder)) for kind in TRANSPORTS}
+            made: dict[str, Herd] = {
+                kind: stack.enter_context(Herd(venue.port, kind, [key], folder, receive_bytes)) for kind in TRANSPORTS
+            }
             for herd in made.values():
                 herd.ask("open", count=plan.streams)
             return made
@@ -68,7 +72,7 @@ def measure_slow(directory: Path, plan: Plan) -> dict[str, Any]:
         others = herds("others", good)
         burst(venue, bad)
         sockets, memory = venue.sockets(), venue.resident_kib()
-        slow = herds("slow", bad)
+        slow = herds("slow", bad, NARROW)
         for herd in slow.values():
             herd.ask("forget")
             herd.ask("pause")

@@ -30,7 +30,7 @@ class Venue:
         each = str(max(20, streams))
         limits = {"ONSEJU_MAX_STREAMS_PER_ACCOUNT": each, "ONSEJU_MAX_STREAMS": str(max(12_000, streams)), **env}
         program = ("bench.streams.stamped", str(self.stamps))
-        self.server = Server(directory, program=program, **limits)
+        self.server = Server(directory, None, program, **limits)
         self.port = self.server.port
         self.symbol, self.price = next(iter(self.server.symbols().items()))
         self.keys = [self.server.account(f"stream-{place}", 10**15, {}) for place in range(accounts)]

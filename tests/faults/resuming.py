@@ -38,6 +38,8 @@ class Resuming(threading.Thread):
         self.refused = 0
         """Connections that the server, being down, did not take."""
         self.broken = 0
+        self.ended = 0
+        """Connections that the server ended: it was killed, or it failed."""
         self._port, self._key, self._breaks = port, key, breaks
         self._draw = random.Random(seed)
         self._over = threading.Event()
@@ -81,13 +83,14 @@ class Resuming(threading.Thread):
                     except TimeoutError:
                         continue
                     if not data:
-                        return  # the server was killed
+                        self.ended += 1
+                        return
                     self._take(sock, transport, data)
                 self.broken += 1
                 if self._draw.random() < 0.5:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
             except ConnectionError:
-                return
+                self.ended += 1
 
     def _connect(self) -> socket.socket | None:
         try:

@@ -10,6 +10,7 @@ import pytest
 from onseju.journal.inspect import verify
 from onseju.journal.renaming import rename_journal
 from onseju.journal.segments import SegmentJournal
+from onseju.market.trades import TAPE_TRADES
 from tests.unit.exchange.checkpoints import day_records, states_of, views_of, write_day
 from tests.unit.exchange.test_checkpoint import snap, started, whole
 
@@ -45,7 +46,8 @@ def test_a_start_goes_on_under_the_new_name_only(directory: Path) -> None:
         assert restored is not None
         assert (restored.place.seq, restored.behind, told) == (250, [], [])
         assert states_of(views) == whole(journal), "something in a snapshot still has the old name"
-        told = [entry.frame() for symbol in views["market"]._symbols.values() for entry in symbol.tape._entries]
+        tapes = [symbol.tape for symbol in views["market"]._symbols.values()]
+        told = [frame for tape in tapes for frame in tape.frames(tape.start, TAPE_TRADES)]
         assert told
         assert not any(name.encode() in frame for frame in told)
     finally:
