@@ -4,12 +4,10 @@
 //! It is the fast twin of the reference engine in Python (`onseju/matching/reference.py`), which is the specification: the
 //! same commands give the same events, byte for byte, and the same state hash. The modules have the reference's names.
 //!
-//! `entry` and `order_views` are no part of the machine: the Python module offers them to the gateway.
+//! `server` is no part of the machine: it is what the server does with many commands and events at once, for Python alone.
 //!
 //! [`Engine`] is the whole machine, [`Book`] a bare order book that can be used alone.
 
-#[cfg(feature = "python")]
-mod account_chains;
 mod accounts;
 mod ahead;
 mod auction;
@@ -21,52 +19,30 @@ mod commands;
 mod correction_desk;
 mod counterparty;
 mod engine;
-#[cfg(feature = "python")]
-mod entry;
-#[cfg(feature = "python")]
-mod event_view;
 mod events;
 mod hashing;
 mod instruments;
 mod invariants;
-#[cfg(feature = "python")]
-mod journal_frames;
 mod kept_ids;
 mod ladder;
 mod ledger;
-#[cfg(feature = "python")]
-mod market_digest;
 mod matcher;
 mod money;
 mod order_checks;
 mod order_desk;
 mod order_ids;
-#[cfg(feature = "python")]
-mod order_texts;
-#[cfg(feature = "python")]
-mod order_views;
 mod orders;
 mod outbox;
 mod pool;
 #[cfg(feature = "python")]
 mod python;
-#[cfg(feature = "python")]
-mod python_entry;
-#[cfg(feature = "python")]
-mod python_listeners;
-#[cfg(feature = "python")]
-mod python_runs;
-#[cfg(feature = "python")]
-mod queue_places;
-#[cfg(feature = "python")]
-mod queue_turns;
 mod quotes;
 mod reasons;
 mod records;
 mod repeats;
 mod rulebook;
 #[cfg(feature = "python")]
-mod runs;
+mod server;
 mod session_desk;
 mod slab;
 mod snapshot;

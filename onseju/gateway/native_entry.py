@@ -1,4 +1,4 @@
-"""Order entry's loops over many records, in the compiled core where there is one (`core/src/entry.rs`, `order_views.rs`).
+"""Order entry's loops over many records, in the compiled core where there is one (`core/src/server/entry.rs`, `order_views.rs`).
 
 Each function here gives None where the core is missing: then its caller goes the plain way, which gives the same.
 """

@@ -1,4 +1,4 @@
-"""The compiled core, made of `core/src/python*.rs`. Only its faces import it: `matching/native.py` for the engine, and those of
+"""The compiled core, made of `core/src/python/`. Only its faces import it: `matching/native.py` for the engine, and those of
 what reads and writes many commands and events at once."""
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@
 
 use crate::commands::COMMAND_BYTES;
 use crate::events::EVENT_BYTES;
-use crate::runs::{u16_at, u32_at, u64_at};
+use crate::server::runs::{u16_at, u32_at, u64_at};
 
 /// Length, checksum and chain.
 const FRAME_BYTES: usize = 24;

@@ -3,7 +3,7 @@
 use crate::commands::{COMMAND_BYTES, CommandKind};
 use crate::events::{EVENT_BYTES, EventKind};
 use crate::hashing::NumberMap;
-use crate::runs::{COMMAND_KIND, u32_at, u64_at};
+use crate::server::runs::{COMMAND_KIND, u32_at, u64_at};
 use crate::words::OrderStatus;
 
 const EVENT_KIND: usize = 28;

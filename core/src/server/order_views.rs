@@ -5,8 +5,8 @@
 
 use std::io::Write;
 
-use crate::entry::{EventBytes, i64_at, u32_at};
 use crate::events::EventKind;
+use crate::server::entry::{EventBytes, i64_at, u32_at};
 
 const KIND: usize = 28;
 const REASON: usize = 30;

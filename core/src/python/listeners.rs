@@ -7,12 +7,12 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::account_chains::{AccountChains, Span};
-use crate::event_view::{EventView, Position};
 use crate::events::EVENT_BYTES;
-use crate::market_digest::{LevelNow, digest};
-use crate::queue_places::{Entry, Level, Place, QueuePlaces};
-use crate::queue_turns::{Turn, Turns};
+use crate::server::account_chains::{AccountChains, Span};
+use crate::server::event_view::{EventView, Position};
+use crate::server::market_digest::{LevelNow, digest};
+use crate::server::queue_places::{Entry, Level, Place, QueuePlaces};
+use crate::server::queue_turns::{Turn, Turns};
 
 /// The number of its first event held, of the next one, the last event, and the last that was let go.
 type SpanView = (u64, u64, Position, Position);

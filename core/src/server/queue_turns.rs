@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use crate::hashing::NumberMap;
-use crate::queue_places::{Entry, Level};
+use crate::server::queue_places::{Entry, Level};
 
 const FIRST_PASS_QTY: i64 = 100;
 

@@ -2,9 +2,9 @@
 //!
 //! The twin of `onseju/market/digest.py`.
 
-use crate::event_view::{EventView, Position, events_in};
 use crate::events::{EVENT_BYTES, EventKind};
 use crate::hashing::NumberMap;
+use crate::server::event_view::{EventView, Position, events_in};
 use crate::words::Side;
 
 /// A level as it stands after all commands: side, price, open quantity, number of orders.

@@ -4,9 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::entry::{self, EventBytes};
 use crate::events::EVENT_BYTES;
-use crate::order_views::{self, Clock, Words};
+use crate::server::entry::{self, EventBytes};
+use crate::server::order_views::{self, Clock, Words};
 
 type Parsed<'py> = (Bound<'py, PyBytes>, Vec<u16>, usize, Vec<usize>);
 type Answered<'py> = (Bound<'py, PyBytes>, Vec<(usize, usize)>);

@@ -1,6 +1,10 @@
 //! The Python module `onseju.matching._core`: the engine behind buffers of fixed records. Its types stand in
 //! `onseju/matching/_core.pyi`.
 
+mod entry;
+mod listeners;
+mod runs;
+
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
@@ -182,9 +186,9 @@ impl PyEngine {
 #[pymodule(name = "_core")]
 fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
-    crate::python_runs::add_to(module)?;
-    crate::python_listeners::add_to(module)?;
-    crate::python_entry::add_to(module)?;
+    runs::add_to(module)?;
+    listeners::add_to(module)?;
+    entry::add_to(module)?;
     module.add("UnknownRecord", module.py().get_type::<UnknownRecord>())?;
     module.add("OutOfSequence", module.py().get_type::<OutOfSequence>())?;
     module.add("PanicException", module.py().get_type::<pyo3::panic::PanicException>())?;

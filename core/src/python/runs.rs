@@ -11,9 +11,9 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::commands::COMMAND_BYTES;
-use crate::journal_frames::{Blocks, Chain, Frames, Head, frame_blocks, frame_commands, scan};
-use crate::order_texts::OrderTexts;
-use crate::runs;
+use crate::server::journal_frames::{Blocks, Chain, Frames, Head, frame_blocks, frame_commands, scan};
+use crate::server::order_texts::OrderTexts;
+use crate::server::runs;
 
 /// Texts by place, in its order.
 struct Texts(Vec<(u64, PyBackedStr)>);

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event_view::{EventView, events_in};
 use crate::events::EventKind;
 use crate::hashing::NumberMap;
-use crate::queue_turns::{Standing, Turn, Turns};
+use crate::server::event_view::{EventView, events_in};
+use crate::server::queue_turns::{Standing, Turn, Turns};
 use crate::words::{AuctionPricing, Liquidity, OrderStatus, OrderType, Phase, Rule, Side};
 
 /// Instrument, side, price; price 0 for a side's market orders.
@@ -366,7 +366,7 @@ impl QueuePlaces {
         let mut taken = 0;
         for (standing, at, filled) in self.auction_fills.values() {
             if levels.contains(at) {
-                let qty = i128::from(crate::queue_turns::open_qty(&self.entries, *standing)) + filled;
+                let qty = i128::from(crate::server::queue_turns::open_qty(&self.entries, *standing)) + filled;
                 had.insert(standing.1, (*standing, i64::try_from(qty).unwrap_or(i64::MAX)));
                 filled_orders.insert(standing.0);
                 taken += filled;
@@ -390,7 +390,7 @@ impl QueuePlaces {
             let alive = pool
                 .turns
                 .iter()
-                .filter(|turn| turn.qty.min(crate::queue_turns::open_qty(&self.entries, turn.order)) != 0);
+                .filter(|turn| turn.qty.min(crate::server::queue_turns::open_qty(&self.entries, turn.order)) != 0);
             (pool.level, alive.copied().collect())
         })
     }

@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 
-use crate::event_view::{EventView, Position, events_in};
 use crate::events::{EVENT_BYTES, EventKind};
 use crate::hashing::NumberMap;
+use crate::server::event_view::{EventView, Position, events_in};
 
 /// Before the first event.
 const BEFORE_ALL: Position = (0, 0);
