@@ -22,6 +22,7 @@ from typing import Any, cast
 import msgspec
 
 from bench.projections import FIRST_TS, PREPARATION, requests
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import KIND_OFFSET, encode_command, sequence
 from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
@@ -101,7 +102,7 @@ def blocks_of(count: int) -> list[EventBlock]:
             for seq, request in part
         ]
         assert all(record.command[KIND_OFFSET] for record in records)
-        blocks += applier.apply_all(records)
+        blocks += applier.apply(CommandRun.of(records))
     return blocks
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from onseju.app import admin_key
+from onseju.contract.command_runs import CommandRun
 from onseju.exchange.applier import Applier
 from onseju.identity.master import FILE_NAME, SigningMaster
 from onseju.identity.records import DatabaseUnusableError, NameTakenError, User
@@ -109,7 +110,7 @@ class TablesPart:
         projector_module.ROOM_POLL_S = 0.001
         projector_module.LAST_RETRY_S = 0.01
         records = day_records()[:DAY]
-        blocks = Applier(makers()[0]()).apply_all(records)
+        blocks = Applier(makers()[0]()).apply(CommandRun.of(records))
         journal = SegmentJournal.open(directory / "journal", fsync=False)
         journal.append(records[: self.BEFORE])
         journal.append_events(blocks[: self.BEFORE])

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onseju import listeners
+from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import CommandKind
 from onseju.contract.event_runs import EventRun
 from onseju.contract.events import AuctionIndicated, Event, LevelChanged, Trade, decode_events, encode_event
@@ -46,7 +47,7 @@ DAYS = st.sampled_from([0, 1, 2])
 @cache
 def day(variant: int) -> tuple[EventBlock, ...]:
     """A busy day's blocks."""
-    return tuple(Applier(ReferenceEngine()).apply_all(day_records(variant, 3)))
+    return tuple(Applier(ReferenceEngine()).apply(CommandRun.of(day_records(variant, 3))))
 
 
 @pytest.fixture(scope="module", params=["plain", "core"])
