@@ -264,7 +264,7 @@ class Stage:
         self.alarm.errors.clear()
         before = asyncio.all_tasks()
         transport = Transport()
-        protocol: Any = HttpProtocol(self.config, self._server, {}, self.loop)
+        protocol: Any = HttpProtocol(self.config, self._server, {}, _loop=self.loop)
         transport.protocol = protocol
         protocol.connection_made(transport)
         try:

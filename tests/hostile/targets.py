@@ -20,7 +20,6 @@ from onseju.contract.commands import (
     CancelAll,
     CancelOrder,
     CorrectOrder,
-    EncodedRequest,
     NewOrder,
     decode_command,
     encode_command,
@@ -122,12 +121,12 @@ class Records:
             except Problem as problem:
                 record_messages.refusal(content[:8], _expected(problem, Reason.MALFORMED))
                 continue
-            assert len(batch.commands) == batch.orders + batch.cancels == len(raw) // COMMAND_BYTES
-            for command in batch.commands:
-                if isinstance(command, EncodedRequest):
-                    self._check(command)
-                else:
-                    assert Problem(command).status in (400, 404, 422), command
+            assert len(batch.reasons) == batch.orders + batch.cancels == len(raw) // COMMAND_BYTES
+            assert len(batch.good) == batch.reasons.count(0) * COMMAND_BYTES
+            for at in range(0, len(batch.good), COMMAND_BYTES):
+                self._check(batch.good[at : at + COMMAND_BYTES])
+            for reason in filter(None, batch.reasons):
+                assert Problem(Reason(reason)).status in (400, 404, 422), reason
 
     def _of_message(self, content: bytes) -> bytes:
         try:
@@ -135,8 +134,8 @@ class Records:
         except Problem:
             return b""
 
-    def _check(self, request: EncodedRequest) -> None:
-        command = decode_command(request.command.data)
+    def _check(self, record: bytes) -> None:
+        command = decode_command(record)
         assert (command.account, command.actor) == (7, 7)  # type: ignore[attr-defined]
         assert getattr(command, "instrument", 0) <= self._INSTRUMENTS
         for name in ("qty", "limit_price", "stop_price", "leaves_qty", "order_id"):
