@@ -80,6 +80,15 @@ impl Fields<'_> {
         u8::from_le_bytes(self.take())
     }
 
+    /// Whether it is so: 1 or 0.
+    fn flag(&mut self) -> Result<bool, SnapshotError> {
+        match self.u8() {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(SnapshotError::Damaged),
+        }
+    }
+
     fn u32(&mut self) -> u32 {
         u32::from_le_bytes(self.take())
     }
@@ -167,7 +176,7 @@ impl Engine {
             self.state.rules.set_band(table, from_price, tick);
         }
         let [counted] = records(COUNTERS)[..] else { return Err(SnapshotError::Damaged) };
-        self.state.counters = counters(counted);
+        self.state.counters = counters(counted)?;
         let mut own_rules = Vec::new();
         for mut fields in records(RULE) {
             let (instrument, rule, value) = (fields.u32(), fields.u32(), fields.i64());
@@ -239,12 +248,12 @@ impl Engine {
         expect(found.base_price == base_price && found.limits == limits)?;
         found.last_price = fields.i64();
         found.close_price = fields.i64();
-        found.has_traded = fields.u8() != 0;
+        found.has_traded = fields.flag()?;
         found.auction_price = fields.i64();
         found.phase = known(Phase::from_u8(fields.u8()))?;
         found.indicated = (fields.i64(), fields.i64());
-        found.awaits_uncross = fields.u8() != 0;
-        found.is_extended = fields.u8() != 0;
+        found.awaits_uncross = fields.flag()?;
+        found.is_extended = fields.flag()?;
         found.interruptions = fields.u32();
         found.breaker_stage = fields.u8();
         found.total_shares = fields.i64();
@@ -368,9 +377,9 @@ impl Engine {
     }
 }
 
-fn counters(mut fields: Fields) -> Counters {
-    Counters {
-        is_open: fields.u8() != 0,
+fn counters(mut fields: Fields) -> Result<Counters, SnapshotError> {
+    Ok(Counters {
+        is_open: fields.flag()?,
         price_scale: fields.u8(),
         trading_day: fields.u32(),
         epoch: fields.u64(),
@@ -380,5 +389,5 @@ fn counters(mut fields: Fields) -> Counters {
         last_priority: fields.u64(),
         total_cash: fields.i64(),
         venue_account: fields.u32(),
-    }
+    })
 }

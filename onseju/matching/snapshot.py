@@ -144,6 +144,12 @@ def _state(rows: Rows) -> State:
     return state
 
 
+def _flag(value: int) -> bool:
+    if value > 1:
+        raise ValueError(f"neither so nor not so: {value}")
+    return value == 1
+
+
 def _take_up_counters(state: State, rows: Iterable[tuple[Any, ...]]) -> None:
     (
         (
@@ -159,7 +165,7 @@ def _take_up_counters(state: State, rows: Iterable[tuple[Any, ...]]) -> None:
             state.venue_account,
         ),
     ) = rows
-    state.is_open = bool(is_open)
+    state.is_open = _flag(is_open)
 
 
 def _take_up_instrument(state: State, fields: tuple[Any, ...]) -> None:
@@ -185,12 +191,12 @@ def _take_up_instrument(state: State, fields: tuple[Any, ...]) -> None:
             limits=PriceLimits(upper, lower),
             last_price=last_price,
             close_price=close_price,
-            has_traded=bool(has_traded),
+            has_traded=_flag(has_traded),
             auction_price=auction_price,
             phase=Phase(phase),
             indicated=(price, qty),
-            awaits_uncross=bool(awaits_uncross),
-            is_extended=bool(is_extended),
+            awaits_uncross=_flag(awaits_uncross),
+            is_extended=_flag(is_extended),
             interruptions=interruptions,
             breaker_stage=breaker_stage,
             total_shares=total_shares,

@@ -17,7 +17,7 @@ from onseju.contract.commands import encode_command, sequence
 from onseju.contract.words import Rule
 from onseju.matching.native import NativeEngine
 from onseju.matching.reference import ReferenceEngine
-from onseju.matching.snapshot import SnapshotError
+from onseju.matching.snapshot import _PACKERS, SnapshotError
 from onseju.matching.state_hash import FIRST_USE
 from onseju.rules.packs import RulesName
 from tests.differential.wild import Wild
@@ -115,18 +115,40 @@ def test_damage_is_noticed(restore: object) -> None:
 
 
 @pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
+def test_what_is_neither_so_nor_not_so_is_damage(restore: object) -> None:
+    """The first record's first field says whether the venue is open. Another number with its hash is no yes."""
+    assert callable(restore)
+    driver, _ = busy(0, 1, ReferenceEngine())
+    whole = driver.engine.snapshot()
+    magic, form, semantics, count, hashed = HEAD.unpack_from(whole)
+    size = _PACKERS[whole[HEAD.size]].size
+    open_, odd = (bytearray(whole[HEAD.size : HEAD.size + size]) for _ in range(2))
+    assert open_[1] == 1
+    odd[1] = 33
+    summed = int.from_bytes(hashed, "little") - xxh3_128_intdigest(open_) + xxh3_128_intdigest(odd)
+    for forged in (hashed, (summed % (1 << 128)).to_bytes(16, "little")):
+        with pytest.raises(SnapshotError):
+            restore(HEAD.pack(magic, form, semantics, count, forged) + bytes(odd) + whole[HEAD.size + size :])
+
+
+@pytest.mark.parametrize("restore", [ReferenceEngine.restore, NativeEngine.restore])
 @pytest.mark.parametrize("seq", [1, 2])
 def test_a_client_id_that_was_first_used_twice_is_damage(restore: object, seq: int) -> None:
     assert callable(restore)
-    whole = ReferenceEngine().snapshot()
-    records = [whole[HEAD.size :], *(FIRST_USE.pack(9, 0, 2, b"\7" * 16, b"\7" * 8, used) for used in (seq, 2))]
-    magic, form, semantics, count, hashed = HEAD.unpack_from(whole)
-    for more in (1, 2):
-        summed = int.from_bytes(hashed, "little") + sum(map(xxh3_128_intdigest, records[1 : 1 + more]))
-        head = HEAD.pack(magic, form, semantics, count + more, (summed % (1 << 128)).to_bytes(16, "little"))
-        data = head + b"".join(records[: 1 + more])
-        if more == 1:
-            assert restore(data).snapshot() is not None
-        else:
-            with pytest.raises(SnapshotError):
-                restore(data)
+    whole = busy(0, 1, ReferenceEngine())[0].engine.snapshot()
+    uses = [FIRST_USE.pack(9, 0, 1, b"\7" * 16, b"\7" * 8, used) for used in (seq, 2)]
+    assert restore(forged(whole, uses[:1])).snapshot() is not None
+    with pytest.raises(SnapshotError):
+        restore(forged(whole, uses))
+
+
+def forged(snapshot: bytes, more: list[bytes]) -> bytes:
+    """The snapshot with more records, in their order, and a hash that is right for them."""
+    magic, form, semantics, _, hashed = HEAD.unpack_from(snapshot)
+    records, at = list(more), HEAD.size
+    while at < len(snapshot):
+        size = _PACKERS[snapshot[at]].size
+        records.append(snapshot[at : at + size])
+        at += size
+    summed = (int.from_bytes(hashed, "little") + sum(map(xxh3_128_intdigest, more))) % (1 << 128)
+    return HEAD.pack(magic, form, semantics, len(records), summed.to_bytes(16, "little")) + b"".join(sorted(records))
