@@ -82,7 +82,7 @@ def test_a_backup_of_a_running_server_goes_on_elsewhere(tmp_path: Path, engine: 
             now_id = client.get("/v1/events", params={"limit": 1000}).json()["events"][-1]["id"]
             assert journal_of(now_id) != journal_of(last_id), "the first one went on otherwise"
             with client.stream("GET", "/v1/stream", headers={"Last-Event-ID": last_id}) as stream:
-                assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event: reset"
+                assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event:reset"
             again = client.post("/v1/orders", json=form_of(client, 3))
             assert again.headers["Idempotency-Replayed"] == "true"
             trades = client.get(f"/v1/trades/{SYMBOL}").json()["trades"]
