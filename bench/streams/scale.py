@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 FULL = Plan(
     cells=((1, 20), (1, 100), (100, 20), (100, 100), (1000, 10), (1000, 50), (5000, 2), (5000, 10)),
-    seconds=3,
+    seconds=6,
     rounds=3,
     missed=4,
     memory=5000,
@@ -56,7 +56,7 @@ def measure_cell(
     deliveries = count * venue.events_each * streams_each
     with Herd(venue.port, transport, keys, venue.directory) as herd:
         spent = venue.processor_s()
-        opened = herd.ask("open", count=connections)
+        opened = herd.open(connections)
         opening = venue.processor_s() - spent
         herd.ask("forget")
         busy = venue.run(per_s, count, keys)
@@ -67,7 +67,7 @@ def measure_cell(
         herd.ask("forget")
         spent = venue.processor_s()
         missed = plan.missed * venue.events_each * connections
-        storm = herd.ask("storm", received=missed, seconds=WAIT_S, at_once=AT_ONCE)
+        storm = herd.storm(received=missed, seconds=WAIT_S, at_once=AT_ONCE)
         resuming = venue.processor_s() - spent
         back = herd.ask("report")
     more = busy - alone_s
@@ -119,9 +119,9 @@ def measure_memory(directory: Path, plan: Plan) -> dict[str, Any]:
             Herd(venue.port, transport, venue.keys, directory) as herd,
         ):
             few = plan.memory // 10
-            herd.ask("open", count=few)
+            herd.open(few)
             before = venue.resident_kib()
-            herd.ask("open", count=plan.memory - few)
+            herd.open(plan.memory - few)
             idle = venue.resident_kib()
             herd.ask("forget")
             venue.run(20, ACCOUNTS)
