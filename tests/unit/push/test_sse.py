@@ -313,6 +313,7 @@ def test_a_page_of_events(run: Run) -> None:
                 if not page["events"]:
                     break
                 found += page["events"]
+                assert found == expected[: len(found)], "each page goes on from the one before"  # else it has no end
                 query["after"] = page["next_after"]
             assert found == expected
             assert page["seq"] == 31
