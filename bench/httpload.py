@@ -41,7 +41,7 @@ class Server:
     ) -> None:
         options = ["up", "--no-bots", "--port", "0", "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", *program, *options]
-        limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY")}
+        limits = {f"ONSEJU_{name}_RATE_PER_S": "10000000" for name in ("ORDER", "CANCEL", "QUERY", "STREAM")}
         environment = {**os.environ, **limits, **env, "PYTHONUNBUFFERED": "1"}
         self._log = data_dir / "server.log"
         with self._log.open("wb") as log:

@@ -66,7 +66,7 @@ class Site:
             stack.enter_context(Herd(self.venue.port, name, self.venue.keys[:1], directory)) for name in TRANSPORTS
         ]
         for herd in self.good:
-            herd.ask("open", count=GOOD)
+            herd.open(GOOD)
         self.bad: list[Herd] = []
         self.dripping: Drip | None = None
         self._returned = time.monotonic()
@@ -79,7 +79,7 @@ class Site:
                 folder.mkdir()
                 narrow = NARROW if kind == "silent" else 0
                 herd = stack.enter_context(Herd(self.venue.port, name, self.venue.keys[1:], folder, narrow))
-                herd.ask("open", count=plan.clients // 2)
+                herd.open(plan.clients // 2)
                 self.bad.append(herd)
         elif kind != "none":
             self.dripping = stack.enter_context(Drip(self.venue, kind, plan.clients))
@@ -98,7 +98,7 @@ class Site:
         if self.kind == "silent" and (sure or time.monotonic() - self._returned > stall_s):
             for herd in self.bad:
                 herd.ask("drop")
-                herd.ask("storm", fresh=True)
+                herd.storm(fresh=True)
             self.stop_reading()
 
     def turn(self) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Stream(asyncio.Protocol):
             self.transport.write(data)
 
     def _refuse(self, data: bytes) -> None:
-        self.refused = data[:64]
+        self.refused = data[:200]
         self._load.refused += 1
         self.settle()
 
@@ -285,6 +285,7 @@ class Load:
             "open": self.open,
             "missing": wanted - self.open,
             "refused": self.refused - before,
+            "refusal": next((stream.refused.decode(errors="replace") for stream in streams if stream.refused), ""),
             "retries": self.retries - retries,
             "seconds": round(time.perf_counter() - began, 3),
         }
@@ -395,6 +396,14 @@ class Herd:
         self.tell(do, **more)
         return self.hear()
 
+    def open(self, count: int) -> dict[str, Any]:
+        """Open so many streams. Raises `RuntimeError` where one is not open: it would be waited for in vain."""
+        return _all_open(self.ask("open", count=count))
+
+    def storm(self, **more: Any) -> dict[str, Any]:
+        """Connect all again (`Load.storm`). Raises `RuntimeError` where one is not open."""
+        return _all_open(self.ask("storm", **more))
+
     def close(self) -> None:
         """End the process."""
         for pipe in (self._process.stdin, self._process.stdout):
@@ -411,6 +420,14 @@ class Herd:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _all_open(answer: dict[str, Any]) -> dict[str, Any]:
+    if answer["missing"]:
+        raise RuntimeError(
+            f"{answer['missing']} streams are not open, {answer['refused']} refused: {answer['refusal']}"
+        )
+    return answer
 
 
 def resident_kib(pid: int) -> int:

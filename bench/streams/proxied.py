@@ -60,7 +60,7 @@ def measure_way(venue: Venue, port: int, transport: Transport, plan: Plan) -> di
         venue.run(100, ACCOUNTS, port=port)
         herd.ask("forget")
         missed = venue.events_each * plan.connections
-        storm = herd.ask("storm", received=missed, seconds=WAIT_S)
+        storm = herd.storm(received=missed, seconds=WAIT_S)
         back = herd.ask("report")
     return {
         "opened": opened,
@@ -82,7 +82,7 @@ def measure_silence(venue: Venue, ports: dict[str, int], plan: Plan) -> dict[str
         kind: Transport = "sse" if transport == "sse" else "websocket"
         herd = Herd(port, kind, venue.keys, venue.directory)
         herds.append((name, herd))
-        herd.ask("open", count=ACCOUNTS)
+        herd.open(ACCOUNTS)
         herd.ask("forget")
     time.sleep(plan.silence_s)
     venue.run(50, ACCOUNTS)

@@ -166,6 +166,8 @@ def plot(figures: dict[str, Any], path: Path) -> None:
     middle.set_ylim(bottom=0)
     middle.set_title("Server's µs a delivery", fontsize=10)
     for axes in (left, middle):
+        axes.minorticks_off()
+        axes.set_xticks(counts, [f"{count:,}" for count in counts])
         axes.set_xlabel("connections", fontsize=8)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7, frameon=False)

@@ -65,7 +65,7 @@ def measure_slow(directory: Path, plan: Plan) -> dict[str, Any]:
                 kind: stack.enter_context(Herd(venue.port, kind, [key], folder, receive_bytes)) for kind in TRANSPORTS
             }
             for herd in made.values():
-                herd.ask("open", count=plan.streams)
+                herd.open(plan.streams)
             return made
 
         good, bad = venue.keys
@@ -100,7 +100,7 @@ def outcome(venue: Venue, others: Herd, slow: Herd, plan: Plan) -> dict[str, Any
     left_open = slow.ask("ended", seconds=WAIT_S)["open"]
     kept = slow.ask("report")
     missed = plan.bursts * BATCH * venue.events_each * plan.streams
-    storm = slow.ask("storm", received=missed, seconds=WAIT_S)
+    storm = slow.storm(received=missed, seconds=WAIT_S)
     back = slow.ask("report")
     wanted = plan.orders * venue.events_each * plan.streams
     others.ask("wait", received=wanted, seconds=WAIT_S)

@@ -39,6 +39,10 @@ class Link(Protocol):
         """Let the system buffer at most about `buffer_bytes` unread, and call `ender` when the server shuts down."""
         ...
 
+    def release(self) -> None:
+        """The stream is over: nobody is called any more."""
+        ...
+
     def cut(self, code: int, reason: str) -> None:
         """Drop the connection though its client does not read. A WebSocket's client is told code and reason."""
         ...
@@ -50,6 +54,10 @@ def link_of(scope: Scope) -> Link | None:
     return link
 
 
+def _nobody() -> None:
+    """Who is called once the stream is over."""
+
+
 class _Link:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -59,6 +67,10 @@ class _Link:
         self.ender = ender
         # the system's own default grows to megabytes a connection
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
+
+    def release(self) -> None:
+        if self.ender is not None:
+            self.ender = _nobody  # not None: the server's stop leaves what was a stream to the end it is coming to
 
     def cut(self, code: int, reason: str) -> None:
         self._transport.abort()

@@ -86,6 +86,14 @@ class Stream:
             self.was_cut = True
             self._sending.cancel()
 
+    def release(self) -> None:
+        """It is over. Stream and connection hold each other: without this all of it would stay in memory until Python looks
+        for cycles, which it does seldom here (`serve.COLLECT_AFTER`), and a storm leaves thousands."""
+        self.lost = bool
+        if self._link is not None:
+            self._link.release()
+            self._link = None
+
     @property
     def dropped(self) -> bool:
         """Whether the connection was cut, so that its loss is about to be told."""
@@ -133,6 +141,7 @@ class Streams:
         try:
             yield stream
         finally:
+            stream.release()
             self._open.discard(stream)
             self._by_owner[owner] -= 1
             if not self._by_owner[owner]:

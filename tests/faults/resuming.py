@@ -20,11 +20,17 @@ LINGER_NOT = struct.pack("ii", 1, 0)
 """Closing sends a reset, as a machine that is gone would."""
 
 
+def place(event_id: str) -> tuple[int, int]:
+    """Where an event is in its journal: the command, and the event's place among that one's."""
+    _, seq, idx = event_id.rsplit("-", 2)
+    return int(seq), int(idx)
+
+
 class Resuming(threading.Thread):
     """Follows an account's events over `breaks` broken connections, then until it is told that it has all of them.
 
     `events` are the envelopes in the order of their arrival. An event counts once all of it is there; resuming is from the
-    last one that counts. `failure` is what went wrong, if anything.
+    last one that counts. `failure` is what went wrong, if anything: an event that is not the next one ends it at once.
     """
 
     def __init__(self, port: int, key: str, breaks: int, seed: int) -> None:
@@ -156,4 +162,10 @@ class Resuming(threading.Thread):
         self.following.set()
 
     def _keep(self, envelope: Envelope) -> None:
+        """Take in the next event. What is not the next ends this client: waiting for the rest would say less."""
+        cursor, event_id, prev = self.cursor, envelope["id"], envelope["prev"]
+        if cursor is not None and place(event_id) <= place(cursor):
+            raise AssertionError(f"{event_id} came after {cursor}: twice, or out of order")
+        if self.events and prev != cursor:
+            raise AssertionError(f"{event_id} names {prev} before it, but came after {cursor}: something is lost")
         self.events.append(envelope)

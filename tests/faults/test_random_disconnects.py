@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.resuming import Envelope, Resuming
+from tests.faults.resuming import Envelope, Resuming, place
 from tests.serverprocess import ServerProcess
 
 DISCONNECTS = int(os.environ.get("ONSEJU_DISCONNECTS", "100"))
@@ -64,11 +64,14 @@ class Orders(threading.Thread):
 
 
 def events_after(client: httpx.Client, cursor: str) -> list[Envelope]:
-    """All events of the account behind a cursor, from the event log, page by page."""
+    """All events of the account behind a cursor, page by page. A page that does not go on from its cursor fails here: the
+    next would be the same, and so on without end."""
     found: list[Envelope] = []
     while page := client.get("/v1/events", params={"after": cursor, "limit": 1000}).raise_for_status().json()["events"]:
+        for event in page:
+            assert place(event["id"]) > place(cursor), f"{event['id']} came after {cursor}: twice, or out of order"
+            cursor = event["id"]
         found += page
-        cursor = page[-1]["id"]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import resource
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,8 @@ import httpx
 import pytest
 import uvloop
 
+from onseju.push.sse import SseResponse
+from onseju.push.streams import Stream
 from tests.unit.push.harness import (
     Site,
     SseReader,
@@ -298,6 +301,28 @@ def test_a_stalled_client_is_cut_even_while_the_ring_still_holds_its_place(run: 
     run(test, capacity=100_000, stream_stall_s=0.3)
 
 
+def test_a_stream_that_is_over_leaves_nothing_in_memory(run: Run) -> None:
+    async def test(site: Site) -> None:
+        gc.collect()
+        gc.disable()  # as good as: the server seldom looks for cycles
+        try:
+            readers = [await site.sse(7) for _ in range(5)]
+            assert streams_in_memory() == 5
+            for reader in readers:
+                await reader.close()
+            await until(lambda: streams_in_memory() == 0)
+        finally:
+            gc.enable()
+
+    run(test)
+
+
+def streams_in_memory() -> int:
+    """The streams that Python holds, open or not, and no fewer than their responses."""
+    kinds = [type(found) for found in gc.get_objects()]
+    return max(kinds.count(Stream), kinds.count(SseResponse))
+
+
 def test_a_page_of_events(run: Run) -> None:
     async def test(site: Site) -> None:
         stream = await site.sse(7)
@@ -313,6 +338,7 @@ def test_a_page_of_events(run: Run) -> None:
                 if not page["events"]:
                     break
                 found += page["events"]
+                assert found == expected[: len(found)], "each page goes on from the one before"  # else it has no end
                 query["after"] = page["next_after"]
             assert found == expected
             assert page["seq"] == 31
