@@ -55,6 +55,8 @@ mod python_entry;
 #[cfg(feature = "python")]
 mod python_listeners;
 #[cfg(feature = "python")]
+mod python_rows;
+#[cfg(feature = "python")]
 mod python_runs;
 #[cfg(feature = "python")]
 mod queue_places;
@@ -74,6 +76,8 @@ mod soundness;
 mod state;
 mod state_hash;
 mod stops;
+#[cfg(feature = "python")]
+mod table_rows;
 mod ticks;
 mod trial;
 mod venue_desk;

@@ -184,6 +184,7 @@ fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
     crate::python_runs::add_to(module)?;
     crate::python_listeners::add_to(module)?;
+    crate::python_rows::add_to(module)?;
     crate::python_entry::add_to(module)?;
     module.add("UnknownRecord", module.py().get_type::<UnknownRecord>())?;
     module.add("OutOfSequence", module.py().get_type::<OutOfSequence>())?;
