@@ -21,7 +21,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
@@ -42,15 +42,17 @@ from onseju.contract.commands import (
     encode_command,
     sequence,
 )
+from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.contract.words import OrderType, Side
 from onseju.exchange.applier import Applier
 from onseju.journal.segments import SegmentJournal
 from onseju.matching.engine import SEMANTICS_VERSION
 from onseju.matching.reference import ReferenceEngine
+from onseju.projections.core_rows import new_batch
 from onseju.projections.database import writer_engine
 from onseju.projections.projector import Projector
-from onseju.projections.rows import Batch
+from onseju.projections.rows import Batch, Rows
 from onseju.projections.writer import Writer
 from onseju.rules import instruments, packs
 
@@ -77,8 +79,8 @@ QUICK = Plan({1: 200, 10: 500, 100: 1_000, 1_000: 2_000, 10_000: 2_000}, 1_000, 
 class RowByRow(Writer):
     """The driver's own way with many rows."""
 
-    def _rows(self, connection: sa.Connection, statement: Any, rows: Iterable[Sequence[Any]]) -> None:
-        values = [tuple(row) for row in rows]
+    def _write_rows(self, connection: sa.Connection, statement: Any, rows: Rows) -> None:
+        values = [rows.values(at, at + 1) for at in range(len(rows))]
         if values:
             connection.exec_driver_sql(self._text(statement, 1), values)
 
@@ -148,14 +150,19 @@ class FirstCommands:
     def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
         return islice(self._journal.read_events(after_seq), self.last_event_seq - after_seq)
 
+    def read_event_runs(self, after_seq: int = 0) -> Iterator[EventRun]:
+        for run in self._journal.read_event_runs(after_seq):
+            if run.first_seq > self.last_event_seq:
+                return
+            yield run.part(0, min(len(run), self.last_event_seq - run.first_seq + 1))
+
 
 def batches_of(journal: SegmentJournal, count: int, size: int) -> Iterator[Batch]:
     """The batches of `count` commands after the venue's own, `size` commands each."""
     blocks = FirstCommands(journal, PREPARATION + count).read_events(PREPARATION)
     while part := list(islice(blocks, size)):
-        batch = Batch(20261123)
-        for block in part:
-            batch.add(block)
+        batch = new_batch(20261123)
+        batch.add_run(EventRun.of(part))
         yield batch
 
 

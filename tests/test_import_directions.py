@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
         "rules",
     },
     "identity": {"contract"},
-    "projections": {"contract", "journal.port"},
+    "projections": {"contract", "journal.port", "matching.compiled"},
     "story": {"contract", "journal.port", "market", "rules.ticks"},
     "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions", "rules.sizes"},
     "push": {"contract", "journal.port", "market", "gateway", "settings"},

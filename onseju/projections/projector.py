@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,9 +20,11 @@ import structlog
 from alembic.util import CommandError
 
 from onseju.contract.event_runs import EventRun, runs_of
+from onseju.contract.events import EVENT_BYTES
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.port import Journal
 from onseju.projections import tables as t
+from onseju.projections.core_rows import new_batch
 from onseju.projections.database import writer_engine
 from onseju.projections.migrate import migrate
 from onseju.projections.rows import Batch
@@ -218,25 +221,36 @@ class Projector:
 
     def _batches(self) -> Iterable[Batch]:
         """What was published after the position, cut into transactions."""
-        batch = Batch(self._trading_day)
+        batch = new_batch(self._trading_day)
         due = self._position + 1
-        for block in self._blocks_from(due):
-            if block.seq != due:
-                raise ProjectionError(f"the event log goes on at command {block.seq}, after {due - 1}")
-            due += 1
-            batch.add(block)
-            if batch.block_count >= self._max_blocks or batch.event_count >= self._max_events:
-                yield batch
-                batch = Batch(batch.trading_day)
+        for run in self._runs_from(due):
+            if run.first_seq != due:
+                raise ProjectionError(f"the event log goes on at command {run.first_seq}, after {due - 1}")
+            due += len(run)
+            start = 0
+            while start < len(run):
+                stop = self._room(batch, run, start)
+                batch.add_run(run.part(start, stop))
+                start = stop
+                if batch.block_count >= self._max_blocks or batch.event_count >= self._max_events:
+                    yield batch
+                    batch = new_batch(batch.trading_day)
         if batch.block_count:
             yield batch
 
-    def _blocks_from(self, due: int) -> Iterator[EventBlock]:
+    def _room(self, batch: Batch, run: EventRun, start: int) -> int:
+        """How far the run fills the batch, from its block `start` on: through the block that fills it, of any size."""
+        from_byte = run.ends[start - 1] if start else 0
+        full = from_byte + (self._max_events - batch.event_count) * EVENT_BYTES
+        by_events = bisect_left(run.ends, full, start) + 1
+        return min(len(run), start + self._max_blocks - batch.block_count, by_events)
+
+    def _runs_from(self, due: int) -> Iterator[EventRun]:
         """All there is from command `due` on: what was handed over, and what the log has after it."""
         while (run := self._take_handed(due)) is not None:
-            yield from run[due - run.first_seq :]
+            yield run.part(due - run.first_seq, len(run))
             due = run.last_seq + 1
-        yield from self._journal.read_events(due - 1)
+        yield from self._journal.read_event_runs(due - 1)
 
     def _take_handed(self, due: int) -> EventRun | None:
         """The run with this command, where it was kept; older ones are let go."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Protocol
 
 from onseju.contract.commands import CommandKind
+from onseju.contract.event_runs import EventRun
 from onseju.contract.events import (
     EVENT_BYTES,
     EVENT_VERSION,
@@ -31,6 +34,31 @@ from onseju.contract.words import OrderStatus
 from onseju.projections.sums import CASH_DOORS, BatchSums
 
 Row = tuple[Any, ...]
+
+
+class Rows(Protocol):
+    """What one statement writes, row after row."""
+
+    def __len__(self) -> int: ...
+
+    def values(self, start: int, stop: int) -> tuple[Any, ...]:
+        """All values of the rows from `start` to `stop`, one row after the other."""
+        ...
+
+
+class PlainRows:
+    """Rows that are tuples or lists."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._rows = list(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def values(self, start: int, stop: int) -> tuple[Any, ...]:
+        """See `Rows`."""
+        return tuple(chain.from_iterable(self._rows[start:stop]))
+
 
 MINUTE_S = 60
 DAY_S = 86_400
@@ -51,8 +79,8 @@ _LEAVES, _REASON, _CREATED_SEQ, _CREATED_TS, _UPDATED_SEQ, _UPDATED_TS = 11, 17,
 _ORDER = struct.Struct("<Qq4xIIBxH9q16x4B")
 _FILL = struct.Struct("<QqIII4x11q3B")
 _TRADE = struct.Struct("<QqI4xI4xqqq16xB")
-_BALANCE = struct.Struct("<Qq4xI8x4q")
-_POSITION = struct.Struct("<Qq4xII4x4q")
+BALANCE = struct.Struct("<Qq4xI8x4q")
+POSITION = struct.Struct("<Qq4xII4x4q")
 _ACCEPTED, _REJECTED = int(EventKind.ORDER_ACCEPTED), int(EventKind.ORDER_REJECTED)
 _KNOWN = bytes(sorted(EventKind))
 _VERSION, _VERSION_OFFSET = bytes([EVENT_VERSION]), KIND_OFFSET + 1
@@ -69,6 +97,11 @@ def start_of_day(trading_day: int) -> int:
     those that no calendar has count on into the next."""
     month = date(trading_day // 10_000, trading_day // 100 % 100, 1) - date(1970, 1, 1)
     return (month.days + trading_day % 100 - 1) * _DAY_US - KST_OFFSET_US
+
+
+def are_known(payload: bytes, kinds: bytes) -> bool:
+    """Whether this release knows all these events; `kinds` has a byte of each."""
+    return not kinds.translate(None, _KNOWN) and not payload[_VERSION_OFFSET::EVENT_BYTES].strip(_VERSION)
 
 
 class Batch:
@@ -98,6 +131,11 @@ class Batch:
         self.orders_accepted = self.orders_done = self.orders_rejected = 0
         self.sums = BatchSums()
 
+    def add_run(self, run: EventRun) -> None:
+        """Take in the next blocks, one or more. Raises as `add` does."""
+        for block in run:
+            self.add(block)
+
     def add(self, block: EventBlock) -> None:
         """Take in the next block. Raises `UnknownRecordError` for an event that this release does not know."""
         if self.block_count == 0:
@@ -107,32 +145,37 @@ class Batch:
         payload = block.payload
         self.event_count += len(payload) // EVENT_BYTES
         kinds = payload[KIND_OFFSET::EVENT_BYTES]
-        if kinds.translate(None, _KNOWN) or payload[_VERSION_OFFSET::EVENT_BYTES].strip(_VERSION):
+        if not are_known(payload, kinds):
             deque(block.events, maxlen=0)  # it says which
         for offset, kind in zip(range(0, len(payload), EVENT_BYTES), kinds, strict=True):
-            fold = _FOLDS[kind]
+            fold = FOLDS[kind]
             if fold is not None:
                 fold(self, payload, offset, block)
+
+    def rows(self) -> dict[str, Rows]:
+        """What is to be written, by name. Nothing may be added any more.
+
+        Most tables have an index by account or instrument: rows in its order go to neighbouring places of it, which the
+        database finds sooner than places here and there.
+        """
+        return {
+            "orders": PlainRows(sorted(self.orders.values(), key=itemgetter(2, 3, 0))),
+            "order_fills": PlainRows(sorted(self.order_fills.values(), key=itemgetter(8))),
+            "fills": PlainRows(sorted(self.fills, key=itemgetter(3, 0, 1))),
+            "trades": PlainRows(sorted(self.trades, key=itemgetter(4, 0))),
+            "balances": PlainRows(sorted(self.balances.values(), key=itemgetter(0))),
+            "positions": PlainRows(sorted(self.positions.values(), key=itemgetter(0, 1))),
+            "candles": PlainRows(sorted(self.candles.values(), key=itemgetter(0, 1, 2))),
+            "accounts": PlainRows(self.accounts.values()),
+            "instruments": PlainRows(self.instruments.values()),
+            "limits": PlainRows(self.limits.values()),
+            "deeds": PlainRows(self.deeds),
+        }
 
     @property
     def row_count(self) -> int:
         """How many rows will be written."""
-        return sum(
-            len(rows)
-            for rows in (
-                self.orders,
-                self.order_fills,
-                self.fills,
-                self.trades,
-                self.accounts,
-                self.balances,
-                self.positions,
-                self.instruments,
-                self.limits,
-                self.candles,
-                self.deeds,
-            )
-        )
+        return sum(len(rows) for rows in self.rows().values())
 
     def order(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An order as it stands now. Creation is kept by the table where the row exists already."""
@@ -229,7 +272,7 @@ class Batch:
 
     def balance(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An account's cash now."""
-        seq, ts, account, cash, reserved, d1, d2 = _BALANCE.unpack_from(payload, offset)
+        seq, ts, account, cash, reserved, d1, d2 = BALANCE.unpack_from(payload, offset)
         if block.command_kind in CASH_DOORS:
             before = self.balances.get(account)
             self.sums.cash_moved(account, None if before is None else before[1], cash)
@@ -237,7 +280,7 @@ class Batch:
 
     def position(self, payload: bytes, offset: int, block: EventBlock) -> None:
         """An account's shares of an instrument now."""
-        seq, ts, account, instrument, qty, reserved, cost, profit = _POSITION.unpack_from(payload, offset)
+        seq, ts, account, instrument, qty, reserved, cost, profit = POSITION.unpack_from(payload, offset)
         key = (account, instrument)
         if block.command_kind == CommandKind.DEPOSIT_SHARES:
             before = self.positions.get(key)
@@ -320,4 +363,4 @@ _BY_KIND: dict[int, _Fold] = {
 }
 """The other kinds change nothing here: levels and phases live in the market's memory."""
 
-_FOLDS = [_BY_KIND.get(kind) for kind in range(256)]
+FOLDS = [_BY_KIND.get(kind) for kind in range(256)]

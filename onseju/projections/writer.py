@@ -7,15 +7,14 @@ once for all of them (docs/decisions/0005).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from onseju.projections import tables as t
-from onseju.projections.rows import BIGGEST, Batch
+from onseju.projections.rows import BIGGEST, Batch, Rows
 from onseju.projections.sums import ORDERS_ACCEPTED, ORDERS_DONE, ORDERS_REJECTED
 
 ROWS_A_STATEMENT = (512, 128, 32, 16, 8, 4, 2, 1)
@@ -37,40 +36,35 @@ class Writer:
         self._dialect = dialect
         self._sizes = tuple(sorted({*rows_a_statement, 1}, reverse=True))
         self._compiled: dict[tuple[Any, int], str] = {}
-        self._orders = _Upsert(t.orders, _ORDER_CHANGES)
-        self._order_fills = _Update(t.orders, "order_id", _FILL_CHANGES)
-        self._limits = _Update(t.instruments, "instrument", _LIMIT_CHANGES)
-        self._fills = _Upsert(t.fills)
-        self._trades = _Upsert(t.trades)
-        self._accounts = _Upsert(t.accounts)
-        self._balances = _Upsert(t.balances)
-        self._positions = _Upsert(t.positions)
-        self._instruments = _Upsert(t.instruments)
-        self._candles = _AddCandles(t.candles)
-        self._deeds = _Upsert(t.deeds)
+        self._statements: dict[str, _Statement] = {
+            "instruments": _Upsert(t.instruments),
+            "limits": _Update(t.instruments, "instrument", _LIMIT_CHANGES),
+            "accounts": _Upsert(t.accounts),
+            "orders": _Upsert(t.orders, _ORDER_CHANGES),
+            "order_fills": _Update(t.orders, "order_id", _FILL_CHANGES),
+            "fills": _Upsert(t.fills),
+            "trades": _Upsert(t.trades),
+            "positions": _Upsert(t.positions),
+            "balances": _Upsert(t.balances),
+            "candles": _AddCandles(t.candles),
+            "deeds": _Upsert(t.deeds),
+        }
+        """By the rows' names, in the order in which they are written."""
 
     def write(self, connection: sa.Connection, batch: Batch, journal_id: str, after_seq: int) -> None:
         """Write the batch, whose first block follows `after_seq`, inside the connection's transaction.
 
         Raises `PositionLostError` when the tables stand elsewhere.
         """
+        rows = batch.rows()
         orders = {
             ORDERS_ACCEPTED: batch.orders_accepted,
             ORDERS_DONE: batch.orders_done,
             ORDERS_REJECTED: batch.orders_rejected,
         }
         batch.sums.write(connection, orders)
-        self._rows(connection, self._instruments, batch.instruments.values())
-        self._rows(connection, self._limits, batch.limits.values())
-        self._rows(connection, self._accounts, batch.accounts.values())
-        self._rows(connection, self._orders, batch.orders.values())
-        self._rows(connection, self._order_fills, batch.order_fills.values())
-        self._rows(connection, self._fills, batch.fills)
-        self._rows(connection, self._trades, batch.trades)
-        self._rows(connection, self._positions, batch.positions.values())
-        self._rows(connection, self._balances, batch.balances.values())
-        self._rows(connection, self._candles, batch.candles.values())
-        self._rows(connection, self._deeds, batch.deeds)
+        for name, statement in self._statements.items():
+            self._write_rows(connection, statement, rows[name])
         moved = connection.execute(
             sa.update(t.progress)
             .where(t.progress.c.journal_id == journal_id, t.progress.c.seq == after_seq)
@@ -79,14 +73,12 @@ class Writer:
         if moved.rowcount != 1:
             raise PositionLostError(f"the tables do not stand at command {after_seq} of journal {journal_id}")
 
-    def _rows(self, connection: sa.Connection, statement: _Statement, rows: Iterable[Sequence[Any]]) -> None:
+    def _write_rows(self, connection: sa.Connection, statement: _Statement, rows: Rows) -> None:
         """Write rows, in the order given, by the largest statements that they fill."""
-        waiting = list(rows)
-        start = 0
+        start, count = 0, len(rows)
         for size in self._sizes:
-            while len(waiting) - start >= size:
-                values = tuple(chain.from_iterable(waiting[start : start + size]))
-                connection.exec_driver_sql(self._text(statement, size), values)
+            while count - start >= size:
+                connection.exec_driver_sql(self._text(statement, size), rows.values(start, start + size))
                 start += size
 
     def _text(self, statement: _Statement, size: int) -> str:

@@ -3,6 +3,7 @@
 
 mod entry;
 mod listeners;
+mod rows;
 mod runs;
 
 use pyo3::buffer::PyBuffer;
@@ -188,6 +189,7 @@ fn core_module(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
     runs::add_to(module)?;
     listeners::add_to(module)?;
+    rows::add_to(module)?;
     entry::add_to(module)?;
     module.add("UnknownRecord", module.py().get_type::<UnknownRecord>())?;
     module.add("OutOfSequence", module.py().get_type::<OutOfSequence>())?;

@@ -10,9 +10,10 @@ pub mod journal_frames;
 pub mod order_texts;
 pub mod runs;
 
-// those who listen to events: the streams' chains, the market's digest, places in the queue
+// those who listen to events: the streams' chains, the market's digest, places in the queue, the tables' rows
 pub mod account_chains;
 pub mod event_view;
 pub mod market_digest;
 pub mod queue_places;
 pub mod queue_turns;
+pub mod table_rows;

@@ -23,6 +23,7 @@ from onseju.contract.commands import (
     encode_command,
     sequence,
 )
+from onseju.contract.event_runs import EventRun
 from onseju.contract.ids import client_id_hash
 from onseju.contract.journal_records import EventBlock, JournalRecord
 from onseju.contract.words import OrderType, Side, TimeInForce, Via
@@ -38,6 +39,7 @@ FIRST_TS = 1_795_391_990_000_000
 
 SYMBOLS = [demo.symbol for demo in instruments.DEMO]
 ACCOUNTS = range(1, 7)
+LONGEST_RUN = 64
 
 
 def records(seed: int, count: int, *, step_us: int = 300_000) -> list[JournalRecord]:
@@ -122,6 +124,17 @@ class MemoryJournal:
 
     def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
         return iter(self.blocks[after_seq:])
+
+    def read_event_runs(self, after_seq: int = 0) -> Iterator[EventRun]:
+        """What `read_events` gives, in runs."""
+        part: list[EventBlock] = []
+        for block in self.read_events(after_seq):
+            if part and (block.seq != part[-1].seq + 1 or block.epoch != part[-1].epoch or len(part) == LONGEST_RUN):
+                yield EventRun.of(part)
+                part = []
+            part.append(block)
+        if part:
+            yield EventRun.of(part)
 
     def close(self) -> None:
         self.blocks.clear()

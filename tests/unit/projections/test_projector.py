@@ -244,7 +244,7 @@ def test_waiting_is_bounded_in_time_and_number(tmp_path: Path, started: list[Pro
 @pytest.mark.parametrize("name", ["orders", "order_fills", "limits", "fills", "positions", "candles", "deeds"])
 def test_a_long_statements_text_is_the_one_that_is_compiled(name: str) -> None:
     writer = Writer(sqlite.dialect())
-    statement = getattr(writer, f"_{name}")
+    statement = writer._statements[name]
     for size in (EXPANDED_ROWS, EXPANDED_ROWS + 1, 128):
         text, compiled = (make(sqlite.dialect(), size).split() for make in (statement.text, statement._compiled))
         assert text == compiled
