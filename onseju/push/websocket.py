@@ -120,6 +120,7 @@ class Connection:
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
             self._unsubscribe_all()
+            del self._orders  # it holds this connection: nothing of either stays in memory
 
     # Writing
 

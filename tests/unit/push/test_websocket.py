@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import resource
@@ -15,11 +16,15 @@ import pytest
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.server import ServerProtocol
 
 from onseju.contract.words import Phase, Side
 from onseju.identity.service import IdentityService
 from onseju.market.feeds import BOOK_RING_FRAMES
 from onseju.push import protocols
+from onseju.push.socket_orders import SocketOrders
+from onseju.push.streams import Stream
+from onseju.push.websocket import Connection
 from tests.unit.push.harness import (
     SYMBOL,
     WAIT_S,
@@ -557,3 +562,30 @@ def test_a_feed_that_nobody_listens_to_costs_nothing(run: Run) -> None:
         assert not site.market._symbols[1].trade_feed.wakers
 
     run(test)
+
+
+def test_a_socket_that_is_over_leaves_nothing_in_memory(run: Run) -> None:
+    async def test(site: Site) -> None:
+        gc.collect()
+        gc.disable()  # as good as: the server seldom looks for cycles
+        try:
+            sockets = [await site.ws(7) for _ in range(5)]
+            for ws in sockets[1:]:
+                await ask(ws, subscribe(ACCOUNT, BOOK, TRADES))
+            assert set(in_memory().values()) == {5}
+            for ws in sockets[:3]:
+                await ws.close()
+            for ws in sockets[3:]:
+                ws.transport.abort()
+            await until(lambda: not in_memory())
+        finally:
+            gc.enable()
+
+    run(test)
+
+
+def in_memory() -> dict[str, int]:
+    """What Python holds of WebSockets, open or not."""
+    kinds = [type(found) for found in gc.get_objects()]
+    ours = (Connection, SocketOrders, Stream, protocols.WebSocketProtocol, protocols.HttpProtocol, ServerProtocol)
+    return {kind.__name__: kinds.count(kind) for kind in ours if kind in kinds}
