@@ -96,7 +96,7 @@ def short(running: Place) -> Place:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Place]]:
+def both(tmp_path_factory: pytest.TempPathFactory, tested_on: object) -> Iterator[tuple[Place, Place]]:
     """One server that has the short way and one that has not; both are asked the same."""
     with contextlib.ExitStack() as stack:
         served = contextlib.contextmanager(serve)
