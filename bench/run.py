@@ -16,7 +16,7 @@ BENCHMARKS = ("load", "listeners", "streams", "neighbours", "projections", "fram
 MODULES = {"streams": "bench.streams.run"}
 LONG = ("books", "restart")
 """Measured only where they are asked for: the first installs other people's engines and takes half an hour, the other writes
-ten million commands and takes an hour."""
+ten million commands and takes ten minutes."""
 
 
 def main() -> None:
