@@ -85,7 +85,7 @@ def serve(directory: Path, *, short: bool, **settings: Any) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def running(tmp_path_factory: pytest.TempPathFactory, tested_on: object) -> Iterator[Place]:
     yield from serve(tmp_path_factory.mktemp("running"), short=True)
 
 

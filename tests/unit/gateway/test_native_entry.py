@@ -102,7 +102,7 @@ def test_every_byte_of_a_record_counts() -> None:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory, tested_on: object) -> Iterator[Venue]:
     made = Venue(Path(tmp_path_factory.mktemp("native")))
     for account in (OWN, OTHER):
         made.bus.apply(Request(OpenAccount(account=account, owner=account.to_bytes(16, "little"))))
