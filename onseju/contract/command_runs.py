@@ -6,19 +6,19 @@ when one is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
 
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.journal_records import JournalRecord, Origin
+from onseju.contract.runs import Run, shared, split
 
 _NO_TEXTS: Mapping[int, str] = {}
 
 
-class CommandRun(Sequence[JournalRecord]):
+class CommandRun(Run[JournalRecord]):
     """The journal's commands from `first_seq` on, none missing. What is shared by all of them stands once."""
 
-    __slots__ = ("data", "epoch", "first_seq", "origins", "semantics", "texts", "venue")
+    __slots__ = ("data", "origins", "texts")
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class CommandRun(Sequence[JournalRecord]):
         for seq, record in enumerate(records, first.seq):
             if record.seq != seq:
                 raise ValueError(f"record {record.seq} came after {seq - 1}")
-            if _shared(record) != _shared(first):
+            if shared(record) != shared(first):
                 raise ValueError(f"record {seq} is of another venue, epoch or semantics than {first.seq}")
         return cls(
             venue=first.venue,
@@ -61,16 +61,6 @@ class CommandRun(Sequence[JournalRecord]):
             texts={at: record.text for at, record in enumerate(records) if record.text},
             origins=[record.origin for record in records] if any(any(record.origin) for record in records) else (),
         )
-
-    @property
-    def last_seq(self) -> int:
-        """The last command's number."""
-        return self.first_seq + len(self) - 1
-
-    @property
-    def shared(self) -> tuple[int, int, int]:
-        """Venue, epoch, semantics."""
-        return self.venue, self.epoch, self.semantics
 
     def part(self, start: int, stop: int) -> CommandRun:
         """The run of the commands at places `start` to `stop`."""
@@ -114,24 +104,7 @@ class CommandRun(Sequence[JournalRecord]):
     def __len__(self) -> int:
         return len(self.data) // COMMAND_BYTES
 
-    @overload
-    def __getitem__(self, index: int) -> JournalRecord: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[JournalRecord]: ...
-
-    def __getitem__(self, index: int | slice) -> JournalRecord | Sequence[JournalRecord]:
-        if isinstance(index, slice):
-            return [self._record(at) for at in range(*index.indices(len(self)))]
-        count = len(self)
-        if not -count <= index < count:
-            raise IndexError(index)
-        return self._record(index % count)
-
-    def __iter__(self) -> Iterator[JournalRecord]:
-        return map(self._record, range(len(self)))
-
-    def _record(self, at: int) -> JournalRecord:
+    def entry(self, at: int) -> JournalRecord:
         return JournalRecord(
             venue=self.venue,
             epoch=self.epoch,
@@ -144,16 +117,4 @@ class CommandRun(Sequence[JournalRecord]):
 
 def command_runs_of(records: Sequence[JournalRecord]) -> Sequence[CommandRun]:
     """The records as runs: themselves if they are one; two or more where the epoch changes between them."""
-    if isinstance(records, CommandRun):
-        return (records,)
-    runs: list[CommandRun] = []
-    start = 0
-    for at in range(1, len(records) + 1):
-        if at == len(records) or _shared(records[at]) != _shared(records[start]):
-            runs.append(CommandRun.of(records[start:at]))
-            start = at
-    return runs
-
-
-def _shared(record: JournalRecord) -> tuple[int, int, int]:
-    return record.venue, record.epoch, record.semantics
+    return (records,) if isinstance(records, CommandRun) else split(records, CommandRun.of)

@@ -8,30 +8,26 @@ from elsewhere (the event log, a test) makes runs of them with `runs_of`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
 
 from onseju.contract.events import EVENT_BYTES
 from onseju.contract.journal_records import EventBlock, Origin
+from onseju.contract.runs import Run, shared, split
 
 _NO_TEXTS: Mapping[int, str] = {}
 
 
-class EventRun(Sequence[EventBlock]):
+class EventRun(Run[EventBlock]):
     """The blocks of the commands from `first_seq` on, none missing. What is shared by all of them stands once."""
 
     __slots__ = (
         "_blocks",
         "ends",
-        "epoch",
-        "first_seq",
         "kinds",
         "origins",
         "payload",
-        "semantics",
         "texts",
         "timestamps",
-        "venue",
     )
 
     def __init__(
@@ -71,13 +67,12 @@ class EventRun(Sequence[EventBlock]):
         """A run of one or more blocks that follow each other. Raises `ValueError` where they do not, or where they are not
         of one venue, epoch and semantics."""
         first = blocks[0]
-        shared = (first.venue, first.epoch, first.semantics)
         ends: list[int] = []
         end = 0
         for seq, block in enumerate(blocks, first.seq):
             if block.seq != seq:
                 raise ValueError(f"event block {block.seq} came after {seq - 1}")
-            if (block.venue, block.epoch, block.semantics) != shared:
+            if shared(block) != shared(first):
                 raise ValueError(f"event block {seq} is of another venue, epoch or semantics than {first.seq}")
             end += len(block.payload)
             ends.append(end)
@@ -149,16 +144,6 @@ class EventRun(Sequence[EventBlock]):
         )
 
     @property
-    def shared(self) -> tuple[int, int, int]:
-        """Venue, epoch, semantics."""
-        return self.venue, self.epoch, self.semantics
-
-    @property
-    def last_seq(self) -> int:
-        """The last command's number."""
-        return self.first_seq + len(self.ends) - 1
-
-    @property
     def event_count(self) -> int:
         """The events of all commands."""
         return len(self.payload) // EVENT_BYTES
@@ -166,24 +151,7 @@ class EventRun(Sequence[EventBlock]):
     def __len__(self) -> int:
         return len(self.ends)
 
-    @overload
-    def __getitem__(self, index: int) -> EventBlock: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[EventBlock]: ...
-
-    def __getitem__(self, index: int | slice) -> EventBlock | Sequence[EventBlock]:
-        if isinstance(index, slice):
-            return [self._block(at) for at in range(*index.indices(len(self.ends)))]
-        count = len(self.ends)
-        if not -count <= index < count:
-            raise IndexError(index)
-        return self._block(index % count)
-
-    def __iter__(self) -> Iterator[EventBlock]:
-        return map(self._block, range(len(self.ends)))
-
-    def _block(self, at: int) -> EventBlock:
+    def entry(self, at: int) -> EventBlock:
         blocks = self._blocks
         if blocks is None:
             blocks = self._blocks = [None] * len(self.ends)
@@ -205,16 +173,4 @@ class EventRun(Sequence[EventBlock]):
 
 def runs_of(blocks: Sequence[EventBlock]) -> Sequence[EventRun]:
     """The blocks as runs: themselves if they are one; two or more where the epoch changes between them."""
-    if isinstance(blocks, EventRun):
-        return (blocks,)
-    runs: list[EventRun] = []
-    start = 0
-    for at in range(1, len(blocks) + 1):
-        if at == len(blocks) or _shared(blocks[at]) != _shared(blocks[start]):
-            runs.append(EventRun.of(blocks[start:at]))
-            start = at
-    return runs
-
-
-def _shared(block: EventBlock) -> tuple[int, int, int]:
-    return block.venue, block.epoch, block.semantics
+    return (blocks,) if isinstance(blocks, EventRun) else split(blocks, EventRun.of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import chain
@@ -42,7 +42,8 @@ def verify(directory: Path, progress: Callable[[int, int], None]) -> Verified:
     commands, blocks = max(journal.last_seq - first + 1, 0), max(journal.last_event_seq - first_event + 1, 0)
     total = commands + blocks
     done = told = 0
-    for run in chain(journal.read_runs(first - 1), journal.read_event_runs(first_event - 1)):
+    runs: Iterable[Sized] = chain(journal.read_runs(first - 1), journal.read_event_runs(first_event - 1))
+    for run in runs:
         done += len(run)
         if done - told >= TOLD:
             told = done
