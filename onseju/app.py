@@ -69,7 +69,8 @@ from onseju.metrics.exposition import Exposition, Gauge
 from onseju.metrics.files import TimedFiles
 from onseju.metrics.readiness import Obstacle, Readiness, disk_space
 from onseju.metrics.recorder import Recorder
-from onseju.projections.projector import ProjectionError, Projector
+from onseju.projections.process import ProjectorProcess
+from onseju.projections.projector import ProjectionError
 from onseju.projections.queries import Queries
 from onseju.push import events, sse, websocket
 from onseju.push.ring import AccountRing
@@ -168,8 +169,8 @@ class Venue:
             oldest=lambda: self.journal.first_event_seq,
             core=forms.account_chains,
         )
-        self.projector = Projector(
-            self.journal, settings.data_dir / "projections.db", max_waiters=settings.min_seq_waiters
+        self.projector = ProjectorProcess(
+            projector_command(settings), lambda: self.journal.events_end, max_waiters=settings.min_seq_waiters
         )
         self.queries = Queries(settings.data_dir / "projections.db")
         try:
@@ -306,7 +307,7 @@ class Venue:
     def _tables_follow(self) -> Obstacle | None:
         failed, lag_s = self.projector.failed, self.recorder.lag_s(self.projector.position)
         if failed is not None:
-            return Obstacle("projector_failed", f"Reads are refused: the projector failed ({type(failed).__name__}).")
+            return Obstacle("projector_failed", f"Reads are refused: the projector failed ({failed}).")
         if lag_s > self.settings.ready_lag_s:
             return Obstacle("projection_behind", f"The tables are {lag_s:.1f} s behind the exchange.")
         return None
@@ -322,6 +323,7 @@ class Venue:
         tell = progress or (lambda _what, _done, _all: None)
         tasks: list[asyncio.Task[None]] = []
         try:
+            self.projector.launch()  # it loads while the journal is replayed
             self._recover(tell)
             self._start_clock()
             # after the replay: what was counted before a restart counts no more
@@ -420,6 +422,16 @@ class Venue:
             owner=VENUE_OWNER,
             sessions=None if self.plans is None else self.settings.sessions,
         )
+
+
+def projector_command(settings: Settings) -> tuple[str, ...]:
+    """What writes the tables beside this process."""
+    return (
+        *(sys.executable, "-m", "onseju.projector"),
+        *("--journal", str(settings.data_dir / "journal"), "--database", str(settings.data_dir / "projections.db")),
+        *("--nice", str(settings.projector_nice)),
+        *("--log-level", settings.log_level, "--log-format", settings.log_format),
+    )
 
 
 def rule_pack(rules: str) -> RulePack:

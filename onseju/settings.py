@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """Wrong passwords an hour for one name, from all addresses together; then its log-ins wait."""
     min_seq_wait_s: float = Field(2.0, ge=0)
     min_seq_waiters: int = Field(1000, ge=1)
+    projector_nice: int = Field(10, ge=0, le=19)
+    """How much lower the priority of the tables' process is: where the processors are busy, orders go first."""
     session_hours: int = Field(24 * 7, ge=1)
 
     kis: Literal["simulator", "mock", "live"] = "simulator"

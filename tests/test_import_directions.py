@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }
-KNOW_ALL = {"app", "listeners", "cli", "backup", "cli_data", "cli_journal", "serve", "__main__"}
+KNOW_ALL = {"app", "listeners", "cli", "backup", "cli_data", "cli_journal", "projector", "serve", "__main__"}
 
 
 def stage_of(module: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from onseju.kis.approval import KisDesk
     from onseju.market.market import Market
     from onseju.market.places import Queues
-    from onseju.projections.projector import Projector
+    from onseju.projections.process import ProjectorProcess
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
     from onseju.settings import Settings
@@ -36,7 +36,7 @@ class Gateway(msgspec.Struct, kw_only=True):
     settings: Settings
     commands: CommandBus
     journal: Journal
-    projector: Projector
+    projector: ProjectorProcess
     queries: Queries
     market: Market
     queues: Queues

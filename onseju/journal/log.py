@@ -46,6 +46,7 @@ class SegmentLog(Generic[R, Run]):
     `covered` is the number through which a snapshot stands for records: so far they may have been archived.
     `derived` says that the log can be rebuilt from another: then whatever is broken in its last segment is cut away with
     all that follows, because it was never flushed; in a log that is the truth, only a torn end is cut.
+    Without `find_end` nothing is read at first: whoever writes the log tells what there is (`see`).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class SegmentLog(Generic[R, Run]):
         derived: bool,
         writable: bool,
         covered: int = 0,
+        find_end: bool = True,
     ) -> None:
         self._directory = directory
         self._identity = identity
@@ -82,17 +84,14 @@ class SegmentLog(Generic[R, Run]):
         self.is_full = False
         """Whether the disk had no room for what is to be there beside the reserve."""
         self._load()
+        if find_end and self._segments:
+            self._scan_last()
 
     # what is there at the start
 
     def _load(self) -> None:
         for path in segment_paths(self._directory):
-            try:
-                self._segments.append(Segment.load(path, self._identity))
-            except RecordDamagedError as error:
-                raise damaged(path, 0, error) from error
-            except UnknownFormatError as error:
-                raise JournalError(f"{path} cannot be read: {error}.") from error
+            self._segments.append(self._load_segment(path))
         if not self._segments:
             return
         first = self._segments[0]
@@ -101,7 +100,14 @@ class SegmentLog(Generic[R, Run]):
                 f"{self._directory} does not begin at record 1: a segment before {first.path.name} is missing, and there "
                 "is no snapshot of what was in it. Put the segment, or a snapshot, back from the archive or a backup."
             )
-        self._scan_last()
+
+    def _load_segment(self, path: Path) -> Segment:
+        try:
+            return Segment.load(path, self._identity)
+        except RecordDamagedError as error:
+            raise damaged(path, 0, error) from error
+        except UnknownFormatError as error:
+            raise JournalError(f"{path} cannot be read: {error}.") from error
 
     def _scan_last(self) -> None:
         segment = self._segments[-1]
@@ -332,6 +338,23 @@ class SegmentLog(Generic[R, Run]):
             raise JournalError(f"Record {seq} is not in {self._directory}.")
         segment = self._segments[bisect_right(self._segments, seq, key=lambda segment: segment.first_seq) - 1]
         return next(bytes(frame[8:FRAME_BYTES]) for at, _, frame in self._frames(segment, seq, seq) if at == seq)
+
+    @property
+    def newest_segment(self) -> int:
+        """The number that the newest segment begins at; 0 in an empty log."""
+        return self._segments[-1].first_seq if self._segments else 0
+
+    def see(self, through_seq: int, newest_segment: int) -> None:
+        """In a process beside the writer's, which tells its `last_seq` and then its `newest_segment`: read so far from now on.
+
+        Raises `JournalError`, `OSError`.
+        """
+        if newest_segment > self.newest_segment:
+            known = self.newest_segment
+            for path in segment_paths(self._directory):
+                if int(path.stem) > known:
+                    self._segments = [*self._segments, self._load_segment(path)]
+        self.last_seq = through_seq
 
     def full_segments(self, through_seq: int) -> list[Path]:
         """The files, oldest first, all of whose records are at most `through_seq`, without the last file of the log."""

@@ -34,6 +34,8 @@ FLUSHED = 2
 RESERVE_BYTES = 4 * 1024 * 1024
 """Of the disk, for each log, beyond its last segment: for cancels, halts and phases when it is full."""
 
+EVENTS_MAGIC = b"ONSEJU-E"
+
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -92,7 +94,7 @@ class SegmentJournal:
             )
 
         self._commands = log("commands", b"ONSEJU-C", COMMANDS, False)
-        self._events = log("events", b"ONSEJU-E", EVENTS, True)
+        self._events = log("events", EVENTS_MAGIC, EVENTS, True)
 
     @classmethod
     def open(
@@ -116,7 +118,7 @@ class SegmentJournal:
             for folder in ("commands", "events"):
                 (directory / folder).mkdir(parents=True, exist_ok=True)
             lock = DirectoryLock(directory)
-            name = _load_name(directory) or _make_name(directory, venue, files)
+            name = load_name(directory) or _make_name(directory, venue, files)
             if name.venue != venue:
                 raise JournalError(f"The journal in {directory} is of venue {name.venue}, not {venue}.")
             for draft in directory.glob("*/*.new"):
@@ -139,7 +141,7 @@ class SegmentJournal:
         Raises `JournalError` where there is none, or it is damaged.
         """
         try:
-            name = _load_name(directory)
+            name = load_name(directory)
             if name is None:
                 raise JournalError(f"There is no journal in {directory}.")
             journal = cls(directory, name, Files(), None)
@@ -167,6 +169,12 @@ class SegmentJournal:
     def last_event_seq(self) -> int:
         """The number of the last event block that readers can see; 0 when there is none."""
         return self._events.last_seq
+
+    @property
+    def events_end(self) -> tuple[int, int]:
+        """`last_event_seq`, and the number that the newest segment of the event log begins at: what `EventTail.see` takes."""
+        last = self._events.last_seq  # first: the segment that holds it is there by then
+        return last, self._events.newest_segment
 
     @property
     def is_full(self) -> bool:
@@ -329,7 +337,8 @@ def _before_first_use(snapshot: snapshots.Snapshot) -> int:
     return oldest - 1 if oldest else snapshot.head.place.seq
 
 
-def _load_name(directory: Path) -> _Name | None:
+def load_name(directory: Path) -> _Name | None:
+    """The journal's id and venue; None where there is no journal. Raises `JournalError`, `OSError`."""
     path = directory / "journal.json"
     try:
         content = path.read_bytes()

@@ -1,31 +1,28 @@
-"""The projector: a thread that follows the event log and writes its rows in batches, position and rows in one transaction.
+"""The projector: follows the event log and writes its rows in batches, position and rows in one transaction.
 
-Whatever fails, it tries again from where the tables stand: first soon, then ever more rarely. Until it works again reads are
-refused, and orders go on.
+`catch_up` does it in the caller's thread; `start` goes on in a thread of its own, in whose process that is best
+(`projections/process.py`). Whatever fails, it tries again from where the tables stand: first soon, then ever more rarely.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sqlite3
 import threading
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
 from alembic.util import CommandError
 
-from onseju.contract.event_runs import EventRun, runs_of
+from onseju.contract.event_runs import EventRun
 from onseju.contract.events import EVENT_BYTES
-from onseju.contract.journal_records import EventBlock
-from onseju.journal.port import Journal
 from onseju.projections import tables as t
 from onseju.projections.core_rows import new_batch
 from onseju.projections.database import writer_engine
+from onseju.projections.lock import WriterLock
 from onseju.projections.migrate import migrate
 from onseju.projections.rows import Batch
 from onseju.projections.writer import Writer
@@ -38,10 +35,15 @@ MAX_EVENTS = 50_000
 second. Of an order, balance or position that changes often in it, one row is written."""
 
 GATHER_S = 0.05
-"""How long to let events gather when nobody waits for them: fewer, larger transactions, less time taken from the exchange."""
+"""After a write it lets events gather so long when nobody waits for them: fewer, larger transactions."""
 
-MAX_HANDED_EVENTS = 20_000
-"""What was published and is not in the tables yet is kept up to this (2.5 MB); all else is read from the event log."""
+LONG_GATHER_S = 0.25
+BUSY_COMMANDS = 250
+"""Where so many came while it gathered, it gathers longer: a row costs a third in a transaction of thousands. Where a
+transaction was filled, it does not wait at all: longer than that they do not get."""
+
+LOCK_PATIENCE_S = 10.0
+"""A process that wrote these tables before is waited for so long. It ends within tenths of a second of its server."""
 
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 30.0
@@ -57,29 +59,53 @@ class ProjectionError(Exception):
     """The tables cannot be used; the text says why, and what to do."""
 
 
+class EventLog(Protocol):
+    """What the projector needs of a journal."""
+
+    @property
+    def journal_id(self) -> str:
+        """J of the event ids."""
+        ...
+
+    @property
+    def last_event_seq(self) -> int:
+        """The number of the last event block that can be read."""
+        ...
+
+    def read_event_runs(self, after_seq: int = 0) -> Iterator[EventRun]:
+        """The event blocks after `after_seq`, through `last_event_seq` as it is at the call, in runs."""
+        ...
+
+
 class Projector:
-    """Keeps the tables of one venue. One thread writes: the one that catches up, then its own."""
+    """Keeps the tables of one venue. One thread writes: the one that catches up, then its own.
+
+    `tell` is called, in that thread, when the position or `failed` has changed, and with True when it waits for `wake`.
+    """
 
     def __init__(
         self,
-        journal: Journal,
+        journal: EventLog,
         database: Path,
         *,
-        max_waiters: int = 1000,
         max_blocks: int = MAX_BLOCKS,
         max_events: int = MAX_EVENTS,
         gather_s: float = GATHER_S,
         first_retry_s: float = FIRST_RETRY_S,
+        lock_patience_s: float = LOCK_PATIENCE_S,
+        tell: Callable[[bool], None] | None = None,
     ) -> None:
         self._journal = journal
         self._database = database
-        self._max_waiters = max_waiters
         self._max_blocks = max_blocks
         self._max_events = max_events
         self._gather_s = gather_s
         self._first_retry_s = first_retry_s
+        self._lock_patience_s = lock_patience_s
+        self._tell = tell or (lambda _waits: None)
         self.failures = 0
         """How often it failed since the start."""
+        self._lock: WriterLock | None = None
         self._engine: sa.Engine | None = None
         self._writer: Writer | None = None
         self._thread: threading.Thread | None = None
@@ -89,11 +115,6 @@ class Projector:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._hurry = threading.Event()
-        self._handed: deque[EventRun] = deque()
-        self._handed_events = 0
-        self._handed_lock = threading.Lock()
-        self._waiters: dict[asyncio.Future[bool], tuple[int, asyncio.AbstractEventLoop]] = {}
-        self._waiters_lock = threading.Lock()
 
     @property
     def position(self) -> int:
@@ -105,21 +126,10 @@ class Projector:
         """Why the tables do not follow now; None while they do."""
         return self._failed
 
-    @property
-    def waiting(self) -> int:
-        """How many wait for a position."""
-        return len(self._waiters)
-
-    def listen(self, blocks: Sequence[EventBlock]) -> None:
-        """An event listener: there is something new in the event log. The newest is kept, so that a projector that keeps up
-        reads nothing twice; of the rest only the log knows."""
-        if self._thread is not None:
-            with self._handed_lock:
-                for run in runs_of(blocks):
-                    self._handed.append(run)
-                    self._handed_events += run.event_count
-                while self._handed_events > MAX_HANDED_EVENTS:
-                    self._handed_events -= self._handed.popleft().event_count
+    def wake(self, *, hurry: bool = False) -> None:
+        """There is something new in the event log; with `hurry`, somebody waits for it."""
+        if hurry:
+            self._hurry.set()
         self._wake.set()
 
     def catch_up(self, progress: Progress | None = None) -> None:
@@ -130,7 +140,7 @@ class Projector:
         if self._thread is not None:
             raise RuntimeError("the projector runs already")
         self._open()
-        while True:
+        while not self._stopping.is_set():
             end = self._journal.last_event_seq
             if progress is not None:
                 progress(self._position, end)
@@ -140,6 +150,8 @@ class Projector:
                 self._apply(batch)
                 if progress is not None:
                     progress(self._position, max(end, self._position))
+                if self._stopping.is_set():
+                    return
 
     def start(self) -> None:
         """Follow the event log from now on, in a thread of its own. A failure is logged and kept in `failed` until a later
@@ -152,45 +164,37 @@ class Projector:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the batch at hand, end the thread, close the database. Idempotent. What waits is told no."""
-        self._stopping.set()
-        self._hurry.set()
-        self._wake.set()
+        """Finish the batch at hand, end the thread, close the database. Idempotent."""
+        self.ask_to_stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._release(every=True)
+        self._close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def ask_to_stop(self) -> None:
+        """Have whoever works end after the batch at hand."""
+        self._stopping.set()
+        self._hurry.set()
+        self._wake.set()
+
+    def _close(self) -> None:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
-
-    async def wait_for(self, seq: int, timeout_s: float) -> bool:
-        """Wait until the tables hold command `seq`. False when they do not in time, cannot, or too many wait already."""
-        if self._position >= seq:
-            return True
-        if self._failed is not None or self._stopping.is_set() or len(self._waiters) >= self._max_waiters:
-            return False
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-        with self._waiters_lock:
-            self._waiters[future] = (seq, loop)
-        if self._position >= seq or self._failed is not None or self._stopping.is_set():
-            self._release(every=self._position < seq)  # it happened before this waiter could be seen
-        self._hurry.set()
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            return False
-        finally:
-            with self._waiters_lock:
-                self._waiters.pop(future, None)
 
     def _open(self) -> None:
         """Connect, bring the tables to this release's form, and find the position."""
         if self._engine is not None:
             return
         self._database.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock is None:
+            try:
+                self._lock = WriterLock(self._database, self._lock_patience_s)
+            except BlockingIOError as error:
+                raise ProjectionError(f"{self._database} is being written by another process.") from error
         engine = writer_engine(self._database)
         try:
             with engine.begin() as connection:
@@ -223,7 +227,7 @@ class Projector:
         """What was published after the position, cut into transactions."""
         batch = new_batch(self._trading_day)
         due = self._position + 1
-        for run in self._runs_from(due):
+        for run in self._journal.read_event_runs(self._position):
             if run.first_seq != due:
                 raise ProjectionError(f"the event log goes on at command {run.first_seq}, after {due - 1}")
             due += len(run)
@@ -245,31 +249,14 @@ class Projector:
         by_events = bisect_left(run.ends, full, start) + 1
         return min(len(run), start + self._max_blocks - batch.block_count, by_events)
 
-    def _runs_from(self, due: int) -> Iterator[EventRun]:
-        """All there is from command `due` on: what was handed over, and what the log has after it."""
-        while (run := self._take_handed(due)) is not None:
-            yield run.part(due - run.first_seq, len(run))
-            due = run.last_seq + 1
-        yield from self._journal.read_event_runs(due - 1)
-
-    def _take_handed(self, due: int) -> EventRun | None:
-        """The run with this command, where it was kept; older ones are let go."""
-        with self._handed_lock:
-            while self._handed and self._handed[0].first_seq <= due:
-                run = self._handed.popleft()
-                self._handed_events -= run.event_count
-                if run.last_seq >= due:
-                    return run
-        return None
-
     def _apply(self, batch: Batch) -> None:
-        """Write one batch, then tell those who waited for it."""
+        """Write one batch, then tell of it."""
         if self._engine is None or self._writer is None:
             raise RuntimeError("the projector is not open")
         with self._engine.begin() as connection:
             self._writer.write(connection, batch, self._journal.journal_id, self._position)
         self._position, self._trading_day = batch.last_seq, batch.trading_day
-        self._release()
+        self._tell(False)
 
     def _follow(self) -> None:
         retry_s = self._first_retry_s
@@ -281,12 +268,12 @@ class Projector:
                     log.info("the projector follows again", position=self._position, failures=self.failures)
                     self._failed, retry_s = None, self._first_retry_s
                 while not self._stopping.is_set():
+                    self._tell(True)
                     self._wake.wait()
-                    if not self._waiters:
-                        self._hurry.wait(self._gather_s)
-                    self._hurry.clear()
                     self._wake.clear()
+                    before = self._position
                     self._write_what_is_new()
+                    self._gather(self._position - before)
             except Exception as error:
                 if _is_disk_full(error) and self._failed is None:
                     log.error("disk_full", tables=str(self._database), position=self._position)
@@ -297,6 +284,13 @@ class Projector:
                 self._stopping.wait(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
 
+    def _gather(self, count: int) -> None:
+        """Let events gather after a write of so many commands, until somebody waits for one."""
+        if count < self._max_blocks:
+            self._hurry.wait(LONG_GATHER_S if self._gather_s and count >= BUSY_COMMANDS else self._gather_s)
+        if not self._stopping.is_set():
+            self._hurry.clear()
+
     def _write_what_is_new(self) -> None:
         for batch in self._batches():
             self._apply(batch)
@@ -304,7 +298,7 @@ class Projector:
                 return
 
     def _fail(self, error: Exception, retry_s: float) -> None:
-        """Refuse reads, tell who waits, and let go of the database: the next try begins with what is really in it."""
+        """Tell of it, and let go of the database: the next try begins with what is really in it."""
         self._failed = error
         self.failures += 1
         log.error(
@@ -313,33 +307,11 @@ class Projector:
             retry_in_s=retry_s,
             exc_info=error,
         )
-        self._release(every=True)
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-
-    def _release(self, *, every: bool = False) -> None:
-        """Answer the waiters whose command is in the tables; with `every`, tell the others no."""
-        with self._waiters_lock:
-            position = self._position
-            answers = [
-                (future, seq <= position, loop)
-                for future, (seq, loop) in self._waiters.items()
-                if every or seq <= position
-            ]
-            for future, _, _ in answers:
-                del self._waiters[future]
-        for future, reached, loop in answers:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
-                loop.call_soon_threadsafe(_resolve, future, reached)
+        self._tell(False)
+        self._close()
 
 
 def _is_disk_full(error: Exception) -> bool:
     """Whether the database has no room: then nothing of the batch was written, and what is there can be read."""
     cause = error.orig if isinstance(error, sa.exc.OperationalError) else None
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-
-
-def _resolve(future: asyncio.Future[bool], reached: bool) -> None:
-    if not future.done():
-        future.set_result(reached)

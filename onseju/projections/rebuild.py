@@ -10,15 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from onseju.journal.port import Journal
 from onseju.projections import tables as t
 from onseju.projections.database import reader_engine
-from onseju.projections.projector import Progress, Projector
+from onseju.projections.projector import EventLog, Progress, Projector
 
 ROWS_AT_ONCE = 2_000
 
 
-def rebuild(journal: Journal, database: Path, progress: Progress | None = None) -> None:
+def rebuild(journal: EventLog, database: Path, progress: Progress | None = None) -> None:
     """Make the tables anew from the event log, and put them in the place of those that are there. Nobody may use them.
 
     Until all of it is done the old tables stay. Raises `JournalError`, `ProjectionError`, `OSError`.
@@ -26,6 +25,7 @@ def rebuild(journal: Journal, database: Path, progress: Progress | None = None) 
     draft = project(journal, database.with_name(database.name + ".new"), progress)
     _remove(database)
     draft.replace(database)
+    draft.with_name(draft.name + ".lock").unlink()
     descriptor = os.open(database.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -33,14 +33,14 @@ def rebuild(journal: Journal, database: Path, progress: Progress | None = None) 
         os.close(descriptor)
 
 
-def project(journal: Journal, database: Path, progress: Progress | None = None) -> Path:
+def project(journal: EventLog, database: Path, progress: Progress | None = None) -> Path:
     """Write fresh tables of the whole event log into this file, which is replaced. Raises as `rebuild` does."""
     _remove(database)
     catch_up(journal, database, progress)
     return database
 
 
-def catch_up(journal: Journal, database: Path, progress: Progress | None = None) -> None:
+def catch_up(journal: EventLog, database: Path, progress: Progress | None = None) -> None:
     """Bring tables to the event log's end, and close them."""
     projector = Projector(journal, database)
     try:
