@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,8 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
-from onseju.app import Venue
-from onseju.projections.writer import Writer
+from onseju.app import Venue, projector_command
 from onseju.settings import Settings
 
 SYMBOL = "005930"
@@ -27,14 +27,25 @@ MEMORY = ("/v1/symbols", f"/v1/book/{SYMBOL}")
 WAIT_S = 0.3
 
 
+class Gate:
+    """The projector's process commits while it is open."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def set(self) -> None:
+        self._file.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        self._file.touch()
+
+
 class Server:
     """A venue behind uvicorn in a thread, whose projector can be held back before it commits, or broken."""
 
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.settings = Settings(data_dir=data_dir, bots=False, fsync=False, **settings)
-        self.go = threading.Event()
-        self.go.set()
-        self.broken = False
+        self.go = Gate(data_dir / "hold")
         self.url = ""
         self.venue: Venue | None = None
         self._ready = threading.Event()
@@ -79,15 +90,11 @@ class Server:
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server whose tables can be held back; reads wait 0.3 s, two at once."""
     server = Server(tmp_path / "data", min_seq_wait_s=WAIT_S, min_seq_waiters=2)
-    write = Writer.write
 
-    def held_write(*arguments: Any) -> None:
-        write(*arguments)
-        assert server.go.wait(60)
-        if server.broken:
-            raise OSError("the disk is full")
+    def command(settings: Settings) -> tuple[str, ...]:
+        return (sys.executable, "-m", "tests.unit.gateway.held_projector", *projector_command(settings)[3:])
 
-    monkeypatch.setattr(Writer, "write", held_write)
+    monkeypatch.setattr("onseju.app.projector_command", command)
     server.start()
     yield server
     server.stop()
@@ -196,7 +203,7 @@ def test_what_was_made_a_moment_ago_is_not_told_to_be_missing(held: Server, me: 
 
 
 def test_tables_that_no_longer_follow_refuse_reads(held: Server, me: httpx.Client) -> None:
-    held.broken = True
+    (held.settings.data_dir / "broken").touch()
     order = entered(me)
     for path in TABLES:
         answer = me.get(path, headers={"Onseju-Min-Seq": str(order["seq"])})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import sqlite3
@@ -22,7 +21,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy.dialects import sqlite
 from structlog.testing import capture_logs
 
-from onseju.contract.event_runs import EventRun
 from onseju.contract.journal_records import EventBlock
 from onseju.journal.segments import SegmentJournal
 from onseju.projections import tables
@@ -117,8 +115,6 @@ def test_a_failure_before_the_commit_writes_nothing_and_is_told(
         eventually(lambda: projector.failed is not None)
         assert isinstance(projector.failed, OSError)
         assert projector.position == 200
-        assert asyncio.run(projector.wait_for(201, 5)) is False
-        assert asyncio.run(projector.wait_for(200, 5)) is True
         projector.stop()
     with sqlite3.connect(tmp_path / "p.db") as connection:
         assert connection.execute("SELECT seq FROM progress").fetchone() == (200,)
@@ -165,8 +161,8 @@ def test_it_follows_a_real_event_log(
         journal.append(commands[start : start + 25])
         part = blocks()[start : start + 25]
         journal.append_events(part)
-        projector.listen(part)
-    assert asyncio.run(projector.wait_for(journal.last_event_seq, 20))
+        projector.wake()
+    eventually(lambda: projector.position == journal.last_event_seq)
     projector.stop()
     journal.close()
     rows, want = contents(tmp_path / "p.db"), dict(whole)
@@ -199,48 +195,6 @@ def test_catching_up_tells_its_progress(tmp_path: Path) -> None:
     assert told == sorted(told)
 
 
-def test_waiters_are_told_when_their_command_is_in_the_tables(tmp_path: Path, started: list[Projector]) -> None:
-    journal = MemoryJournal(blocks()[:100])
-    projector = Projector(journal, tmp_path / "p.db")
-    started.append(projector)
-    projector.catch_up()
-    projector.start()
-
-    async def wait() -> list[bool]:
-        waiting = [asyncio.create_task(projector.wait_for(seq, 20)) for seq in (1, 100, 101, 150, 200)]
-        await asyncio.sleep(0)
-        assert projector.waiting == 3
-        journal.append_events(blocks()[100:200])
-        projector.listen(blocks()[100:200])
-        return await asyncio.gather(*waiting)
-
-    assert asyncio.run(wait()) == [True] * 5
-    assert projector.waiting == 0
-
-
-def test_waiting_is_bounded_in_time_and_number(tmp_path: Path, started: list[Projector]) -> None:
-    projector = Projector(MemoryJournal(blocks()[:50]), tmp_path / "p.db", max_waiters=2)
-    started.append(projector)
-    projector.catch_up()
-    projector.start()
-
-    async def wait() -> None:
-        assert await projector.wait_for(51, 0.01) is False
-        assert projector.waiting == 0
-        first = [asyncio.create_task(projector.wait_for(51, 30)) for _ in range(2)]
-        await asyncio.sleep(0)
-        assert projector.waiting == 2
-        assert await projector.wait_for(51, 30) is False  # at once: two wait already
-        first[0].cancel()
-        await asyncio.wait(first[:1])
-        assert projector.waiting == 1
-        await asyncio.to_thread(projector.stop)
-        assert await first[1] is False
-        assert await projector.wait_for(51, 30) is False
-
-    asyncio.run(wait())
-
-
 @pytest.mark.parametrize("name", ["orders", "order_fills", "limits", "fills", "positions", "candles", "deeds"])
 def test_a_long_statements_text_is_the_one_that_is_compiled(name: str) -> None:
     writer = Writer(sqlite.dialect())
@@ -251,89 +205,6 @@ def test_a_long_statements_text_is_the_one_that_is_compiled(name: str) -> None:
     assert statement.text(sqlite.dialect(), max(ROWS_A_STATEMENT)).count("?") == max(ROWS_A_STATEMENT) * len(
         statement.names
     )
-
-
-class CountingJournal(MemoryJournal):
-    """It counts the blocks that are read from it."""
-
-    reads = 0
-
-    def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
-        for block in super().read_events(after_seq):
-            self.reads += 1
-            yield block
-
-
-@pytest.mark.parametrize("most_events", [0, 40, 20_000])
-def test_what_is_handed_over_is_written_as_what_is_read(
-    tmp_path: Path,
-    whole: dict[str, list[tuple[object, ...]]],
-    monkeypatch: pytest.MonkeyPatch,
-    started: list[Projector],
-    most_events: int,
-) -> None:
-    """Runs of every length, some never told of: what was kept goes on from the tables, or the log fills in."""
-    monkeypatch.setattr("onseju.projections.projector.MAX_HANDED_EVENTS", most_events)
-    draw = random.Random(5)
-    journal = CountingJournal(blocks()[:100])
-    projector = Projector(journal, tmp_path / "p.db", max_blocks=30, gather_s=0)
-    started.append(projector)
-    projector.catch_up()
-    projector.start()
-    at, untold = 100, 0
-    while at < len(blocks()):
-        part = blocks()[at : at + draw.randint(1, 60)]
-        journal.append_events(part)
-        at += len(part)
-        if draw.random() < 0.2:
-            untold += len(part)
-        else:
-            projector.listen(EventRun.of(part))
-        if draw.random() < 0.5:
-            assert asyncio.run(projector.wait_for(at - untold if untold else at, 20)) is True
-    projector.listen([])
-    assert asyncio.run(projector.wait_for(len(blocks()), 20)) is True
-    projector.stop()
-    assert contents(tmp_path / "p.db") == whole
-    assert projector._handed_events == sum(run.event_count for run in projector._handed)
-    assert projector._handed_events <= most_events
-
-
-def test_a_projector_that_keeps_up_reads_nothing_twice(tmp_path: Path, started: list[Projector]) -> None:
-    journal = CountingJournal(blocks()[:100])
-    projector = Projector(journal, tmp_path / "p.db", gather_s=0)
-    started.append(projector)
-    projector.catch_up()
-    projector.start()
-    read = journal.reads
-    for at in range(100, 300, 20):
-        part = blocks()[at : at + 20]
-        projector.listen(EventRun.of(part))
-        assert asyncio.run(projector.wait_for(at + 20, 20)) is True
-    assert journal.reads == read
-
-
-def test_a_failure_releases_the_waiters(tmp_path: Path, started: list[Projector]) -> None:
-    class Broken(MemoryJournal):
-        def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
-            if after_seq >= 100:
-                raise OSError("the event log cannot be read")
-            return super().read_events(after_seq)
-
-    journal = Broken(blocks()[:100])
-    projector = Projector(journal, tmp_path / "p.db", gather_s=0)
-    started.append(projector)
-    projector.catch_up()
-
-    async def wait() -> bool:
-        waiting = asyncio.create_task(projector.wait_for(101, 30))
-        await asyncio.sleep(0)
-        assert projector.waiting == 1
-        projector.start()
-        return await waiting
-
-    assert asyncio.run(wait()) is False
-    assert isinstance(projector.failed, OSError)
 
 
 def test_it_follows_again_by_itself_when_what_failed_works_again(
@@ -357,13 +228,12 @@ def test_it_follows_again_by_itself_when_what_failed_works_again(
         patched.setattr(Writer, "write", failing)
         projector.start()
         journal.append_events(blocks()[300:])
-        projector.listen([])
+        projector.wake()
         eventually(lambda: projector.failures >= 3)
         assert isinstance(projector.failed, OSError)
         assert projector.position == 300
-        assert asyncio.run(projector.wait_for(301, 5)) is False
     eventually(lambda: projector.failed is None)
-    assert asyncio.run(projector.wait_for(journal.last_event_seq, 20)) is True
+    eventually(lambda: projector.position == journal.last_event_seq)
     projector.stop()
     assert contents(tmp_path / "p.db") == whole
 
@@ -419,34 +289,30 @@ def test_what_a_failure_left_is_read_anew(tmp_path: Path, started: list[Projecto
     assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
 
 
-def test_a_waiter_whose_loop_is_gone_hurts_nobody(tmp_path: Path, started: list[Projector]) -> None:
-    journal = MemoryJournal(blocks()[:10])
+def test_a_second_writer_is_kept_out(tmp_path: Path, started: list[Projector]) -> None:
+    journal = MemoryJournal(blocks()[:100])
+    first = Projector(journal, tmp_path / "p.db")
+    second = Projector(journal, tmp_path / "p.db", lock_patience_s=0.02)
+    started += [first, second]
+    first.catch_up()
+    with pytest.raises(ProjectionError, match="written by another process"):
+        second.catch_up()
+    first.stop()
+    journal.append_events(blocks()[100:200])
+    second.catch_up()
+    assert second.position == journal.last_event_seq
+
+
+def test_a_position_that_somebody_changed_is_found_out(tmp_path: Path, started: list[Projector]) -> None:
+    journal = MemoryJournal(blocks()[:100])
     projector = Projector(journal, tmp_path / "p.db")
     started.append(projector)
     projector.catch_up()
-    loop = asyncio.new_event_loop()
-    projector._waiters[loop.create_future()] = (11, loop)
-    loop.close()
-    journal.append_events(blocks()[10:20])
-    projector.start()
-    assert asyncio.run(projector.wait_for(20, 20)) is True
-    assert projector.failed is None
-
-
-def test_a_second_writer_is_found_out(tmp_path: Path, started: list[Projector]) -> None:
-    journal = MemoryJournal(blocks()[:100])
-    first, second = Projector(journal, tmp_path / "p.db"), Projector(journal, tmp_path / "p.db")
-    started += [first, second]
-    first.catch_up()
-    second.catch_up()
+    with contextlib.closing(sqlite3.connect(tmp_path / "p.db", isolation_level=None)) as other:
+        other.execute("UPDATE progress SET seq = 99")
     journal.append_events(blocks()[100:200])
-    first.catch_up()
     with pytest.raises(PositionLostError):
-        second.catch_up()
-    first.stop()
-    second.stop()
-    project(tmp_path / "fresh.db", journal)
-    assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
+        projector.catch_up()
 
 
 def test_a_gap_in_the_event_log_is_refused(tmp_path: Path, started: list[Projector]) -> None:
@@ -483,7 +349,7 @@ def test_it_runs_once_and_stops_often(tmp_path: Path, started: list[Projector]) 
         projector.start()
     with pytest.raises(RuntimeError):
         projector.catch_up()
-    assert asyncio.run(projector.wait_for(10, 20)) is True
+    eventually(lambda: projector.position == 10)
     projector.stop()
     projector.stop()
     assert not (tmp_path / "with space?" / "p.db-wal").exists(), "the last connection merges the write-ahead log"
