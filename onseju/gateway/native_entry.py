@@ -18,8 +18,8 @@ from onseju.gateway.problems import RULE_REFUSAL, STATUS
 from onseju.matching.compiled import CORE
 
 if TYPE_CHECKING:
-    from onseju.market.directory import Directory
     import onseju.matching._core as _core
+    from onseju.market.directory import Directory
 
 _CLIENT_ID, _BODY_HASH, _BODY = 32, 48, 64
 _NO_HASHES = bytes(32)
