@@ -20,6 +20,8 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from bench.processes import end
+
 START_S = 120
 _ADDRESS = re.compile(r"is open at (http://\S+)")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -97,12 +99,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop in order."""
-        self._process.terminate()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
 
     def __enter__(self) -> Self:
         return self

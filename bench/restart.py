@@ -42,8 +42,8 @@ from onseju.exchange.watch import PhaseWatch
 from onseju.journal import snapshots
 from onseju.journal.segments import SegmentJournal
 from onseju.kis.source import MarketSource
+from onseju.listeners import Listeners, best
 from onseju.market.market import Market
-from onseju.market.queues import QueuePositions
 from onseju.matching import engines
 from onseju.matching.engine import SEMANTICS_VERSION
 from onseju.push.ring import AccountRing
@@ -51,6 +51,7 @@ from onseju.story.stories import Stories
 
 FIGURES = Path(__file__).parent.parent / "build/bench/restart.json"
 AT_ONCE = 1024
+RING_EVENTS = 200_000
 MIB = 1 << 20
 PAUSE_MIB = 512
 PAUSE_ROUNDS = 50
@@ -96,14 +97,15 @@ def start(directory: Path) -> dict[str, Any]:
     began, worked = time.perf_counter(), time.process_time()
     journal = SegmentJournal.open(directory)
     opened = time.perf_counter()
-    market = Market(journal.journal_id)
+    forms = best()
+    market = Market(journal.journal_id, forms.digester)
     views: dict[str, View] = {
         "watch": PhaseWatch(),
         "market": market,
-        "kis": MarketSource(market),
-        "queues": QueuePositions(),
+        "kis": MarketSource(market, forms.digester),
+        "queues": forms.queues(),
         "stories": Stories(journal).landmarks,
-        "ring": AccountRing(journal, market.directory.symbol_of, 200_000),
+        "ring": AccountRing(journal, market.directory.symbol_of, RING_EVENTS, core=forms.account_chains),
     }
     told: list[str] = []
     restored = restore(journal, partial(engines.restore, "native"), views, told.append)
@@ -111,8 +113,7 @@ def start(directory: Path) -> dict[str, Any]:
         raise SystemExit(f"a snapshot was not used: {told}")
     taken_up = time.perf_counter()
     bus = InprocBus(10)
-    for view in views.values():
-        bus.subscribe(view.listen)
+    bus.subscribe(Listeners(*[view.listen for view in views.values()]).listen)
     exchange = Exchange(engines.make("native"), journal, bus, venue=1)
     follow(journal, [], 0)
     exchange.recover(restored=restored)

@@ -27,6 +27,7 @@ from typing import IO, Any, Literal, Self
 
 import uvloop
 
+from bench.processes import end
 from bench.streams.stamps import read_stamps
 from bench.wire import CLOSE, PING, PONG, TEXT, Chunks, client_frame, server_frames
 
@@ -409,11 +410,7 @@ class Herd:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, ask=False)
 
     def __enter__(self) -> Self:
         return self

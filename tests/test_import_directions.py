@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
         "exchange.timetable",
         "journal.port",
         "matching._core",
+        "matching.compiled",
         "rules.ticks",
         "identity",
         "metrics",

@@ -15,6 +15,7 @@ from typing import Self
 
 from bench.load.environments import environment, python_of
 from bench.load.flow import Symbol
+from bench.processes import end
 
 HERE = Path(__file__).parent.parent / "peers_http"
 START_S = 60
@@ -96,12 +97,7 @@ class Process:
 
     def stop(self) -> None:
         """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
 
     def __enter__(self) -> Self:
         return self

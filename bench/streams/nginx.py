@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from bench.processes import end
+
 CONF = Path("/etc/nginx/nginx.conf")
 START_S = 30
 PLAIN = """
@@ -98,8 +100,7 @@ class Nginx:
 
     def close(self) -> None:
         """Stop it at once."""
-        self._process.terminate()
-        self._process.wait(START_S)
+        end(self._process)
 
     def __enter__(self) -> Self:
         return self

@@ -10,24 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from onseju import __version__
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.event_runs import EventRun
 from onseju.contract.ids import hash128
 from onseju.contract.reasons import Reason
 from onseju.gateway.problems import RULE_REFUSAL, STATUS
+from onseju.matching.compiled import CORE
 
 if TYPE_CHECKING:
     import onseju.matching._core as _core
     from onseju.market.directory import Directory
-else:
-    try:
-        import onseju.matching._core as _core
-    except ImportError:  # nothing is compiled; Onseju runs without it
-        _core = None
-    else:
-        if _core.__version__ != __version__:
-            _core = None
 
 _CLIENT_ID, _BODY_HASH, _BODY = 32, 48, 64
 _NO_HASHES = bytes(32)
@@ -50,9 +42,9 @@ class CheckedRecords(NamedTuple):
 
 def check_records(raw: bytes, account: int, instruments: int, *, needs_id: bool) -> CheckedRecords | None:
     """Check and stamp whole commands (`order_records.parse`)."""
-    if _core is None:
+    if CORE is None:
         return None
-    good, reasons, cancels, named = _core.check_records(raw, account, instruments, needs_id)
+    good, reasons, cancels, named = CORE.check_records(raw, account, instruments, needs_id)
     if named:
         stamped = bytearray(good)
         for place in named:
@@ -67,9 +59,12 @@ def check_records(raw: bytes, account: int, instruments: int, *, needs_id: bool)
 def answer_records(reasons: list[int], run: EventRun, account: int) -> tuple[bytes, list[tuple[int, int]]] | None:
     """The answers to commands of which those without a reason gave this run; and those left out: their place, and the byte
     where their answer belongs."""
-    if _core is None:
+    if CORE is None:
         return None
-    return _core.answer_records(reasons, run.first_seq, run.kinds, run.payload, run.ends, account, _STATUSES)
+    answers: tuple[bytes, list[tuple[int, int]]] = CORE.answer_records(
+        reasons, run.first_seq, run.kinds, run.payload, run.ends, account, _STATUSES
+    )
+    return answers
 
 
 class OrderBodies:
@@ -82,10 +77,10 @@ class OrderBodies:
     def of(self, run: EventRun, directory: Directory) -> Sequence[bytes | None]:
         """For each command (a new order, a correction or a cancel of one) the order that it was about, as
         `replies.OrderResult`; None where the answer is another, or is left to the plain form."""
-        if _core is None:
+        if CORE is None:
             return [None] * len(run)
         if self._views is None or self._known != len(directory):
             self._known = len(directory)
             symbols = [msgspec.json.encode(directory.symbol_of(number)).decode() for number in range(self._known + 1)]
-            self._views = _core.OrderViews(symbols, _REASON_CODES)
+            self._views = CORE.OrderViews(symbols, _REASON_CODES)
         return self._views.orders(run.payload, run.ends, run.texts)

@@ -60,8 +60,9 @@ def test_an_order_and_its_event_come_through_at_once(server: ServerProcess, prox
             began = time.monotonic()
             stream.wait_for(lambda e, n=number: e["type"] == "order" and e["data"]["order_id"] == n)
             assert time.monotonic() - began < AT_ONCE_S
-            assert client.delete(f"/v1/orders/{number}").status_code == 200
-            last = answer.headers["Onseju-Seq"]
+            canceled = client.delete(f"/v1/orders/{number}")
+            assert canceled.status_code == 200
+        last = canceled.headers["Onseju-Seq"]
         seen = client.get("/v1/orders", params={"status": "all"}, headers={"Onseju-Min-Seq": last})
         assert len(seen.json()["orders"]) == 5
         assert_contiguous(stream.received)

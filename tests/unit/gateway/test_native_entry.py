@@ -45,7 +45,7 @@ from onseju.market.directory import Directory
 from tests.engines import once
 from tests.unit.gateway.served import Venue
 
-pytestmark = [pytest.mark.skipif(native_entry._core is None, reason="nothing is compiled"), once]
+pytestmark = [pytest.mark.skipif(native_entry.CORE is None, reason="nothing is compiled"), once]
 
 OWN, OTHER = 7001, 7002
 PRICE = 98_500
@@ -287,7 +287,7 @@ def test_where_nothing_is_compiled_the_answers_are_the_same(venue: Venue, monkey
     compiled = asyncio.run(answers())
     raw = b"".join(map(encode_command, BASES))
     parsed = order_records.parse(raw, principal, 2)
-    monkeypatch.setattr(native_entry, "_core", None)
+    monkeypatch.setattr(native_entry, "CORE", None)
     assert asyncio.run(answers()) == compiled
     assert order_records.parse(raw, principal, 2) == parsed
     monkeypatch.setattr(order_batches, "MANY_EVENTS", 3)
@@ -305,7 +305,7 @@ def test_a_signed_callers_batch_and_the_plain_form(venue: Venue) -> None:
 
 def test_events_that_do_not_fit_their_commands_are_refused() -> None:
     event = bytes(128)
-    core = native_entry._core
+    core = native_entry.CORE
     assert core is not None
     for ends in ([64], [256], [128, 0]):
         with pytest.raises(ValueError, match="do not fit"):
