@@ -50,6 +50,11 @@ class ServerProcess:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
+    def children(self, module: str) -> list[int]:
+        """The server's processes that run this module of ours."""
+        mine = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(pid) for pid in mine if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+
     def start(self) -> Self:
         """Start, and return once the port is open. Raises `AssertionError` with the output when it does not open."""
         self.output = []

@@ -44,12 +44,12 @@ def test_while_it_serves(tmp_path: Path, number: signal.Signals) -> None:
     with server.client(key) as alice:
         order = {"symbol": "005930", "side": "buy", "type": "limit", "qty": 1, "limit_price": 70_000}
         order_id = alice.post("/v1/orders", json=order).json()["order_id"]
-        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-        assert len(children) == 1, "the bots"
+        children = [pid for name in ("onseju.bots", "onseju.projector") for pid in server.children(name)]
+        assert len(children) == 2
         with alice.stream("GET", "/v1/stream") as stream:
             assert stream.status_code == 200
             assert server._end(number) == 0
-    assert not Path(f"/proc/{children[0]}").exists()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
     assert not any("Traceback" in line for line in server.output), "".join(server.output)
     server.bots = False
     server.start()

@@ -10,16 +10,12 @@ from tests.serverprocess import ServerProcess
 from tests.unit.bots.living import books, full, until
 
 
-def children(server: ServerProcess) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
-
-
 def test_bots_that_died_come_back(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data", bots=True).start()
     try:
-        (first,) = children(server)
+        (first,) = server.children("onseju.bots")
         os.kill(first, signal.SIGKILL)
-        (second,) = until(lambda: [pid for pid in children(server) if pid != first], "bots anew")
+        (second,) = until(lambda: [pid for pid in server.children("onseju.bots") if pid != first], "bots anew")
         until(lambda: full(server), "quotes")
         seq = books(server)["005930"]["seq"]
         until(lambda: books(server)["005930"]["seq"] > seq, "the market goes on")
