@@ -39,8 +39,8 @@ GATHER_S = 0.05
 
 LONG_GATHER_S = 0.25
 BUSY_COMMANDS = 250
-"""Where so many came while it gathered, it gathers longer: a row costs a third in a transaction of thousands. Where a
-transaction was filled, it does not wait at all: longer than that they do not get."""
+"""Where so many came while it gathered, it gathers longer: a row costs less in a large transaction. Where a transaction was
+filled, it does not wait at all: longer than that they do not get."""
 
 LOCK_PATIENCE_S = 10.0
 """A process that wrote these tables before is waited for so long. It ends within tenths of a second of its server."""
