@@ -7,6 +7,7 @@ once for all of them (docs/decisions/0005).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,7 +90,7 @@ class Writer:
         return text
 
 
-class _Statement:
+class _Statement(ABC):
     """A statement that takes any number of rows, each a tuple in the order of `names`."""
 
     def __init__(self, table: sa.Table, names: Sequence[str]) -> None:
@@ -112,8 +113,9 @@ class _Statement:
             raise AssertionError(f"parameters are not in the order of their columns: {compiled}")
         return str(compiled)
 
+    @abstractmethod
     def build(self, dialect: sa.Dialect, rows: Sequence[tuple[int, ...]]) -> Any:
-        raise NotImplementedError
+        """The statement for these rows, to be compiled."""
 
 
 class _Upsert(_Statement):
