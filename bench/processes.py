@@ -6,13 +6,15 @@ import contextlib
 import subprocess
 from typing import Any
 
+WAIT_S = 30
 
-def end(process: subprocess.Popen[Any], wait_s: float = 30.0, *, ask: bool = True) -> None:
+
+def end(process: subprocess.Popen[Any], *, ask: bool = True) -> None:
     """Ask the process to end (unless it knows already), wait for it, and end it by force when that takes too long."""
     if ask:
         process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(wait_s)
+        process.wait(WAIT_S)
         return
     process.kill()
     process.wait()

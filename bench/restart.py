@@ -29,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from bench.listeners import RING_EVENTS
 from bench.projections import FIRST_TS, machine, requests
 from onseju.app import take_snapshot
 from onseju.bus.inproc import InprocBus
@@ -51,7 +52,6 @@ from onseju.story.stories import Stories
 
 FIGURES = Path(__file__).parent.parent / "build/bench/restart.json"
 AT_ONCE = 1024
-RING_EVENTS = 200_000
 MIB = 1 << 20
 PAUSE_MIB = 512
 PAUSE_ROUNDS = 50
