@@ -105,7 +105,7 @@ bench: setup ## Measure what docs/benchmarks.md states (three quarters of an hou
 
 soak: setup ## The long forms: 200 kills, every call to the disk failing, 10,000 streams, 1,000 disconnects and more (two hours)
 	@ONSEJU_KILL_ROUNDS=200 ONSEJU_EVERY_CALL=1 ONSEJU_STREAMS=10000 ONSEJU_DISCONNECTS=1000 ONSEJU_DAY_REQUESTS=200000 \
-		ONSEJU_OPENAPI_CASES=$(CASES) $(BIN)/python -m pytest tests/faults tests/hostile/test_openapi.py \
+		ONSEJU_OPENAPI_CASES=$(CASES) ONSEJU_SCALED_ROUNDS=50 $(BIN)/python -m pytest tests/faults tests/scaled tests/hostile/test_openapi.py \
 		tests/unit/exchange/test_same_bytes.py --timeout=7200 -s $(ARGS)
 
 CASES ?= 100

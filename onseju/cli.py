@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 
-from onseju import __version__, cli_data, cli_journal
+from onseju import __version__, cli_data, cli_journal, cli_nodes
 from onseju.gateway.logs import configure_logs
 from onseju.journal.port import JournalError
 from onseju.matching import engines
@@ -38,6 +38,9 @@ app.add_typer(cli_journal.app, name="journal")
 app.add_typer(cli_data.app, name="projections")
 app.command("backup")(cli_data.backup)
 app.command("restore")(cli_data.restore)
+app.command("exchange")(cli_nodes.exchange)
+app.command("gateway")(cli_nodes.gateway)
+app.command("projector")(cli_nodes.projector)
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -80,9 +83,16 @@ def up(
     allow_plain_http: Annotated[
         bool | None, typer.Option("--allow-plain-http", help="Let browsers log in over plain http from other machines.")
     ] = None,
+    scaled: Annotated[
+        bool,
+        typer.Option(
+            "--scaled", help="As many processes, over RocketMQ and PostgreSQL: on this machine, for trying out."
+        ),
+    ] = False,
+    gateways: Annotated[int, typer.Option(help="With --scaled: how many gateways.", min=1, max=16)] = 2,
 ) -> None:
     """Start the exchange: everything in one command, nothing to install."""
-    from onseju.app import CannotStartError
+    from onseju.nodes.starting import CannotStartError
     from onseju.serve import serve
 
     settings = _settings(
@@ -97,6 +107,8 @@ def up(
         allow_plain_http=allow_plain_http,
     )
     _configure_logs(settings)
+    if scaled:
+        cli_nodes.up_scaled(settings, gateways)
     try:
         status = uvloop.run(serve(settings, console))
     except (CannotStartError, JournalError) as error:
@@ -162,7 +174,8 @@ def _online(url: str, settings: Settings, body: dict[str, Any]) -> dict[str, Any
 
 def _offline(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
     """The same call on the same stages, without a port."""
-    from onseju.app import CannotStartError, Venue
+    from onseju.app import Venue
+    from onseju.nodes.starting import CannotStartError
 
     _configure_logs(settings)
 
@@ -256,6 +269,13 @@ def _settings(**options: Any) -> Settings:
         _fail(f"onseju.toml cannot be read: {error}.")
     except SettingsError as error:
         _fail(f'The settings are not right: {error}. A list in the environment is JSON: ["a", "b"].')
+
+
+def settings_of(**options: Any) -> Settings:
+    """The settings of a process of its own, its logs configured by them."""
+    settings = _settings(**options)
+    _configure_logs(settings)
+    return settings
 
 
 def _configure_logs(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from onseju.journal.inspect import dump, verify
+from onseju.journal.inspect import dump, is_address, verify
 from onseju.journal.port import JournalError
 from onseju.matching import engines
 from onseju.matching.engines import EngineMissingError, EngineName
@@ -22,15 +22,29 @@ console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 Folder = Annotated[Path, typer.Argument(help="A journal's folder: DATA_DIR/journal.", exists=True, file_okay=False)]
+Venue = Annotated[int, typer.Option(min=0, help="The venue, where the journal is in a database.")]
 NICENESS = 19
 
 
+def folder_or_address(place: str) -> str:
+    """Refuse what is neither."""
+    if not is_address(place) and not Path(place).is_dir():
+        raise typer.BadParameter(f"There is no folder {place!r}, and a database's address begins with postgresql://.")
+    return place
+
+
+Place = Annotated[
+    str,
+    typer.Argument(help="A journal's folder, DATA_DIR/journal, or its database's address.", callback=folder_or_address),
+]
+
+
 @app.command("verify")
-def journal_verify(journal: Folder) -> None:
+def journal_verify(journal: Place, venue: Venue = 1) -> None:
     """Read everything: every checksum, number and link of the hash chains, and the snapshots. Exit 1 names file and byte."""
     try:
         with bar("checking") as tell:
-            found = verify(journal, tell)
+            found = verify(journal, tell, venue=venue)
     except JournalError as error:
         fail(str(error))
     console.print(
@@ -42,16 +56,17 @@ def journal_verify(journal: Folder) -> None:
 
 @app.command("dump")
 def journal_dump(
-    journal: Folder,
+    journal: Place,
     first: Annotated[
         int | None, typer.Option("--from", min=1, help="The first command. Default: the oldest there is.")
     ] = None,
     last: Annotated[int | None, typer.Option("--to", min=1, help="The last command. Default: the newest.")] = None,
     events: Annotated[bool, typer.Option("--events", help="Print the events of the commands, too.")] = False,
+    venue: Venue = 1,
 ) -> None:
     """Print commands as JSON lines, as they were journaled."""
     try:
-        dump(journal, sys.stdout, first or 1, last, events=events)
+        dump(journal, sys.stdout, first or 1, last, events=events, venue=venue)
     except JournalError as error:
         fail(str(error))
     except BrokenPipeError:

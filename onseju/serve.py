@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import gc
-import resource
-import signal
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from types import FrameType
-from typing import Any
 
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from onseju.app import CannotStartError, Venue
+from onseju.app import Venue
 from onseju.bots.process import BotProcess
-from onseju.kis.protocol import KisWebSocketProtocol
 from onseju.matching import engines
-from onseju.push.hostile import Bounds, bounded
-from onseju.push.messages import MAX_MESSAGE_BYTES
-from onseju.push.protocols import HttpProtocol, WebSocketProtocol
+from onseju.nodes.http import (
+    Signals,
+    StopAskedError,
+    api_server,
+    collect_seldom,
+    listen,
+    raise_file_limit,
+    switch_often,
+)
+from onseju.nodes.starting import CannotStartError
 from onseju.rules.calendar import KST
 from onseju.settings import Settings
 
@@ -33,98 +32,17 @@ DEMO_PASSWORD = "onseju-demo"  # noqa: S105  # printed at the start: it guards p
 BOT_SEED = 1
 """The bots' draws where no seed is set: the demo is the same for everybody."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-COLLECT_AFTER = (50_000, 20, 100)
-"""When Python looks for cycles: new objects, then collections of the generation before. By its own default (700, 10, 10)
-it walks through the streams' ring and the books again and again, which is two fifths of an order's processor time."""
-BACKLOG = 16_384
-"""Connections that the system may keep for us until they are accepted (it may keep fewer): a reconnect storm."""
-FILES_WANTED = 65_536
-"""Open files to ask the system for: each stream holds one."""
-
-
-class _StopAskedError(Exception):
-    """A signal came while the venue was starting."""
-
-
-class Signals:
-    """Ctrl-C and SIGTERM ask for an orderly end, from the first moment to the last. A second Ctrl-C does not wait for it.
-
-    uvicorn's own handlers come late, and end the process by the same signal before the stages are closed.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.server: uvicorn.Server | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Signals:
-        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.server is not None:
-            self.server.handle_exit(number, frame)
-        elif self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def check(self) -> None:
-        """Raise `_StopAskedError` if a signal came. Called between the steps of a start, which may block for long."""
-        if self.asked:
-            raise _StopAskedError
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The bound port, before anything slow is done. Raises `CannotStartError` when another program has it."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((settings.host, settings.port))
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            advice = "Another program has it. Choose another port: onseju up --port 0 takes a free one."
-        elif error.errno == errno.EACCES:
-            advice = "Ports below 1024 are the system's. Choose a higher one with --port."
-        else:
-            advice = (
-                f"{settings.host} must be an address of this machine: --host 127.0.0.1, or 0.0.0.0 for all of them."
-            )
-        raise CannotStartError(
-            f"Port {settings.port} of {settings.host} cannot be opened ({error.strerror}). {advice}"
-        ) from error
-    return sock
-
-
-def raise_file_limit() -> None:
-    """Ask for as many open files as the system gives without privilege."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def collect_seldom() -> None:
-    """Look for cycles less often, and no more in what the start has made: it stays until the end."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def serve(settings: Settings, console: Console) -> int:
     """Run until a signal or until the exchange stops by itself. Gives the exit status."""
     raise_file_limit()
-    with Signals() as signals, contextlib.closing(listen(settings)) as sock:
+    with Signals() as signals, contextlib.closing(listen(settings.host, settings.port)) as sock:
         port = sock.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{port}"
         venue = Venue(settings.model_copy(update={"port": port}))
-        with _progress(console) as show, contextlib.suppress(_StopAskedError):
+        with _progress(console) as show, contextlib.suppress(StopAskedError):
 
             def tell(what: str, done: int, total: int) -> None:
                 signals.check()
@@ -133,57 +51,17 @@ async def serve(settings: Settings, console: Console) -> int:
             async with venue.running(tell):
                 signals.check()
                 collect_seldom()
+                switch_often()
                 return await _serve_venue(venue, sock, url, console, signals)
         return 0
 
 
-class _WebSocket(KisWebSocketProtocol, WebSocketProtocol):
-    """Both protocols' ways to cut off a client that does not read, on one port."""
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, with an event for the moment when it has tried to start."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.tried = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        finally:
-            self.tried.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """`Signals` takes them."""
-        yield
-
-
 async def _serve_venue(venue: Venue, sock: socket.socket, url: str, console: Console, signals: Signals) -> int:
-    bounds = Bounds.of(venue.settings)
-    config = uvicorn.Config(
-        venue.app(),
-        loop="none",
-        http=bounded(HttpProtocol, bounds),
-        ws=bounded(_WebSocket, bounds),
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        ws_ping_interval=20,
-        ws_ping_timeout=20,
-        lifespan="off",
-        access_log=False,
-        log_config=None,  # its lines take the way of all others
-        server_header=False,
-        timeout_keep_alive=75,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=3,
-    )
-    server = signals.server = _Server(config)
+    server = signals.server = api_server(venue.app(), venue.settings)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="http")
     await server.tried.wait()
     seed = BOT_SEED if venue.settings.seed is None else venue.settings.seed
-    bots = BotProcess(url, seed, venue.bot_keys) if venue.settings.bots and server.started else None
+    bots = BotProcess(url, seed, venue.serving.bot_keys) if venue.settings.bots and server.started else None
     exchange = venue.exchange_task
     if exchange is None:
         raise CannotStartError("The exchange is not running.")
@@ -209,7 +87,7 @@ async def _demo_user(venue: Venue) -> str | None:
     """A log-in to begin with, on this machine alone."""
     if venue.settings.sign_up != "open":
         return None
-    await venue.demo_user(DEMO_NAME, DEMO_PASSWORD)
+    await venue.serving.demo_user(DEMO_NAME, DEMO_PASSWORD)
     return f"{DEMO_NAME} / {DEMO_PASSWORD}"
 
 

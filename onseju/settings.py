@@ -107,11 +107,29 @@ class Settings(BaseSettings):
     """Sign-ups and log-ins a minute and address."""
     wrong_passwords_per_hour: int = Field(60, ge=1)
     """Wrong passwords an hour for one name, from all addresses together; then its log-ins wait."""
+    signing_key: SecretStr | None = None
+    """What the secrets of signed API keys are derived from, 64 hex digits. Default: `DATA_DIR/signing.key`, made at the first
+    start. All gateways of a venue need the same."""
+    identity_cache_s: float = Field(2.0, gt=0, le=60)
+    """How long a gateway that cannot hear what others change trusts a key or a session that it has read."""
     min_seq_wait_s: float = Field(2.0, ge=0)
     min_seq_waiters: int = Field(1000, ge=1)
     projector_nice: int = Field(10, ge=0, le=19)
     """How much lower the priority of the tables' process is: where the processors are busy, orders go first."""
     session_hours: int = Field(24 * 7, ge=1)
+
+    database_url: SecretStr | None = None
+    """PostgreSQL of a venue on many machines, `postgresql://user:password@host:port/database`: journal, tables and users."""
+    rocketmq_endpoints: str | None = None
+    """RocketMQ's proxy, `host:port`: the bus of a venue on many machines."""
+    gateway_id: int = Field(1, ge=1, le=9999)
+    """This gateway's number: no two gateways of a venue that run at the same time have the same."""
+    status_host: str = "127.0.0.1"
+    """Where an exchange and a projector answer `/healthz`, `/readyz` and `/metrics`. They ask nobody who they are."""
+    status_port: int = Field(8100, ge=0, le=65535)
+    """The port of it; 0 takes a free one."""
+    topology: list[str] = []
+    """The addresses, `http://host:port`, of exchanges, gateways and projectors that the topology page shows."""
 
     kis: Literal["simulator", "mock", "live"] = "simulator"
     """Whose prices the page shows: this exchange's own in KIS's format, or Korea Investment's."""

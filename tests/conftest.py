@@ -11,6 +11,9 @@ import pytest
 
 from tests.engines import ENGINE_NAMES, EngineName, name_under_test, under_test
 from tests.serverprocess import ServerProcess
+from tests.servers import new_database, open_folder, postgres, rocketmq
+
+__all__ = ["new_database", "open_folder", "postgres", "rocketmq"]
 
 # In CI the same examples each time, so that a change is judged by itself; on a developer's machine new ones each time.
 # How long it takes to draw an example says something about the machine's other work, not about the code.

@@ -32,11 +32,13 @@ class ServerProcess:
         env: dict[str, str] | None = None,
         bots: bool = False,
         engine: EngineName | None = None,
+        start_s: float = START_S,
     ) -> None:
         self.data_dir = data_dir
         self.options = options
         self.bots = bots
         self.engine = engine or name_under_test()
+        self.start_s = start_s
         self.env = {
             "ONSEJU_ORDER_RATE_PER_S": "100000",
             "ONSEJU_LOGIN_RATE_PER_MIN": "10000",
@@ -73,7 +75,7 @@ class ServerProcess:
         opened = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(process, opened), daemon=True)
         self._reader.start()
-        if not opened.wait(START_S) or not self.url:
+        if not opened.wait(self.start_s) or not self.url:
             self.kill()
             raise AssertionError("the server did not open its port:\n" + "".join(self.output))
         self.port = int(self.url.rsplit(":", 1)[1])

@@ -1,4 +1,4 @@
-"""The stages know each other only in the directions of docs/ARCHITECTURE.md; `app.py` alone knows them all."""
+"""The stages know each other only in the directions of docs/ARCHITECTURE.md; `app.py` and `nodes` alone know them all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "projections": {"contract", "journal.port", "matching.compiled"},
     "story": {"contract", "journal.port", "market", "rules.ticks"},
     "market": {"contract", "rules.ticks", "rules.defaults", "rules.interruptions", "rules.sizes"},
-    "push": {"contract", "journal.port", "market", "gateway", "settings"},
+    "push": {"contract", "journal.port", "market", "matching.compiled", "gateway", "settings"},
     "gateway": {
         "contract",
         "bus.port",
@@ -52,12 +52,25 @@ ALLOWED: dict[str, set[str]] = {
     },
     "kis": {"contract", "market", "gateway"},
     "bots": set(),
+    "scaled": set(),
     "market_data": {"contract"},
     "library": {"contract", "matching", "rules"},
     "scenarios": {"contract", "matching", "rules"},
     "settings": set(),
 }
-KNOW_ALL = {"app", "listeners", "cli", "backup", "cli_data", "cli_journal", "projector", "serve", "__main__"}
+KNOW_ALL = {
+    "app",
+    "nodes",
+    "listeners",
+    "cli",
+    "backup",
+    "cli_data",
+    "cli_journal",
+    "cli_nodes",
+    "projector",
+    "serve",
+    "__main__",
+}
 
 
 def stage_of(module: str) -> str:

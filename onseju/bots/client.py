@@ -18,6 +18,8 @@ from onseju.bots.orders import Place
 BATCH = 100
 """Orders in one request; the exchange takes up to 1,000."""
 MAX_FRAME_BYTES = 1024 * 1024
+REPEATS = 3
+"""How often orders whose outcome is not known yet are sent again."""
 
 
 class KeyRefusedError(Exception):
@@ -79,12 +81,29 @@ class Client:
         """Enter orders, in order: each one's state after matching, or why it was refused."""
         results: list[dict[str, Any] | Refused] = []
         for start in range(0, len(orders), BATCH):
-            body = {"orders": [order.body() for order in orders[start : start + BATCH]]}
-            answer = await self._ask("POST", "/v1/orders:batch", body)
-            for item in _content(answer)["results"]:
+            items = await self._enter([order.body() for order in orders[start : start + BATCH]])
+            for item in items:
                 problem = item.get("problem")
                 results.append(Refused(problem["status"], problem["code"]) if problem else item["order"])
         return results
+
+    async def _enter(self, bodies: Sequence[dict[str, object]]) -> list[dict[str, Any]]:
+        """A batch's results. What is pending is sent again under the id that the gateway gave it, so that it enters once."""
+        items: list[dict[str, Any]] = [{}] * len(bodies)
+        asked = dict(enumerate(bodies))
+        for _ in range(1 + REPEATS):
+            answer = await self._ask("POST", "/v1/orders:batch", {"orders": list(asked.values())})
+            found = dict(zip(asked, _content(answer)["results"], strict=True))
+            asked = {
+                at: asked[at] | {"client_order_id": item["pending"]["client_order_id"]}
+                for at, item in found.items()
+                if "pending" in item
+            }
+            for at, item in found.items():
+                items[at] = item
+            if not asked:
+                return items
+        raise UnavailableError(f"{len(asked)} orders have no outcome yet")
 
     async def move(self, order_id: int, limit_price: int) -> dict[str, Any] | Refused:
         """Give an open order another price."""
@@ -132,6 +151,8 @@ class Client:
             sent["Content-Type"] = "application/json"
             content = msgspec.json.encode(body)
         response = await self._http.request(method, target, sent, content)
+        if response.status == 202:
+            raise UnavailableError(f"{method} {target}: no outcome yet")
         if 200 <= response.status < 300:
             return Answer(msgspec.json.decode(response.content), int(response.headers.get("onseju-seq", "0")))
         return _refused(response)

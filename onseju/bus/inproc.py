@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from onseju.bus.port import BusyError, DiskFullError, EventListener, StoppedError
 from onseju.contract.commands import COMMAND_BYTES, KIND_OFFSET, AnyRequest, encode_command
 from onseju.contract.event_runs import EventRun
-from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock
+from onseju.contract.journal_records import MAX_TEXT_BYTES, EventBlock, Origin
 from onseju.metrics.trace import REQUEST_ID
 
 MAX_BATCH = 1024
@@ -43,18 +43,22 @@ class _Waiter:
 class Pending:
     """Commands of one request on their way through the exchange: their bytes, seq and ts still zero, and texts by place."""
 
-    __slots__ = ("commands", "count", "texts", "waiter")
+    __slots__ = ("commands", "count", "origins", "texts", "waiter")
 
-    def __init__(self, commands: bytes, texts: Mapping[int, str], waiter: _Waiter) -> None:
+    def __init__(
+        self, commands: bytes, texts: Mapping[int, str], waiter: _Waiter, origins: Sequence[Origin] = ()
+    ) -> None:
         self.commands = commands
         self.count = len(commands) // COMMAND_BYTES
         self.texts = texts
         self.waiter = waiter
+        self.origins = origins
+        """One a command; empty = all are the exchange's own."""
 
     def split(self, count: int) -> tuple[Pending, Pending]:
         """The first `count` commands, and the rest."""
-        first = Pending(self.commands[: count * COMMAND_BYTES], self.texts, self.waiter)
-        rest = Pending(self.commands[count * COMMAND_BYTES :], self.texts, self.waiter)
+        first = Pending(self.commands[: count * COMMAND_BYTES], self.texts, self.waiter, self.origins[:count])
+        rest = Pending(self.commands[count * COMMAND_BYTES :], self.texts, self.waiter, self.origins[count:])
         if self.texts:
             first.texts = {at: text for at, text in self.texts.items() if at < count}
             rest.texts = {at - count: text for at, text in self.texts.items() if at >= count}
@@ -104,34 +108,48 @@ class InprocBus:
             return [run[place]]
         return [block for run, start, stop in parts for block in run[start:stop]]
 
-    async def request_records(self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS) -> EventRun:
+    async def request_records(
+        self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS, origins: Sequence[Origin] = (), /
+    ) -> EventRun:
         """The same for one or more commands of 112 canonical, checked bytes each, seq and ts zero; `texts` are those of some,
-        by their place."""
+        by their place; `origins` say where each came from, if not from the exchange's own process."""
+        parts = await self.enter(records, texts, origins)
+        return EventRun.joined([run.part(start, stop) for run, start, stop in parts])
+
+    def enter(
+        self, records: bytes, texts: Mapping[int, str] = _NO_TEXTS, origins: Sequence[Origin] = ()
+    ) -> asyncio.Future[list[_Part]]:
+        """Hand over what `request_records` takes, now: commands take their places in the order of these calls. The future
+        tells when all are durable and applied, and where their blocks are. Raises as `request` does."""
         if self._stopped is not None:
             raise StoppedError(self._stopped)
         if not records or len(records) % COMMAND_BYTES:
             raise ValueError(_CUT)
-        self._check_room(len(records) // COMMAND_BYTES)
+        count = len(records) // COMMAND_BYTES
+        if origins and len(origins) != count:
+            raise ValueError(f"{len(origins)} origins are given for {count} commands")
+        self._check_room(count)
         for text in texts.values():
             check_text(text)
-        parts = await self._enter(records, {at: text for at, text in texts.items() if text} if texts else texts)
-        return EventRun.joined([run.part(start, stop) for run, start, stop in parts])
+        return self._enter(records, {at: text for at, text in texts.items() if text} if texts else texts, origins)
 
     def _check_room(self, count: int) -> None:
         if self._unanswered + count > self.capacity:
             raise BusyError(f"{self._unanswered} commands wait, and {self.capacity} may")
 
-    async def _enter(self, commands: bytes, texts: Mapping[int, str]) -> list[_Part]:
+    def _enter(
+        self, commands: bytes, texts: Mapping[int, str], origins: Sequence[Origin] = ()
+    ) -> asyncio.Future[list[_Part]]:
         if self._only is not None and not _are_all(commands, self._only):
             raise DiskFullError(_DISK_FULL)
         count = len(commands) // COMMAND_BYTES
         waiter = _Waiter(asyncio.get_running_loop().create_future(), count)
-        self._queue.append(Pending(commands, texts, waiter))
+        self._queue.append(Pending(commands, texts, waiter, origins))
         self._unanswered += count
         self._waiters.add(waiter)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
-        return await waiter.future
+        return waiter.future
 
     def subscribe(self, listener: EventListener) -> None:
         """Call `listener` with every batch of blocks from now on, after the listeners that came before it."""
@@ -141,6 +159,11 @@ class InprocBus:
     def waiting(self) -> int:
         """Commands that were taken and are not answered yet."""
         return self._unanswered
+
+    @property
+    def lets_in(self) -> Collection[int] | None:
+        """The kinds of commands that are taken; None = all."""
+        return self._only
 
     # for the exchange
 

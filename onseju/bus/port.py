@@ -22,13 +22,19 @@ class StoppedError(Exception):
     """The exchange has stopped (503 `exchange_stopped`). A command that was waiting may or may not have been taken."""
 
 
+class UnansweredError(Exception):
+    """The deadline passed before the exchange's answer was back (202 `pending`). The commands are still on their way, and may
+    take effect or not: their events, or a repeat under the same client id, tell."""
+
+
 class CommandBus(Protocol):
     """Commands in."""
 
     async def request(self, requests: Sequence[AnyRequest]) -> list[EventBlock]:
         """Hand over requests, in order, and wait until each is durable and applied: one block each, in order.
 
-        All or none of them are taken. Raises `BusyError` or `StoppedError`.
+        All or none of them are taken. Raises `BusyError`, `StoppedError` or, where the exchange is another process,
+        `UnansweredError`.
         """
         ...
 

@@ -423,6 +423,7 @@ KIND_OFFSET = 28
 """Where an event's kind stands in its bytes."""
 
 ACCOUNT_OFFSET = 20
+INSTRUMENT_OFFSET = 24
 """Where an event's account (u32) stands in its bytes."""
 
 

@@ -289,3 +289,8 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     R.INTERNAL: Sentence("서버에 문제가 있습니다.", "Something is wrong in the server."),
 }
+
+CODES = [
+    Reason(number).code if number and number in Reason._value2member_map_ else "" for number in range(max(Reason) + 1)
+]
+"""The reasons' codes by number; empty where there is none, and for no reason."""

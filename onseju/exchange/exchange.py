@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
@@ -13,11 +13,11 @@ from onseju.bus.port import StoppedError
 from onseju.contract.command_runs import CommandRun
 from onseju.contract.commands import Request
 from onseju.contract.event_runs import EventRun
-from onseju.contract.journal_records import EventBlock
+from onseju.contract.journal_records import EventBlock, JournalRecord, Origin
 from onseju.exchange.applier import Applier
 from onseju.exchange.checkpoint import Restored
 from onseju.exchange.numbering import numbered
-from onseju.exchange.recovery import Progress, recover
+from onseju.exchange.recovery import Progress, compared, recover, without_collector
 from onseju.exchange.writer import Step, Writer
 from onseju.journal.port import Journal
 from onseju.matching.engine import SEMANTICS_VERSION, Engine
@@ -78,25 +78,49 @@ class Exchange:
         self._stages, self._trace = recorder.stages, recorder.trace
         self._next_seq = 1
         self._last_ts = 0
+        self._replayed_epoch = 0
         self._listener_failed: asyncio.Future[None] | None = None
 
-    def recover(self, progress: Progress | None = None, restored: Restored | None = None) -> None:
+    def take_up(self, restored: Restored) -> None:
+        """Begin with what was restored of a checkpoint. Before `follow` and `recover`; all who listen must stand there, too."""
+        self._applier = Applier(restored.engine, restored.texts)
+        seq, self._last_ts, self._replayed_epoch = restored.place[:3]
+        self._next_seq = seq + 1
+
+    def follow(self, commands: Iterator[CommandRun], logged: Iterator[EventRun]) -> None:
+        """Apply what another leads and has made durable, after what was applied before: commands, and their event blocks, with
+        which the engine's are compared. Everybody who listens gets the blocks. Nothing is written.
+
+        Blocks; before `recover`, as often as there is something. Raises as `recover` does.
+        """
+        with without_collector():
+            for run, blocks, _ in compared(commands, logged, self._applier):
+                self._bus.publish(blocks)
+                self._stands_at(run[-1])
+
+    def recover(self, progress: Progress | None = None, restored: Restored | None = None, *, epoch: int = 0) -> None:
         """Replay the journal, compare with the event log and complete it, publish every block. Blocks; call it once.
 
         With what was `restored` of a checkpoint it begins there, with that engine; all who listen must stand there, too.
+        What was followed stays. `epoch` is the leader's number where the journal has given one.
 
         Raises `RecoveryError` (the engine failed, or the event log differs; names the seq) and other `JournalError`.
         """
-        seq = epoch = 0
         if restored is not None:
-            self._applier = Applier(restored.engine, restored.texts)
-            seq, self._last_ts, epoch = restored.place[:3]
-        last = recover(self.journal, self._applier, self._bus.publish, progress, seq)
+            self.take_up(restored)
+        last = recover(self.journal, self._applier, self._bus.publish, progress, self._next_seq - 1)
         if last is not None:
-            seq, self._last_ts, epoch = last.seq, last.ts, last.epoch
-        self._next_seq = seq + 1
-        self.epoch = epoch + 1
+            self._stands_at(last)
+        self.epoch = max(epoch, self._replayed_epoch + 1)
         self.head_seq = self._next_seq - 1
+
+    def _stands_at(self, record: JournalRecord) -> None:
+        self._next_seq, self._last_ts, self._replayed_epoch = record.seq + 1, record.ts, record.epoch
+
+    @property
+    def replayed_seq(self) -> int:
+        """The last command that was numbered or replayed."""
+        return self._next_seq - 1
 
     @property
     def last_ts(self) -> int:
@@ -208,12 +232,18 @@ class Exchange:
         """What was taken at once gets the next numbers, and one time."""
         data = batch[0].commands if len(batch) == 1 else b"".join([pending.commands for pending in batch])
         texts: dict[int, str] = {}
+        origins: list[Origin] = []
         place = 0
         for pending in batch:
             if pending.texts:
                 for at, text in pending.texts.items():
                     texts[place + at] = text
+            if pending.origins:
+                origins += [Origin()] * (place - len(origins))  # of the exchange's own before
+                origins += pending.origins
             place += pending.count
+        if origins:
+            origins += [Origin()] * (place - len(origins))
         first_seq, ts = self._next_seq, max(self._last_ts, self._clock())
         self._next_seq, self._last_ts = first_seq + place, ts
         return CommandRun(
@@ -223,4 +253,5 @@ class Exchange:
             first_seq=first_seq,
             data=numbered(data, first_seq, ts),
             texts=texts,
+            origins=origins,
         )

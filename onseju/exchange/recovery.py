@@ -61,9 +61,15 @@ def replayed(journal: Journal, applier: Applier, after_seq: int = 0, through: in
 
     Raises `RecoveryError`, and `JournalError` where a log is damaged.
     """
-    logged = Supply(journal.read_event_runs(after_seq))
-    commands = Supply(journal.read_runs(after_seq))
     left = None if through is None else max(through - after_seq, 0)
+    return compared(journal.read_runs(after_seq), journal.read_event_runs(after_seq), applier, left)
+
+
+def compared(
+    journaled: Iterator[CommandRun], blocks_logged: Iterator[EventRun], applier: Applier, left: int | None = None
+) -> Iterator[Replayed]:
+    """The same of runs that were read already, which begin where the applier stands: at most `left` commands."""
+    logged, commands = Supply(blocks_logged), Supply(journaled)
     while run := commands.take(BATCH if left is None else min(left, BATCH)):
         if left is not None:
             left -= len(run)

@@ -185,7 +185,7 @@ async def change_phase(request: Request) -> Response:
     gateway = gateway_of(request)
     form = await read_body(request, PhaseForm)
     actor, day = principal_of(request).account_id, gateway.market.directory.trading_day
-    occurrence = 1 + gateway.journal.last_seq % 65_535
+    occurrence = 1 + gateway.journal.last_event_seq % 65_535
 
     def command(instrument: int) -> Command:
         return commands.ChangePhase(

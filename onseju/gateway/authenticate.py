@@ -15,7 +15,7 @@ from onseju.gateway.limits import FAILED, Limits, refusal
 from onseju.gateway.operations import PUBLIC, Operation
 from onseju.gateway.principal import METRICS, SCOPES, Principal
 from onseju.gateway.problems import Problem
-from onseju.gateway.signing import SIGN_HEADER, Nonces, is_signed_by, signed_head
+from onseju.gateway.signing import SIGN_HEADER, Nonces, is_signed_by, nonce_times_us, signed_head
 from onseju.identity.tokens import csrf_token
 
 CSRF_HEADER = b"x-csrf-token"
@@ -110,6 +110,9 @@ class Authenticator:
         if signer is None or not is_signed_by(signer[1], head, scope, scope["state"].get("signed_body", b"")):
             raise self._failed(address, Reason.SIGNATURE_INVALID)
         self._nonces.use(head)
+        shared = self._gateway.identity.shared
+        if shared is not None and not await shared.use_nonce(head.key_id, head.nonce.decode(), *nonce_times_us(head)):
+            raise Problem(Reason.NONCE_USED)
         return signer[0]
 
     def check_address(self, address: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 from starlette.requests import HTTPConnection
 
+from onseju.contract.reasons import Reason
 from onseju.gateway.native_entry import OrderBodies
 from onseju.gateway.principal import Principal
 from onseju.gateway.sums_reader import SumsReader
@@ -19,15 +21,37 @@ if TYPE_CHECKING:
     from onseju.bus.port import CommandBus
     from onseju.exchange.timetable import Timetable
     from onseju.identity.service import IdentityService
-    from onseju.journal.port import Journal
+    from onseju.journal.port import EventLog
     from onseju.kis.approval import KisDesk
     from onseju.market.market import Market
     from onseju.market.places import Queues
-    from onseju.projections.process import ProjectorProcess
     from onseju.projections.queries import Queries
     from onseju.push.ring import AccountRing
     from onseju.settings import Settings
     from onseju.story.stories import Stories
+
+
+class Tables(Protocol):
+    """How far the tables are, for those who read them."""
+
+    @property
+    def position(self) -> int:
+        """The number of the last command whose events the tables hold."""
+        ...
+
+    @property
+    def failed(self) -> Exception | None:
+        """Why the tables do not follow now; None while they do."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a position."""
+        ...
+
+    async def wait_for(self, seq: int, timeout_s: float) -> bool:
+        """Wait until the tables hold command `seq`. False when they do not in time, cannot, or too many wait already."""
+        ...
 
 
 class Gateway(msgspec.Struct, kw_only=True):
@@ -35,8 +59,11 @@ class Gateway(msgspec.Struct, kw_only=True):
 
     settings: Settings
     commands: CommandBus
-    journal: Journal
-    projector: ProjectorProcess
+    client_ids: Callable[[], str] | None = None
+    """Gives an id to a new order that comes without one, where the exchange is another process and may not answer in time:
+    so it can be found. None where it always does."""
+    journal: EventLog
+    projector: Tables
     queries: Queries
     market: Market
     queues: Queues
@@ -50,6 +77,9 @@ class Gateway(msgspec.Struct, kw_only=True):
     readiness: Readiness = msgspec.field(default_factory=Readiness)
     sums: SumsReader = msgspec.field(default_factory=SumsReader)
     bodies: OrderBodies = msgspec.field(default_factory=OrderBodies)
+    reach: Callable[[int], Awaitable[Reason | None]] | None = None
+    """Waits until a command beyond the head was heard here, and tells why not where it was not; None where nothing happens
+    that is not heard at once."""
     started_s: float = msgspec.field(default_factory=time.monotonic)
     """When this process began, on the clock that never goes back."""
 

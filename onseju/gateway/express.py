@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from onseju.gateway import order_batches, order_entry
+from onseju.gateway import order_batches
 from onseju.gateway.hosts import AllowedHosts
 from onseju.gateway.limits import Allowance, Limits, limit_headers
 from onseju.gateway.order_forms import NewOrder, decode_well_formed
@@ -149,8 +149,7 @@ class Express:
             records, texts, _ = order_batches.pack(
                 self._gateway, [one.account for one in waiting], [one.form for one in waiting]
             )
-            run = await order_entry.ask_records(self._gateway, records, texts)
-            answers = await order_batches.tell(self._gateway, run)
+            answers = await order_batches.outcome(self._gateway, records, texts)
         except Exception as error:
             for one in waiting:
                 self._finish(one, error)

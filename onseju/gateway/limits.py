@@ -112,6 +112,12 @@ class Limits:
         remaining = max(0, math.floor((fill_s - wait) * quota.rate_per_s + 1e-6))
         return Allowance(group, allowed, quota, remaining, wait, 0.0 if allowed else after - needed)
 
+    def give_back(self, group: str, who: str | int) -> None:
+        """Put one of `who`'s tokens back."""
+        full_at = self._full_at.get((group, who))
+        if full_at is not None:
+            self._full_at[group, who] = full_at - 1 / self.quotas[group].rate_per_s
+
     def may(self, group: str, who: str | int) -> bool:
         """Whether `who` has a token left, without taking it."""
         quota = self.quotas[group]

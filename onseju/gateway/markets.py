@@ -93,7 +93,7 @@ class Symbols(msgspec.Struct, frozen=True):
 )
 async def list_symbols(request: Request) -> Response:
     """Instruments in the order of listing."""
-    market = _market(request)
+    market = await _market(request)
     views = [instrument_view(instrument, market) for instrument in market.directory.all()]
     shown = market.directory.denomination
     return json_response(Symbols(views, shown.scale, shown.currency, market.seq), seq=market.seq)
@@ -118,7 +118,7 @@ async def list_symbols(request: Request) -> Response:
 )
 async def get_book(request: Request) -> Response:
     """Bids and asks as [price, open quantity, number of orders], best first."""
-    market = _market(request)
+    market = await _market(request)
     depth = reads.number_asked(request, "depth", DEFAULT_DEPTH, 1, MAX_DEPTH) or DEFAULT_DEPTH
     book = market.book(request.path_params["symbol"], depth)
     if book is None:
@@ -217,9 +217,9 @@ def percent(change: int, base: int) -> str:
     return f"{sign}{whole}.{rest:02d}"
 
 
-def _market(request: Request) -> Market:
+async def _market(request: Request) -> Market:
     """The market, which must hold what the request asks for. It is told of every command before its sender is."""
     market = gateway_of(request).market
-    if reads.min_seq(request) > market.seq:
+    if await reads.min_seq(request) > market.seq:
         raise Problem(Reason.PROJECTION_BEHIND)
     return market

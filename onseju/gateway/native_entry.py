@@ -13,7 +13,7 @@ import msgspec
 from onseju.contract.commands import COMMAND_BYTES
 from onseju.contract.event_runs import EventRun
 from onseju.contract.ids import hash128
-from onseju.contract.reasons import Reason
+from onseju.contract.reasons import CODES, Reason
 from onseju.gateway.problems import RULE_REFUSAL, STATUS
 from onseju.matching.compiled import CORE
 
@@ -26,9 +26,6 @@ _NO_HASHES = bytes(32)
 _STATUSES = [
     STATUS.get(Reason(number), RULE_REFUSAL) if number in Reason._value2member_map_ else RULE_REFUSAL
     for number in range(max(Reason) + 1)
-]
-_REASON_CODES = [
-    Reason(number).code if number and number in Reason._value2member_map_ else "" for number in range(max(Reason) + 1)
 ]
 
 
@@ -82,5 +79,5 @@ class OrderBodies:
         if self._views is None or self._known != len(directory):
             self._known = len(directory)
             symbols = [msgspec.json.encode(directory.symbol_of(number)).decode() for number in range(self._known + 1)]
-            self._views = CORE.OrderViews(symbols, _REASON_CODES)
+            self._views = CORE.OrderViews(symbols, CODES)
         return self._views.orders(run.payload, run.ends, run.texts)

@@ -6,9 +6,10 @@ What needs more than that (a refusal, a repeat) goes the way of a single order (
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-from onseju.contract.commands import COMMAND_VERSION, NO_HASH, CommandKind
+from onseju.bus.port import UnansweredError
+from onseju.contract.commands import COMMAND_BYTES, COMMAND_VERSION, NO_HASH, CommandKind
 from onseju.contract.event_runs import EventRun
 from onseju.contract.ids import client_id_hash, hash128
 from onseju.contract.reasons import Reason
@@ -18,7 +19,7 @@ from onseju.gateway.order_entry import ORDER_TYPES, SIDES, TIMES_IN_FORCE
 from onseju.gateway.order_forms import NewOrder
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import Problem
-from onseju.gateway.replies import Answer
+from onseju.gateway.replies import Answer, pending
 
 MANY_EVENTS = 10_000
 """Answers made of more events than these are made a few at a time, so that they delay nobody else's."""
@@ -60,9 +61,12 @@ def pack(
         record = _NEW_ORDER.pack(
             0, 0, CommandKind.NEW_ORDER, COMMAND_VERSION, 0, account, number, account, NO_HASH, NO_HASH, *body
         )
-        if form.client_order_id is not None:
-            texts[len(records)] = form.client_order_id
-            record = record[:32] + client_id_hash(form.client_order_id) + hash128(record) + record[64:]
+        client_order_id = form.client_order_id
+        if client_order_id is None and gateway.client_ids is not None:
+            client_order_id = gateway.client_ids()
+        if client_order_id is not None:
+            texts[len(records)] = client_order_id
+            record = record[:32] + client_id_hash(client_order_id) + hash128(record) + record[64:]
         records.append(record)
     return b"".join(records), texts, unknown
 
@@ -73,7 +77,7 @@ async def enter(gateway: Gateway, principal: Principal, forms: Sequence[NewOrder
     account = order_entry.account_of(principal)
     good = [form for form in forms if isinstance(form, NewOrder)]
     records, texts, unknown = pack(gateway, [account] * len(good), good)
-    answers = await tell(gateway, await order_entry.ask_records(gateway, records, texts)) if records else []
+    answers = await outcome(gateway, records, texts) if records else []
     for place in unknown:
         answers.insert(place, _not_entered(Problem(Reason.UNKNOWN_SYMBOL)))
     if len(good) < len(forms):
@@ -81,6 +85,15 @@ async def enter(gateway: Gateway, principal: Principal, forms: Sequence[NewOrder
             if isinstance(form, Problem):
                 answers.insert(place, _not_entered(form))
     return answers
+
+
+async def outcome(gateway: Gateway, records: bytes, texts: Mapping[int, str]) -> list[OrderAnswer]:
+    """Hand over what `pack` gave: the answers, or that each is pending. Raises `Problem` where none was taken."""
+    try:
+        run = await order_entry.ask_records(gateway, records, texts)
+    except UnansweredError:
+        return [pending(texts.get(place)) for place in range(len(records) // COMMAND_BYTES)]
+    return await tell(gateway, run)
 
 
 def _not_entered(problem: Problem) -> Answer:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from onseju.bus.port import BusyError, DiskFullError, StoppedError
+from onseju.bus.port import BusyError, DiskFullError, StoppedError, UnansweredError
 from onseju.contract import commands
 from onseju.contract.commands import AnyRequest, Command, Request, encode_command
 from onseju.contract.event_runs import EventRun
@@ -23,8 +23,8 @@ from onseju.gateway.context import Gateway
 from onseju.gateway.order_forms import Cancel, CancelAll, Correct, NewOrder
 from onseju.gateway.principal import Principal
 from onseju.gateway.problems import FieldError, Problem
-from onseju.gateway.replies import Answer, answer_from
-from onseju.journal.port import Journal
+from onseju.gateway.replies import Answer, answer_from, pending
+from onseju.journal.port import EventLog
 from onseju.projections.queries import QueriesBusyError, QueriesFailedError
 
 SLICE_S = 0.002
@@ -143,7 +143,10 @@ def _new_order(gateway: Gateway, account: int, form: NewOrder) -> Request:
         order_type=ORDER_TYPES[form.type],
         time_in_force=TIMES_IN_FORCE[form.time_in_force],
     )
-    return _identified(command, form.client_order_id)
+    client_order_id = form.client_order_id
+    if client_order_id is None and gateway.client_ids is not None:
+        client_order_id = gateway.client_ids()
+    return _identified(command, client_order_id)
 
 
 def _identified(command: Command, client_order_id: str | None) -> Request:
@@ -157,11 +160,16 @@ def _identified(command: Command, client_order_id: str | None) -> Request:
 
 
 async def _one(gateway: Gateway, request: Request) -> Answer:
-    return (await answers_to(gateway, await ask(gateway, [request])))[0]
+    try:
+        blocks = await ask(gateway, [request])
+    except UnansweredError:
+        return pending(request.text)
+    return (await answers_to(gateway, blocks))[0]
 
 
 async def ask(gateway: Gateway, requests: Sequence[AnyRequest]) -> list[EventBlock]:
-    """Hand commands to the exchange. Raises `Problem` where none was taken: OVERLOADED or EXCHANGE_STOPPED."""
+    """Hand commands to the exchange. Raises `Problem` where none was taken: OVERLOADED or EXCHANGE_STOPPED; and
+    `UnansweredError`."""
     try:
         return await gateway.commands.request(requests)
     except BusyError as error:
@@ -219,7 +227,7 @@ def _original_seq(block: EventBlock) -> int:
     return 0 if repeated.reason else repeated.original_seq
 
 
-def _read_blocks(journal: Journal, seqs: Iterable[int]) -> dict[int, EventBlock]:
+def _read_blocks(journal: EventLog, seqs: Iterable[int]) -> dict[int, EventBlock]:
     """These commands' blocks from the event log (blocking). Neighbours are read in one go."""
     found: dict[int, EventBlock] = {}
     blocks: Iterator[EventBlock] = iter(())

@@ -3,7 +3,7 @@
 What comes is commands of 112 bytes as `contract.commands` lays them out; what goes back is, for each of them, an answer of
 24 bytes and behind it the caller's own events of 128 bytes:
 
-    0  u64 seq      the command's number; 0 where there was no command
+    0  u64 seq      the command's number; 0 where there was no command, or (status 202) none is known yet
     8  u32 events   how many events follow
     12 u16 status   as over HTTP
     14 u16 reason   the number of the reason code; 0 = taken
@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from onseju.bus.port import UnansweredError
 from onseju.contract.commands import (
     COMMAND_BYTES,
     COMMAND_VERSION,
@@ -59,6 +60,7 @@ _CANCEL = struct.Struct("<qq32s")
 _CORRECT = struct.Struct("<qqqqqB7s")
 _ALL = struct.Struct("<B47s")
 _ANSWER = struct.Struct("<QIHHB7x")
+_PENDING = _ANSWER.pack(0, 0, 202, 0, 0)
 
 _SIDES = frozenset(map(int, Side))
 _TYPES = frozenset(map(int, OrderType))
@@ -117,7 +119,10 @@ async def enter(gateway: Gateway, principal: Principal, batch: Batch) -> bytes:
     """Enter a batch, in order; its answers. Raises `Problem` where none of it was taken: OVERLOADED, EXCHANGE_STOPPED, …"""
     if not batch.good:
         return b"".join([_refused(reason) for reason in batch.reasons])
-    run = await order_entry.ask_records(gateway, batch.good)
+    try:
+        run = await order_entry.ask_records(gateway, batch.good)
+    except UnansweredError:
+        return b"".join([_refused(reason) if reason else _PENDING for reason in batch.reasons])
     found = native_entry.answer_records(batch.reasons, run, principal.account_id)
     if found is None:
         return b"".join([part async for part in _answer_plainly(gateway, principal.account_id, batch.reasons, run)])

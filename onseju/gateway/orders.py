@@ -31,7 +31,7 @@ from onseju.gateway.order_forms import (
 )
 from onseju.gateway.principal import TRADE
 from onseju.gateway.problems import FieldError, Problem, ProblemBody, language_of
-from onseju.gateway.replies import Answer, CanceledOrders, OrderResult
+from onseju.gateway.replies import Answer, CanceledOrders, OrderResult, PendingRequest
 
 operations = Operations("orders")
 
@@ -58,6 +58,8 @@ class BatchItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     order: OrderResult | None = None
     problem: ProblemBody | None = None
+    pending: PendingRequest | None = None
+    """The exchange, another process, has not answered in time."""
     replayed: bool = False
     """Whether the order had been entered before: this is its first answer again."""
 
@@ -75,7 +77,7 @@ class BatchResult(msgspec.Struct, frozen=True):
     scope=TRADE,
     limit="order",
     body=NewOrder,
-    responses={201: OrderResult, 200: OrderResult},
+    responses={201: OrderResult, 200: OrderResult, 202: PendingRequest},
 )
 async def create_order(request: Request) -> Response:
     """The order as it stands after matching, with its fills. 200 for a repeat under the same `client_order_id`."""
@@ -140,7 +142,7 @@ def _batch_response(request: Request, answers: Sequence[OrderAnswer]) -> Respons
     scope=TRADE,
     limit="order",
     body=Correct,
-    responses={200: OrderResult},
+    responses={200: OrderResult, 202: PendingRequest},
     parameters=(_ORDER_ID,),
 )
 async def correct_order(request: Request) -> Response:
@@ -157,7 +159,7 @@ async def correct_order(request: Request) -> Response:
     summary="Cancel an order, or part of it",
     scope=TRADE,
     limit="cancel",
-    responses={200: OrderResult},
+    responses={200: OrderResult, 202: PendingRequest},
     parameters=(
         _ORDER_ID,
         Parameter("qty", "Only so many of the open shares.", {"type": "integer", "minimum": 1}),
@@ -177,7 +179,7 @@ async def cancel_order(request: Request) -> Response:
     summary="Cancel all open orders",
     scope=TRADE,
     limit="cancel",
-    responses={200: CanceledOrders},
+    responses={200: CanceledOrders, 202: PendingRequest},
     parameters=(
         Parameter("symbol", "Only of this instrument."),
         Parameter("side", "Only of this side.", {"type": "string", "enum": ["buy", "sell"]}),
@@ -216,12 +218,14 @@ def respond(answer: Answer) -> Response:
         answer.body.headers.update(replayed)
         answer.body.headers[SEQ_HEADER] = str(answer.seq)
         raise answer.body
-    return json_response(answer.body, answer.status, seq=answer.seq, headers=replayed)
+    return json_response(answer.body, answer.status, seq=answer.seq or None, headers=replayed)
 
 
 def _item(answer: Answer, language: str, instance: str) -> BatchItem:
     if isinstance(answer.body, Problem):
         return BatchItem(problem=answer.body.body(language, instance), replayed=answer.replayed)
+    if isinstance(answer.body, PendingRequest):
+        return BatchItem(pending=answer.body)
     if not isinstance(answer.body, OrderResult):
         raise TypeError(f"a new order was answered with {type(answer.body).__name__}")
     return BatchItem(order=answer.body, replayed=answer.replayed)

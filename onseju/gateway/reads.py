@@ -51,16 +51,20 @@ def malformed(field: str, code: str) -> Problem:
     return Problem(Reason.MALFORMED, errors=[FieldError(field, code)])
 
 
-def min_seq(request: Request) -> int:
-    """The command number that the answer must hold; 0 = any. Raises `Problem` for one that does not exist yet."""
+async def min_seq(request: Request) -> int:
+    """The command number that the answer must hold; 0 = any. Raises `Problem` for one that does not exist yet, or is not
+    heard of here in time."""
     text = request.headers.get(MIN_SEQ_HEADER)
     if text is None:
         return 0
     if not _NUMBER.fullmatch(text):
         raise malformed(MIN_SEQ_HEADER, "invalid_seq")
     seq = int(text)
-    if seq > gateway_of(request).journal.last_event_seq:
-        raise Problem(Reason.SEQ_AHEAD)
+    gateway = gateway_of(request)
+    if seq > gateway.journal.last_event_seq:
+        reason = Reason.SEQ_AHEAD if gateway.reach is None else await gateway.reach(seq)
+        if reason is not None:
+            raise Problem(reason)
     return seq
 
 
@@ -71,7 +75,7 @@ async def settle(request: Request) -> None:
     longer follow at all.
     """
     gateway = gateway_of(request)
-    seq = min_seq(request)
+    seq = await min_seq(request)
     if gateway.projector.failed is not None:
         raise Problem(Reason.PROJECTION_BEHIND)
     if seq > gateway.projector.position:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -52,15 +53,31 @@ class CanceledOrders(msgspec.Struct, frozen=True):
     count: int
 
 
+class PendingRequest(msgspec.Struct, frozen=True):
+    """A request that has no answer yet: the exchange, another process, may have taken it or may still take it. Its outcome is
+    found under its client id, and sending it again under that id is safe."""
+
+    client_order_id: str | None
+    """The client's own, or the one that the gateway gave a new order; none where a correction or a cancel came without: the
+    order that it is about tells."""
+    status: Literal["pending"] = "pending"
+    order_id: None = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the exchange answered: HTTP sends it as it is, the WebSocket with the request's id."""
 
     status: int
-    body: OrderResult | CanceledOrders | Problem
+    body: OrderResult | CanceledOrders | PendingRequest | Problem
     seq: int
     """The command's number, which a read may wait for; 0 where no command was made."""
     replayed: bool = False
     """Whether this is the first answer again: the request had taken effect before."""
+
+
+def pending(client_order_id: str | None) -> Answer:
+    """The answer to a request that has none in time."""
+    return Answer(status=202, body=PendingRequest(client_order_id or None), seq=0)
 
 
 def answer_from(block: EventBlock, symbol_of: SymbolOf, *, seq: int | None = None, replayed: bool = False) -> Answer:

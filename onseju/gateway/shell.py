@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from onseju.bus.port import BusyError, DiskFullError, StoppedError
+from onseju.bus.port import BusyError, DiskFullError, StoppedError, UnansweredError
 from onseju.contract.reasons import Reason
 from onseju.gateway import express
 from onseju.gateway.authenticate import Authenticator, authorise
@@ -369,7 +369,7 @@ def _as_problem(error: Exception, scope: Scope) -> Problem:
         return Problem(Reason.DISK_FULL)
     if isinstance(error, DatabaseUnavailableError):
         return Problem(Reason.USERS_UNAVAILABLE)
-    if isinstance(error, StoppedError):
+    if isinstance(error, StoppedError | UnansweredError):
         return Problem(Reason.EXCHANGE_STOPPED)
     if isinstance(error, HTTPException) and error.status_code in (404, 405):
         return Problem(Reason.NOT_FOUND if error.status_code == 404 else Reason.METHOD_NOT_ALLOWED)

@@ -63,9 +63,14 @@ def is_signed_by(secret: str, head: SignedHead, scope: Mapping[str, Any], body: 
     return hmac.compare_digest(expected.encode(), head.sign)
 
 
+def nonce_times_us(head: SignedHead) -> tuple[int, int]:
+    """When the request is refused for its time alone, and now, in microseconds since 1970."""
+    return (int(head.timestamp) + WINDOW_MS) * 1000, time.time_ns() // 1000
+
+
 class Nonces:
-    """The window in time, and the nonces that came within it. In memory: a restart forgets them, so signed orders need a
-    `client_order_id`, which the exchange remembers."""
+    """The window in time, and the nonces that came within it to this process. In memory: a restart forgets them, so signed
+    orders need a `client_order_id`, which the exchange remembers."""
 
     def __init__(self, *, max_nonces: int = MAX_NONCES, clock: Callable[[], float] = time.time) -> None:
         self._seen: set[tuple[str, bytes]] = set()

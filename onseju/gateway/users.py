@@ -8,19 +8,18 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onseju.contract.ids import hash128
 from onseju.contract.reasons import Reason
 from onseju.contract.views import timestamp
 from onseju.gateway.answers import json_response, no_content
 from onseju.gateway.body import read_body
 from onseju.gateway.context import Gateway, gateway_of, principal_of
 from onseju.gateway.cookies import cookie_name, set_cookie
-from onseju.gateway.limits import WRONG_PASSWORDS, Limits
+from onseju.gateway.guesses import guess
+from onseju.gateway.limits import Limits
 from onseju.gateway.openings import open_account
 from onseju.gateway.operations import PUBLIC, Operations
 from onseju.gateway.principal import READ, SCOPES
 from onseju.gateway.problems import FieldError, Problem, language_of
-from onseju.identity.names import name_key
 from onseju.identity.records import (
     BusyError,
     InvalidNameError,
@@ -142,16 +141,15 @@ async def log_in(request: Request) -> Response:
         raise Problem(Reason.FORBIDDEN, detail=PLAIN_HTTP[language_of(request)])
     form = await read_body(request, Credentials)
     limits: Limits = request.app.state.limits
-    name_hash = hash128(name_key(form.name).encode()).hex()
-    if not limits.may(WRONG_PASSWORDS, name_hash):
-        raise Problem(Reason.RATE_LIMITED, retry_after_s=60)
     try:
-        user = await gateway.identity.check_password(form.name, form.password)
-        if not user.account_ready:
-            user, _ = await open_account(gateway, user)
-        session = await gateway.identity.start_session(user)
+        async with guess(gateway, limits, form.name):
+            user = await gateway.identity.check_password(form.name, form.password)
+            if not user.account_ready:
+                proved = user.password_changes
+                user, _ = await open_account(gateway, user)
+                user = msgspec.structs.replace(user, password_changes=proved)
+            session = await gateway.identity.start_session(user)
     except WrongPasswordError:
-        limits.spend(WRONG_PASSWORDS, name_hash)
         raise Problem(Reason.WRONG_PASSWORD) from None
     except BusyError:
         raise Problem(Reason.OVERLOADED) from None

@@ -17,6 +17,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     account_ready: bool
     """Whether the exchange has opened the account and it holds what it begins with."""
     created_ts: int
+    password_changes: int = 0
+    """How often the password was changed: who proved an earlier one gets no session."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +45,9 @@ class DatabaseFullError(Exception):
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be used just now: locked by another program, not writable, its disk failing, or damaged. Nothing
-    of what was asked was written."""
+    """The database cannot be used just now: locked by another program, not writable, its disk failing, or damaged; or the
+    server that holds it does not answer in time. Of SQLite nothing of what was asked was written. Of a server that was lost
+    while it committed nobody knows: whoever asks again finds out."""
 
 
 class InvalidNameError(IdentityError):

@@ -7,14 +7,16 @@ import hmac
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 import structlog
 from argon2 import PasswordHasher
 
-from onseju.identity.cache import Cache
+from onseju.identity.cache import Cache, SharedCache
+from onseju.identity.failures import is_disk_full, is_unavailable
 from onseju.identity.master import FILE_NAME, SigningMaster
 from onseju.identity.names import KEY_NAME_LETTERS, checked_name, checked_password, composed_password
 from onseju.identity.passwords import HASHER, Passwords
@@ -28,8 +30,12 @@ from onseju.identity.records import (
     User,
     WrongPasswordError,
 )
-from onseju.identity.store import Store, is_disk_full, is_unavailable
+from onseju.identity.store import Store
 from onseju.identity.tokens import csrf_token, digest, new_key_id, new_token
+
+if TYPE_CHECKING:
+    from onseju.identity.changes import ChangeListener
+    from onseju.identity.gateways import Gateways
 
 T = TypeVar("T")
 
@@ -42,6 +48,8 @@ CACHED_KEYS = 20_000
 CACHED_SESSIONS = 20_000
 CACHED_STRANGERS = 10_000
 """Session secrets that are nobody's. None of them can become somebody's later: all are random."""
+CACHE_S = 2.0
+"""How long a gateway trusts what it read of a database that others change, while it cannot hear of their changes."""
 KINDS = ("user", "bot", "admin")
 
 
@@ -77,26 +85,52 @@ class _Session(NamedTuple):
 
 
 class IdentityService:
-    """The one user of identity's database. Its methods belong to one event loop."""
+    """One process's way to identity's database: the only one to a file, one of many to a PostgreSQL. Its methods belong to
+    one event loop."""
 
-    def __init__(self, database: Path, *, session_hours: int, clock: Callable[[], int], hasher: PasswordHasher) -> None:
+    def __init__(
+        self,
+        database: Path | str,
+        *,
+        session_hours: int,
+        clock: Callable[[], int],
+        hasher: PasswordHasher,
+        signing: Path | str | None,
+        cache_s: float,
+    ) -> None:
         self._clock = clock
         self._session_us = session_hours * 3600 * 1_000_000
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
-        try:
-            self._store = self._thread.submit(Store, database).result()
-            path = database.with_name(FILE_NAME)
-            if not path.exists() and self._thread.submit(self._store.has_signed_keys).result():
-                log.warning(
-                    "signing_key_missing", file=str(path), why="signed keys that were made with it open nothing"
-                )
-            self._master = SigningMaster(path)
-        except BaseException:
-            self._thread.shutdown()
-            raise
+        self.shared: Gateways | None = None
+        """What counts once for all gateways; None where this process is alone."""
+        self._answer_s: float | None = None
+        if isinstance(database, Path):
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="identity")
+            try:
+                self._store = self._thread.submit(Store, database).result()
+                self._master = self._own_master(signing or database.with_name(FILE_NAME))
+            except BaseException:
+                self._thread.shutdown()
+                raise
+            self._keys: Cache[str, _Key] = Cache(CACHED_KEYS)
+            self._sessions: Cache[bytes, _Session] = Cache(CACHED_SESSIONS)
+        else:
+            from onseju.identity import gateways  # needs the driver, which a process alone does not have
+
+            if signing is None:
+                raise ValueError("gateways that share a database need the signing key's file, or its text")
+            self.shared = gateways.Gateways(database, self._run, cache_s=cache_s)
+            self._store, self._thread = self.shared.store, self.shared.threads
+            try:
+                self._master = self.shared.master(signing)
+            except BaseException:
+                self.shared.close()
+                raise
+            self._answer_s = gateways.ANSWER_S
+            heard = partial(self._heard, self.shared.listener)
+            self._keys = SharedCache(CACHED_KEYS, heard, cache_s)
+            self._sessions = SharedCache(CACHED_SESSIONS, heard, cache_s)
+            self.shared.listener.start()
         self._passwords = Passwords(hasher)
-        self._keys: Cache[str, _Key] = Cache(CACHED_KEYS)
-        self._sessions: Cache[bytes, _Session] = Cache(CACHED_SESSIONS)
         self._strangers: Cache[bytes, bool] = Cache(CACHED_STRANGERS)
         self._waiting = 0
         self._available = True
@@ -106,20 +140,39 @@ class IdentityService:
     @classmethod
     def open(
         cls,
-        database: Path,
+        database: Path | str,
         *,
         session_hours: int = 24 * 7,
         clock: Callable[[], int] = now_us,
         hasher: PasswordHasher = HASHER,
+        signing: Path | str | None = None,
+        cache_s: float = CACHE_S,
     ) -> IdentityService:
-        """Open the database and bring its tables to this release. Blocking. `clock` gives microseconds since 1970."""
-        return cls(database, session_hours=session_hours, clock=clock, hasher=hasher)
+        """Open the database, a file or a `postgresql://` URL, and bring its tables to this release. Blocking. `clock` gives
+        microseconds since 1970.
+
+        `signing`: the master of the signing secrets, as a file or as hex digits; by default `signing.key` beside a file. It
+        must be the same for all gateways. `cache_s`: how long a gateway that cannot hear of changes trusts what it read.
+
+        Raises `DatabaseUnusableError`.
+        """
+        return cls(database, session_hours=session_hours, clock=clock, hasher=hasher, signing=signing, cache_s=cache_s)
+
+    def _own_master(self, source: Path | str) -> SigningMaster:
+        is_missing = isinstance(source, Path) and not source.exists()
+        if is_missing and self._thread.submit(self._store.has_signed_keys).result():
+            log.warning("signing_key_missing", file=str(source), why="signed keys that were made with it open nothing")
+        return SigningMaster(source)
 
     async def close(self) -> None:
         """Finish what is under way and close the database. Idempotent."""
         if self._closed:
             return
         self._closed = True
+        if self.shared is not None:
+            await asyncio.to_thread(self.shared.close)
+            await asyncio.to_thread(self._passwords.close)
+            return
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         await asyncio.to_thread(self._thread.shutdown)
         await asyncio.to_thread(self._passwords.close)
@@ -129,8 +182,14 @@ class IdentityService:
             raise DatabaseUnavailableError
         self._waiting += 1
         try:
-            done = await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-        except sa.exc.DatabaseError as error:
+            asked = asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+            done = await (asked if self._answer_s is None else asyncio.wait_for(asked, self._answer_s))
+        except TimeoutError:
+            if self._available:
+                log.error("identity_unavailable", why=f"no answer within {self._answer_s} s")
+            self._available = False
+            raise DatabaseUnavailableError from None
+        except sa.exc.DBAPIError as error:
             if is_disk_full(error):
                 raise DatabaseFullError from error
             if not is_unavailable(error):
@@ -209,8 +268,8 @@ class IdentityService:
     async def set_password(self, user_id: int, password: str) -> None:
         """Give the user another password and end its sessions. Raises `InvalidPasswordError` or `BusyError`."""
         hashed = await self._passwords.hash(checked_password(password))
-        await self._run(lambda: self._store.set_password(user_id, hashed, end_sessions=True))
-        self._sessions.drop_where(lambda session: session.principal.user_id == user_id)
+        await self._run(self._store.set_password, user_id, hashed)
+        self._forget_sessions(user_id)
 
     # sessions
 
@@ -226,7 +285,7 @@ class IdentityService:
             raise WrongPasswordError
         if self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(secret)
-            await self._run(lambda: self._store.set_password(user.user_id, renewed, end_sessions=False))
+            await self._run(self._store.renew_hash, user.user_id, renewed, stored)
         return user
 
     async def log_in(self, name: str, password: str) -> LogIn:
@@ -234,14 +293,18 @@ class IdentityService:
         return await self.start_session(await self.check_password(name, password))
 
     async def start_session(self, user: User) -> LogIn:
-        """A session for a user who has proved who it is."""
+        """A session for a user who has proved who it is. Raises `WrongPasswordError` where the password was changed since."""
         token = new_token()
+        mark = self._sessions.mark()
         now = self._clock()
         expires_ts = now + self._session_us
-        for ended in await self._run(self._store.add_session, digest(token), user.user_id, now, expires_ts):
-            self._sessions.drop(ended)
+        ended = await self._run(self._store.add_session, digest(token), user, now, expires_ts)
+        if ended is None:
+            raise WrongPasswordError
+        for other in ended:
+            self._sessions.drop(other)
         allowed = scopes_of(user.kind)
-        self._sessions.put(digest(token), _Session(expires_ts, _principal(user, allowed, "session")))
+        self._sessions.put(digest(token), _Session(expires_ts, _principal(user, allowed, "session")), mark)
         return LogIn(user, token, csrf_token(token), expires_ts, [scope for scope in SCOPES if scope in allowed])
 
     def remembers_session(self, token: str) -> bool:
@@ -256,13 +319,14 @@ class IdentityService:
         if session is None:
             if self._strangers.get(hashed):
                 return None
+            mark = self._sessions.mark()
             found = await self._run(self._store.session, hashed)
             if found is None:
                 self._strangers.put(hashed, True)
                 return None
             user, expires_ts = found
             session = _Session(expires_ts, _principal(user, scopes_of(user.kind), "session"))
-            self._sessions.put(hashed, session)
+            self._sessions.put(hashed, session, mark)
         if session.expires_ts <= self._clock():
             self._sessions.drop(hashed)
             return None
@@ -335,18 +399,42 @@ class IdentityService:
     async def _key(self, key_id: str) -> _Key | None:
         key = self._keys.get(key_id)
         if key is None:
+            mark = self._keys.mark()
             found = await self._run(self._store.key, key_id)
             if found is None:
                 return None
             user, secret_hash, scopes, signed = found
             via = "signed" if signed else "key"
             key = _Key(secret_hash, _principal(user, frozenset(scopes) & scopes_of(user.kind), via), signed)
-            self._keys.put(key_id, key)
+            self._keys.put(key_id, key, mark)
         return key
+
+    # what others change
 
     def _forget(self, user_id: int) -> None:
         self._keys.drop_where(lambda key: key.principal.user_id == user_id)
+        self._forget_sessions(user_id)
+
+    def _forget_sessions(self, user_id: int) -> None:
         self._sessions.drop_where(lambda session: session.principal.user_id == user_id)
+
+    def _heard(self, listener: ChangeListener) -> float:
+        """Forget what other gateways have changed. Gives the moment up to which nothing is missing."""
+        heard_s, changes = listener.take()
+        for change in changes:
+            kind, _, which = change.partition(":")
+            if kind == "key":
+                self._keys.drop(which)
+            elif kind == "session":
+                self._sessions.drop(bytes.fromhex(which))
+            elif kind == "sessions":
+                self._forget_sessions(int(which))
+            elif kind == "user":
+                self._forget(int(which))
+            else:  # all that may have been missed, or what only a later release knows
+                self._keys.drop_where(lambda _: True)
+                self._sessions.drop_where(lambda _: True)
+        return heard_s
 
 
 def _opened(key: _Key, secret: str) -> Principal | None:

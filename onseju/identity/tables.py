@@ -1,4 +1,7 @@
-"""The tables: users, their sessions and their API keys. Times are microseconds since 1970-01-01 UTC."""
+"""The tables: users, their sessions and their API keys, and what many gateways share.
+
+They are the same in SQLite and in PostgreSQL (there in the schema `identity`). Times are microseconds since 1970-01-01 UTC.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ users = sa.Table(
     sa.Column("owner", sa.LargeBinary(16), nullable=False),  # proves to the exchange whose account number it is
     sa.Column("account_ready", sa.Boolean, nullable=False),
     sa.Column("created_ts", sa.BigInteger, nullable=False),
+    sa.Column("password_changes", sa.Integer, nullable=False, server_default="0"),
 )
 
 sessions = sa.Table(
@@ -48,3 +52,35 @@ api_keys = sa.Table(
     sa.Column("revoked_ts", sa.BigInteger),
     sa.Column("signed", sa.Boolean, nullable=False, server_default=sa.false()),  # else it is sent as a bearer key
 )
+
+nonces = sa.Table(
+    "nonces",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("nonce", sa.Text, primary_key=True),
+    sa.Column("forget_ts", sa.BigInteger, nullable=False, index=True),
+)
+"""Nonces of signed requests that came to any gateway. Of one process alone they are in its memory."""
+
+guesses = sa.Table(
+    "guesses",
+    metadata,
+    sa.Column("name_hash", sa.LargeBinary(16), primary_key=True),
+    sa.Column("full_ts", sa.BigInteger, nullable=False, index=True),  # when all tries at this name's password are back
+)
+"""Wrong passwords by name, from all gateways together. Of one process alone they are in its memory."""
+
+gateway_epochs = sa.Table(
+    "gateway_epochs",
+    metadata,
+    sa.Column("gateway_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+"""What all gateways must agree on, by name."""

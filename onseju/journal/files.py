@@ -13,6 +13,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _NOT_HERE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h
+_AT_POSITION = -1  # of pwritev2: no offset
 
 
 @cache
@@ -29,6 +30,9 @@ def _fallocate() -> ctypes._NamedFuncPointer | None:
 class Files:
     """The real file system. `durable` False leaves out every flush to the disk, and all reserving of it (for tests and
     throw-away venues)."""
+
+    at_once = hasattr(os, "RWF_DSYNC")
+    """Whether the system writes and flushes in one call."""
 
     def __init__(self, *, durable: bool = True) -> None:
         self.durable = durable
@@ -58,6 +62,22 @@ class Files:
         written = os.write(descriptor, data)
         while written < len(data):
             written += os.write(descriptor, memoryview(data)[written:])
+
+    def write_through(self, descriptor: int, data: bytes) -> None:
+        """Write all of `data` at the file's end, and return once it is on the disk, with one call to the system where that
+        takes both. Raises `OSError`; then some of it may be there. `descriptor` appends."""
+        if self.durable and self.at_once:
+            self.write_synced(descriptor, data)
+        else:
+            self.write(descriptor, data)
+            self.sync(descriptor)
+
+    def write_synced(self, descriptor: int, data: bytes) -> None:
+        """The one call. The interpreter's lock is let go and waited for once, not twice: beside a busy event loop a wait for
+        it costs more than the disk."""
+        written = os.pwritev(descriptor, [data], _AT_POSITION, os.RWF_DSYNC)
+        while written < len(data):
+            written += os.pwritev(descriptor, [memoryview(data)[written:]], _AT_POSITION, os.RWF_DSYNC)
 
     def sync(self, descriptor: int) -> None:
         """Return once the file's content and length are on the disk."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import msgspec
 
@@ -15,7 +15,7 @@ from onseju.contract.commands import CommandKind
 from onseju.contract.events import Event, EventKind
 from onseju.contract.journal_records import JournalRecord
 from onseju.contract.views import timestamp
-from onseju.journal.port import JournalError
+from onseju.journal.port import Journal, JournalError
 from onseju.journal.segments import SegmentJournal
 from onseju.journal.snapshots import Snapshot, SnapshotUnusableError, newest
 
@@ -34,10 +34,45 @@ class Verified(NamedTuple):
     snapshots: int
 
 
-def verify(directory: Path, progress: Callable[[int, int], None]) -> Verified:
+class Readable(Journal, Protocol):
+    """What journals offer beyond the port to who looks into them."""
+
+    @property
+    def first_seq(self) -> int:
+        """The oldest command that is here."""
+        ...
+
+    @property
+    def first_event_seq(self) -> int:
+        """The oldest event block that is here."""
+        ...
+
+
+def is_address(place: str) -> bool:
+    """Whether this is a database's address, not a folder."""
+    return place.startswith(("postgresql://", "postgresql+psycopg://"))
+
+
+@contextmanager
+def _opened(place: Path | str, venue: int) -> Iterator[Readable]:
+    """The journal in a folder or in a database, for reading. Raises `JournalError`."""
+    if is_address(str(place)):
+        from onseju.journal.postgres import PostgresJournal  # an optional part: it needs psycopg
+
+        with closing(PostgresJournal.open_for_reading(str(place), venue=venue)) as journal:
+            yield journal
+    else:
+        yield SegmentJournal.open_for_reading(Path(place))
+
+
+def verify(place: Path | str, progress: Callable[[int, int], None], *, venue: int = 1) -> Verified:
     """Check every checksum, number and link of both hash chains, and every snapshot. Raises `JournalError` naming the file
-    and the byte of the first that is wrong."""
-    journal = SegmentJournal.open_for_reading(directory)
+    and the byte, or the table and the record, of the first that is wrong."""
+    with _opened(place, venue) as journal:
+        return _verify(journal, progress)
+
+
+def _verify(journal: Readable, progress: Callable[[int, int], None]) -> Verified:
     first, first_event = journal.first_seq, journal.first_event_seq
     commands, blocks = max(journal.last_seq - first + 1, 0), max(journal.last_event_seq - first_event + 1, 0)
     total = commands + blocks
@@ -48,7 +83,14 @@ def verify(directory: Path, progress: Callable[[int, int], None]) -> Verified:
         if done - told >= TOLD:
             told = done
             progress(done, total)
-    return Verified(journal.journal_id, first, journal.last_seq, commands, blocks, _check_snapshots(journal))
+    return Verified(
+        journal.journal_id,
+        first,
+        journal.last_seq,
+        commands,
+        blocks,
+        _check_snapshots(journal) if isinstance(journal, SegmentJournal) else 0,
+    )
 
 
 def _check_snapshots(journal: SegmentJournal) -> int:
@@ -66,19 +108,24 @@ def _check_snapshots(journal: SegmentJournal) -> int:
     return count
 
 
-def dump(directory: Path, out: TextIO, first: int, last: int | None, *, events: bool) -> None:
+def dump(place: Path | str, out: TextIO, first: int, last: int | None, *, events: bool, venue: int = 1) -> None:
     """Write commands `first` to `last`, a line of JSON each; with `events`, those of each after it. Raises `JournalError`."""
-    journal = SegmentJournal.open_for_reading(directory)
+    with _opened(place, venue) as journal:
+        _dump(journal, out, first, last, events=events)
+
+
+def _dump(journal: Readable, out: TextIO, first: int, last: int | None, *, events: bool) -> None:
+    where = journal.directory if isinstance(journal, SegmentJournal) else f"journal {journal.journal_id}"
     after = max(first, journal.first_seq) - 1
     blocks = iter(journal.read_events(after)) if events else iter(())
     for record in journal.read(after):
         if last is not None and record.seq > last:
             return
-        with _as_journal_error(f"The command {record.seq} of {directory}"):
+        with _as_journal_error(f"The command {record.seq} of {where}"):
             line = _line(_command(record))
         out.write(line)
         block = next(blocks, None)
-        with _as_journal_error(f"An event of command {record.seq} of {directory}"):
+        with _as_journal_error(f"An event of command {record.seq} of {where}"):
             lines = [_line(_event(event)) for event in block.events] if block is not None else []
         out.writelines(lines)
 

@@ -170,11 +170,11 @@ class SegmentLog(Generic[R, Run]):
 
     # writing
 
-    def append(self, records: Sequence[R]) -> None:
-        """Hand the records to the system with one write. Raises `OSError`, or `JournalError` where the numbers do not follow.
+    def append(self, records: Sequence[R], *, durably: bool = False) -> None:
+        """Hand the records to the system with one write; `durably`: return once they are on the disk.
 
-        `JournalFullError`: the disk has no room for them, and the file is as it was. After an `OSError` the file's end is
-        unknown, and nothing more may be appended.
+        Raises `OSError`, or `JournalError` where the numbers do not follow. `JournalFullError`: the disk has no room for
+        them, and the file is as it was. After an `OSError` the file's end is unknown, and nothing more may be appended.
         """
         if not records:
             return
@@ -187,10 +187,10 @@ class SegmentLog(Generic[R, Run]):
         data = parts[0].data if len(parts) == 1 else b"".join([part.data for part in parts])
         descriptor = self._room_for(len(data))
         try:
-            self._files.write(descriptor, data)
+            (self._files.write_through if durably else self._files.write)(descriptor, data)
         except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
+            if error.errno not in NO_ROOM or os.fstat(descriptor).st_size == self._end + len(data):
+                raise  # the disk took all of it, and could not flush it: no full disk to wait for
             self._take_back(descriptor)
             raise self._full(error) from error
         seq = self.last_seq

@@ -22,6 +22,24 @@ class JournalGoneError(JournalError):
     """What was asked for is not here any more: it was archived."""
 
 
+class EventLog(Protocol):
+    """The part of a journal that readers need: the events of each command."""
+
+    @property
+    def journal_id(self) -> str:
+        """See `Journal`."""
+        ...
+
+    @property
+    def last_event_seq(self) -> int:
+        """The number of the last event block that may be asked for."""
+        ...
+
+    def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
+        """The event blocks after `after_seq`. Blocks."""
+        ...
+
+
 class Journal(Protocol):
     """One venue's log. One thread writes; any number of threads read."""
 

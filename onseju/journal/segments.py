@@ -205,8 +205,7 @@ class SegmentJournal:
             if not records:
                 return
             try:
-                self._commands.append(records)
-                self._commands.sync()
+                self._commands.append(records, durably=True)
             except OSError as error:
                 raise self._fail("commands", error) from error
             self._commands.publish()

@@ -16,6 +16,7 @@ __all__ = [
     "OutOfSequence",
     "PanicException",
     "QueuePlaces",
+    "StreamFrames",
     "TableRows",
     "UnknownRecord",
     "__version__",
@@ -103,6 +104,11 @@ class AccountChains:
     def windows(self, account: int, seq: int) -> list[int]: ...
     def state(self) -> list[tuple[int, int, _Position, list[int]]]: ...
     def take_up(self, account: int, end: int, last: _Position, checkpoints: list[int]) -> None: ...
+
+@final
+class StreamFrames:
+    def __new__(cls, journal_id: str, reasons: Sequence[str]) -> StreamFrames: ...
+    def write(self, event: bytes, text: str, symbol: str, before: _Position | None) -> tuple[bytes, int] | None: ...
 
 @final
 class QueuePlaces:

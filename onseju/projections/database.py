@@ -1,6 +1,6 @@
 """Connections to the read side's database: one writer, and readers that can only read.
 
-SQLite 3.7.0 to 3.51.2 can corrupt a file when two connections write or checkpoint it at once. So the writer is one
+In PostgreSQL (`postgres.py`) the writer's connection holds a lock. SQLite 3.7.0 to 3.51.2 can corrupt a file when two connections write or checkpoint it at once. So the writer is one
 connection, for as long as the file is in use, and readers are opened `mode=ro`: they never checkpoint.
 """
 
@@ -15,10 +15,15 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from onseju.projections.places import Database, place_of
+
 BUSY_TIMEOUT_S = 5.0
 READERS = 4
 """Read connections, and so queries at once."""
 
+
+POSTGRES_FULL = "53100"
+"""SQLSTATE disk_full."""
 
 STATEMENTS = 256
 """Statements that a connection keeps prepared: more than the writer has."""
@@ -49,8 +54,39 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def writer_engine(database: Path) -> sa.Engine:
-    """The one connection that writes. It may be used by several threads, one at a time."""
+def writer_engine(database: Database) -> sa.Engine:
+    """The one connection that writes. It may be used by several threads, one at a time.
+
+    A file is made where there is none. Raises `ValueError` for a text that is no URL; connecting to PostgreSQL raises
+    `TablesInUseError` while another one writes.
+    """
+    place = place_of(database)
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return _sqlite_writer(place)
+    from onseju.projections import postgres  # the embedded server runs without its driver
+
+    return postgres.writer_engine(place)
+
+
+def reader_engine(database: Database) -> sa.Engine:
+    """Connections that read, each transaction on one unchanging state. The tables must exist."""
+    place = place_of(database)
+    if isinstance(place, Path):
+        return _sqlite_reader(place)
+    from onseju.projections import postgres
+
+    return postgres.reader_engine(place, READERS)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the database has no room: then nothing of the batch was written, and what is there can be read."""
+    cause = error.orig if isinstance(error, sa.exc.OperationalError) else None
+    sqlite_full = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return sqlite_full or getattr(cause, "sqlstate", None) == POSTGRES_FULL
+
+
+def _sqlite_writer(database: Path) -> sa.Engine:
     engine = sa.create_engine("sqlite://", creator=_connector(database, "rwc"), poolclass=StaticPool)
     sa.event.listen(engine, "begin", _begin)
 
@@ -69,8 +105,7 @@ def writer_engine(database: Path) -> sa.Engine:
     return engine
 
 
-def reader_engine(database: Path) -> sa.Engine:
-    """Connections that read, each transaction on one unchanging state. The file must exist."""
+def _sqlite_reader(database: Path) -> sa.Engine:
     engine = sa.create_engine(
         "sqlite://",
         creator=_connector(database, "ro"),

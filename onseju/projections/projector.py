@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
@@ -21,11 +20,12 @@ from onseju.contract.event_runs import EventRun
 from onseju.contract.events import EVENT_BYTES
 from onseju.projections import tables as t
 from onseju.projections.core_rows import new_batch
-from onseju.projections.database import writer_engine
+from onseju.projections.database import is_disk_full, writer_engine
 from onseju.projections.lock import WriterLock
 from onseju.projections.migrate import migrate
+from onseju.projections.places import Database, place_of
 from onseju.projections.rows import Batch
-from onseju.projections.writer import Writer
+from onseju.projections.writer import Writer, new_writer
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class Projector:
     def __init__(
         self,
         journal: EventLog,
-        database: Path,
+        database: Database,
         *,
         max_blocks: int = MAX_BLOCKS,
         max_events: int = MAX_EVENTS,
@@ -96,7 +96,7 @@ class Projector:
         tell: Callable[[bool], None] | None = None,
     ) -> None:
         self._journal = journal
-        self._database = database
+        self._database = place_of(database)
         self._max_blocks = max_blocks
         self._max_events = max_events
         self._gather_s = gather_s
@@ -185,16 +185,21 @@ class Projector:
             self._engine.dispose()
             self._engine = None
 
+    def _lock_file(self, database: Path) -> None:
+        """Nobody else may write this file. Raises `ProjectionError`."""
+        database.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock is None:
+            try:
+                self._lock = WriterLock(database, self._lock_patience_s)
+            except BlockingIOError as error:
+                raise ProjectionError(f"{database} is being written by another process.") from error
+
     def _open(self) -> None:
         """Connect, bring the tables to this release's form, and find the position."""
         if self._engine is not None:
             return
-        self._database.parent.mkdir(parents=True, exist_ok=True)
-        if self._lock is None:
-            try:
-                self._lock = WriterLock(self._database, self._lock_patience_s)
-            except BlockingIOError as error:
-                raise ProjectionError(f"{self._database} is being written by another process.") from error
+        if isinstance(self._database, Path):
+            self._lock_file(self._database)
         engine = writer_engine(self._database)
         try:
             with engine.begin() as connection:
@@ -205,10 +210,10 @@ class Projector:
             reason = error.orig if isinstance(error, sa.exc.DatabaseError) else error
             raise ProjectionError(
                 f"{self._database} cannot be used: {reason}. Everything in it is rebuilt from the event log: "
-                "move the file away and start again."
+                "move the file or the schema away and start again."
             ) from error
         self._engine = engine
-        self._writer = Writer(engine.dialect)
+        self._writer = new_writer(engine.dialect)
 
     def _find_position(self, connection: sa.Connection) -> tuple[int, int]:
         """The stored position and its trading day, after emptying tables that are not this journal's."""
@@ -275,7 +280,7 @@ class Projector:
                     self._write_what_is_new()
                     self._gather(self._position - before)
             except Exception as error:
-                if _is_disk_full(error) and self._failed is None:
+                if is_disk_full(error) and self._failed is None:
                     log.error("disk_full", tables=str(self._database), position=self._position)
                     self._stopping.wait(ROOM_POLL_S)
                     self._wake.set()
@@ -309,9 +314,3 @@ class Projector:
         )
         self._tell(False)
         self._close()
-
-
-def _is_disk_full(error: Exception) -> bool:
-    """Whether the database has no room: then nothing of the batch was written, and what is there can be read."""
-    cause = error.orig if isinstance(error, sa.exc.OperationalError) else None
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL

@@ -1,7 +1,7 @@
 """The read side: blocking queries on read-only connections, each on one unchanging state and with its position.
 
-An expression like `instrument + 0` keeps an index on the column from being chosen where another one gives the order of the
-page: an account with millions of done orders must not be searched for its few open ones.
+A page is read from the one index that has its rows in its order: an account with millions of done orders must not be searched
+for its few open ones (`paging.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -40,6 +39,8 @@ from onseju.projections.pages import (
     PublicTrade,
     TradePage,
 )
+from onseju.projections.paging import Paging, paging_of
+from onseju.projections.places import Database
 from onseju.projections.rows import DAY_S, KST_OFFSET_US, MINUTE_S
 from onseju.projections.sums import Sums, read_sums
 
@@ -74,7 +75,7 @@ class QueriesFailedError(Exception):
 class Queries:
     """The queries of one venue's tables. The projector must have opened the database before; close this one first."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self._engine = reader_engine(database)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="query")
         self._pending = 0
@@ -89,7 +90,7 @@ class Queries:
             raise QueriesBusyError
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, query, *args)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _asked, query, *args)
         except sa.exc.SQLAlchemyError as error:
             raise QueriesFailedError(str(error)) from error
         finally:
@@ -109,20 +110,11 @@ class Queries:
         limit: int = DEFAULT_LIMIT,
     ) -> OrderPage:
         """An account's orders. Raises `BadCursorError`, `UnknownSymbolError`, `KeyError` for an unknown status."""
-        o = t.orders.c
         with self._reading() as (connection, seq):
-            query = sa.select(t.orders).where(o.account == account)
             instrument = None if symbol is None else self._instrument(connection, symbol)
-            if status == "all":
-                if instrument is not None:
-                    query = query.where(o.instrument == instrument)
-            else:
-                if instrument is not None:
-                    query = query.where(o.instrument + 0 == instrument)
-                query = _with_status(query, status)
-            if cursor is not None:
-                query = query.where(o.order_id < decode_cursor("o", 1, cursor)[0])
-            rows = connection.execute(query.order_by(o.order_id.desc()).limit(limit + 1)).all()
+            before = None if cursor is None else decode_cursor("o", 1, cursor)
+            query = _orders_page(paging_of(connection), account, status, instrument, before)
+            rows = connection.execute(query.limit(limit + 1)).all()
             views = [self._order(connection, row) for row in rows[:limit]]
         more = len(rows) > limit
         return OrderPage(orders=views, next_cursor=encode_cursor("o", views[-1].order_id) if more else None, seq=seq)
@@ -135,8 +127,9 @@ class Queries:
     def order_by_client_id(self, account: int, client_order_id: str) -> tuple[OrderView | None, int]:
         """The account's newest order with this client id, and the position."""
         o = t.orders.c
-        query = sa.select(t.orders).where(o.account == account, o.client_order_id == client_order_id)
-        return self._one_order(query.order_by(o.order_id.desc()).limit(1))
+        query = sa.select(t.orders).where(o.client_order_id.isnot(None))  # the index has only these
+        named = {o.account: account, o.client_order_id: client_order_id}
+        return self._one_order(paging_of(self._engine).page(query, named, (o.order_id,), None).limit(1))
 
     def order_owner(self, order_id: int) -> int | None:
         """Whose order this is; None for an id that the tables do not have."""
@@ -166,17 +159,17 @@ class Queries:
                 t.orders, t.orders.c.order_id == f.order_id
             )
             instrument = None if symbol is None else self._instrument(connection, symbol)
+            before = None if cursor is None else decode_cursor("f", 2, cursor)
+            paging = paging_of(connection)
             if order_id is not None:
-                query = query.where(f.order_id == order_id, f.account + 0 == account)
+                named = {f.order_id: order_id}
+                query = query.where(paging.aside(f.account) == account)
                 if instrument is not None:
-                    query = query.where(f.instrument + 0 == instrument)
+                    query = query.where(paging.aside(f.instrument) == instrument)
             else:
-                query = query.where(f.account == account)
-                if instrument is not None:
-                    query = query.where(f.instrument == instrument)
-            if cursor is not None:
-                query = query.where(sa.tuple_(f.seq, f.idx) < sa.tuple_(*decode_cursor("f", 2, cursor)))
-            rows = connection.execute(query.order_by(f.seq.desc(), f.idx.desc()).limit(limit + 1)).all()
+                named = {f.account: account} if instrument is None else {f.account: account, f.instrument: instrument}
+            query = paging.page(query, named, (f.seq, f.idx), before)
+            rows = connection.execute(query.limit(limit + 1)).all()
             views = [self._fill(connection, row) for row in rows[:limit]]
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
@@ -215,10 +208,10 @@ class Queries:
         """An instrument's trades. Raises `BadCursorError`, `UnknownSymbolError`."""
         c = t.trades.c
         with self._reading() as (connection, seq):
-            query = sa.select(t.trades).where(c.instrument == self._instrument(connection, symbol))
-            if cursor is not None:
-                query = query.where(c.trade_id < decode_cursor("t", 1, cursor)[0])
-            rows = connection.execute(query.order_by(c.trade_id.desc()).limit(limit + 1)).all()
+            named = {c.instrument: self._instrument(connection, symbol)}
+            before = None if cursor is None else decode_cursor("t", 1, cursor)
+            query = paging_of(connection).page(sa.select(t.trades), named, (c.trade_id,), before)
+            rows = connection.execute(query.limit(limit + 1)).all()
         views = [_trade(row, symbol) for row in rows[:limit]]
         more = len(rows) > limit
         return TradePage(trades=views, next_cursor=encode_cursor("t", views[-1].trade_id) if more else None, seq=seq)
@@ -366,17 +359,31 @@ class Queries:
         )
 
 
-def _with_status(query: sa.Select[Any], status: str) -> sa.Select[Any]:
-    """Only orders of a status, by the index that gives them in the page's order."""
+def _orders_page(
+    paging: Paging, account: int, status: str, instrument: int | None, before: tuple[int, ...] | None
+) -> sa.Select[Any]:
+    """An account's orders of a status and an instrument, by the index that gives them in the page's order."""
     o = t.orders.c
-    if status == "open":
-        return query.where(o.done == t.OPEN)
-    if status == "done":
-        return query.where(o.done + 0 == t.DONE)
-    wanted = OrderStatus.parse(status)
-    if wanted.is_open:
-        return query.where(o.done == t.OPEN, o.status + 0 == wanted.value)
-    return query.where(o.done == t.DONE, o.status == wanted.value)
+    query, named = sa.select(t.orders), {o.account: account}
+    wanted = None if status in ("all", "open", "done") else OrderStatus.parse(status)
+    if status == "open" or (wanted is not None and wanted.is_open):
+        query = query.where(o.done == t.OPEN)
+        if wanted is not None:
+            query = query.where(paging.aside(o.status) == wanted.value)
+        if instrument is not None:
+            query = query.where(paging.aside(o.instrument) == instrument)
+    elif wanted is not None and (instrument is None or paging.few_of_a_status):
+        query, named[o.status] = query.where(o.done == t.DONE), wanted.value
+        if instrument is not None:
+            query = query.where(paging.aside(o.instrument) == instrument)
+    else:
+        if instrument is not None:
+            named[o.instrument] = instrument
+        if status != "all":
+            query = query.where(paging.aside(o.done) == t.DONE)
+        if wanted is not None:
+            query = query.where(paging.aside(o.status) == wanted.value)
+    return paging.page(query, named, (o.order_id,), before)
 
 
 def _candles_query(instrument: int, seconds: int, from_ts: int | None, to_ts: int | None, limit: int) -> sa.Select[Any]:
@@ -456,3 +463,14 @@ def _trade(row: sa.Row[Any], symbol: str) -> PublicTrade:
         taker_side=Side(row.taker_side).label if row.taker_side else None,
         ts=timestamp(row.ts),
     )
+
+
+def _asked(query: Callable[..., T], *args: Any) -> T:
+    """What the query gives. A connection that the pool kept may have died meanwhile: then once more on a new one, for the
+    pool has let go of all that are as old."""
+    try:
+        return query(*args)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return query(*args)

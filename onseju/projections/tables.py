@@ -16,6 +16,8 @@ metadata = sa.MetaData(
 
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """SQLite makes only a column called INTEGER the row's own key."""
+Word = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Compared and ordered by its bytes, as SQLite does, whatever language the PostgreSQL cluster speaks."""
 Big = sa.BigInteger
 Small = sa.SmallInteger
 
@@ -30,7 +32,7 @@ orders = sa.Table(
     sa.Column("parent_order_id", Big, nullable=False),
     sa.Column("account", Big, nullable=False),
     sa.Column("instrument", Big, nullable=False),
-    sa.Column("client_order_id", sa.Text),
+    sa.Column("client_order_id", Word),
     sa.Column("side", Small, nullable=False),
     sa.Column("order_type", Small, nullable=False),
     sa.Column("time_in_force", Small, nullable=False),
@@ -157,8 +159,8 @@ instruments = sa.Table(
     "instruments",
     metadata,
     sa.Column("instrument", Id, primary_key=True, autoincrement=False),
-    sa.Column("symbol", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("symbol", Word, nullable=False),
+    sa.Column("name", Word, nullable=False),
     sa.Column("board", Small, nullable=False),
     sa.Column("security", Small, nullable=False),
     sa.Column("listed_shares", Big, nullable=False),
@@ -191,9 +193,9 @@ right because the position is written with it."""
 sums = sa.Table(
     "sums",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("name", Word, primary_key=True),
     sa.Column("instrument", Big, primary_key=True, autoincrement=False),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("value", Word, nullable=False),
 )
 """What is added up over all accounts (`sums.py`). Text: a venue's cash may be more than 64 bits."""
 
@@ -207,14 +209,14 @@ deeds = sa.Table(
     sa.Column("account", Big, nullable=False),
     sa.Column("instrument", Big, nullable=False),
     sa.Column("about_seq", Big, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("text", Word, nullable=False),
 )
 """What hosts did, a row each: who (`actor`, an account; 0 = none), by what (`via`), about whom, and which command did it."""
 
 progress = sa.Table(
     "progress",
     metadata,
-    sa.Column("journal_id", sa.Text, primary_key=True),
+    sa.Column("journal_id", Word, primary_key=True),
     sa.Column("seq", Big, nullable=False),
     sa.Column("trading_day", sa.Integer, nullable=False),
 )

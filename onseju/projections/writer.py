@@ -37,7 +37,7 @@ class Writer:
         self._dialect = dialect
         self._sizes = tuple(sorted({*rows_a_statement, 1}, reverse=True))
         self._compiled: dict[tuple[Any, int], str] = {}
-        self._statements: dict[str, _Statement] = {
+        self._statements: dict[str, Statement] = {
             "instruments": _Upsert(t.instruments),
             "limits": _Update(t.instruments, "instrument", _LIMIT_CHANGES),
             "accounts": _Upsert(t.accounts),
@@ -57,6 +57,7 @@ class Writer:
 
         Raises `PositionLostError` when the tables stand elsewhere.
         """
+        self.hold_position(connection, journal_id, after_seq)
         rows = batch.rows()
         orders = {
             ORDERS_ACCEPTED: batch.orders_accepted,
@@ -66,6 +67,13 @@ class Writer:
         batch.sums.write(connection, orders)
         for name, statement in self._statements.items():
             self._write_rows(connection, statement, rows[name])
+        self.move_position(connection, batch, journal_id, after_seq)
+
+    def hold_position(self, connection: sa.Connection, journal_id: str, after_seq: int) -> None:
+        """Keep the position from moving until the transaction ends. Whoever has SQLite's one writing connection has it."""
+
+    def move_position(self, connection: sa.Connection, batch: Batch, journal_id: str, after_seq: int) -> None:
+        """The last of the transaction. Raises `PositionLostError`."""
         moved = connection.execute(
             sa.update(t.progress)
             .where(t.progress.c.journal_id == journal_id, t.progress.c.seq == after_seq)
@@ -74,7 +82,7 @@ class Writer:
         if moved.rowcount != 1:
             raise PositionLostError(f"the tables do not stand at command {after_seq} of journal {journal_id}")
 
-    def _write_rows(self, connection: sa.Connection, statement: _Statement, rows: Rows) -> None:
+    def _write_rows(self, connection: sa.Connection, statement: Statement, rows: Rows) -> None:
         """Write rows, in the order given, by the largest statements that they fill."""
         start, count = 0, len(rows)
         for size in self._sizes:
@@ -82,7 +90,7 @@ class Writer:
                 connection.exec_driver_sql(self._text(statement, size), rows.values(start, start + size))
                 start += size
 
-    def _text(self, statement: _Statement, size: int) -> str:
+    def _text(self, statement: Statement, size: int) -> str:
         key = (statement, size)
         text = self._compiled.get(key)
         if text is None:
@@ -90,7 +98,16 @@ class Writer:
         return text
 
 
-class _Statement(ABC):
+def new_writer(dialect: sa.Dialect) -> Writer:
+    """The writer for a database."""
+    if dialect.name == "postgresql":
+        from onseju.projections.copy_writer import CopyWriter  # it is one of these itself
+
+        return CopyWriter(dialect)
+    return Writer(dialect)
+
+
+class Statement(ABC):
     """A statement that takes any number of rows, each a tuple in the order of `names`."""
 
     def __init__(self, table: sa.Table, names: Sequence[str]) -> None:
@@ -117,8 +134,12 @@ class _Statement(ABC):
     def build(self, dialect: sa.Dialect, rows: Sequence[tuple[int, ...]]) -> Any:
         """The statement for these rows, to be compiled."""
 
+    @abstractmethod
+    def merge(self, new: sa.TableClause) -> Any:
+        """For PostgreSQL: the same with all rows of a table that has `names` as its columns."""
 
-class _Upsert(_Statement):
+
+class _Upsert(Statement):
     """Insert, or set `changes` (default: all but the key) of the row that is there."""
 
     def __init__(self, table: sa.Table, changes: Sequence[str] | None = None) -> None:
@@ -127,8 +148,12 @@ class _Upsert(_Statement):
         self.changes = changes or [name for name in self.names if name not in self.keys]
 
     def build(self, dialect: sa.Dialect, rows: Sequence[tuple[int, ...]]) -> Any:
-        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        statement = insert(self.table).values([dict(zip(self.names, row, strict=True)) for row in rows])
+        statement = sqlite.insert(self.table).values([dict(zip(self.names, row, strict=True)) for row in rows])
+        return statement.on_conflict_do_update(index_elements=self.keys, set_=self.assignments(statement.excluded))
+
+    def merge(self, new: sa.TableClause) -> Any:
+        """See `Statement`."""
+        statement = postgresql.insert(self.table).from_select(self.names, sa.select(new))
         return statement.on_conflict_do_update(index_elements=self.keys, set_=self.assignments(statement.excluded))
 
     def assignments(self, new: Any) -> dict[str, Any]:
@@ -155,7 +180,7 @@ class _AddCandles(_Upsert):
         }
 
 
-class _Update(_Statement):
+class _Update(Statement):
     """Set `changes` of rows that exist; the key is each tuple's last value."""
 
     def __init__(self, table: sa.Table, key: str, changes: Sequence[str]) -> None:
@@ -166,6 +191,14 @@ class _Update(_Statement):
     def build(self, dialect: sa.Dialect, rows: Sequence[tuple[int, ...]]) -> Any:
         columns = [sa.column(name, self.table.c[name].type) for name in self.names]
         new = sa.values(*columns, name="new").data(rows).cte("new")
+        return (
+            sa.update(self.table)
+            .where(self.table.c[self.key] == new.c[self.key])
+            .values({name: new.c[name] for name in self.changes})
+        )
+
+    def merge(self, new: sa.TableClause) -> Any:
+        """See `Statement`."""
         return (
             sa.update(self.table)
             .where(self.table.c[self.key] == new.c[self.key])

@@ -23,7 +23,7 @@ from onseju.contract.events import (
 )
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.words import Side
-from onseju.journal.port import Journal
+from onseju.journal.port import EventLog
 from onseju.story.landmarks import PAGE, Marks, Traded
 from onseju.story.places import UNQUEUED, Arrival, Place, arrival
 
@@ -82,7 +82,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Reader:
-    def __init__(self, journal: Journal, wanted: Wanted) -> None:
+    def __init__(self, journal: EventLog, wanted: Wanted) -> None:
         self._journal = journal
         self._wanted = wanted
         self._pages: set[int] = set()
@@ -170,7 +170,7 @@ class _Reader:
         return None
 
 
-def read(journal: Journal, wanted: Wanted) -> Found:
+def read(journal: EventLog, wanted: Wanted) -> Found:
     """What the log says about the order. Blocking."""
     reader = _Reader(journal, wanted)
     marks = wanted.marks

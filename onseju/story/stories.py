@@ -10,7 +10,7 @@ from onseju.contract.money import WON, Denomination
 from onseju.contract.reasons import Sentence
 from onseju.contract.views import OrderView, timestamp
 from onseju.contract.words import OrderType, Side
-from onseju.journal.port import Journal
+from onseju.journal.port import EventLog
 from onseju.story.answers import answer
 from onseju.story.happenings import Happening
 from onseju.story.landmarks import PAGE, Landmarks
@@ -90,7 +90,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Stories:
     """Tells the stories of orders. `listen` belongs on the event bus."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: EventLog) -> None:
         self._journal = journal
         self.landmarks = Landmarks()
         self.listen = self.landmarks.listen
@@ -127,7 +127,7 @@ class Stories:
         )
 
 
-def _tell(journal: Journal, asked: Asked, wanted: Wanted, language: str) -> StoryView:
+def _tell(journal: EventLog, asked: Asked, wanted: Wanted, language: str) -> StoryView:
     """In a thread: read, and put into words."""
     order, place = asked.order, asked.moment.place
     found = read(journal, wanted)

@@ -143,7 +143,7 @@ class JournalContract:
         def tail() -> None:
             seen = 0
             while seen < total:
-                finished = done.is_set()
+                finished = done.wait(0 if journal.last_event_seq > seen else 0.001)
                 for found in journal.read_events(seen):
                     seen += 1
                     if found.seq != seen or found.text != f"{seen}\t주문-{seen}":

@@ -9,6 +9,7 @@ from onseju.contract.events import (
     DayRolled,
     EpochStarted,
     Event,
+    GatewayGapClosed,
     InstrumentListed,
     OrderAccepted,
     OrderCanceled,
@@ -108,6 +109,9 @@ class SmallEngine:
                 return InstrumentListed(**{**head, "instrument": self.listed}, **fields, symbol=command.symbol)
             case CommandKind.START_EPOCH:
                 return EpochStarted(**head, epoch=command.epoch)
+            case CommandKind.CLOSE_GATEWAY_GAP:
+                gap = {name: getattr(command, name) for name in ("gateway", "gateway_epoch", "through_seq")}
+                return GatewayGapClosed(**head, **gap)
             case _:
                 return DayRolled(**head, trading_day=getattr(command, "trading_day", 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,7 +13,9 @@ from onseju.contract.command_runs import CommandRun
 from onseju.exchange.applier import Applier
 from onseju.exchange.numbering import numbered
 from tests.contract.bus_contract import BusContract, Connect
+from tests.contract.hostile_transport import GOOD, Carrier, Habits
 from tests.contract.samples import T0, SmallEngine
+from tests.contract.scaled_bus import ScaledBusContract
 
 
 class _Exchange:
@@ -56,3 +58,11 @@ class TestInproc(BusContract):
             await asyncio.gather(running, return_exceptions=True)
 
         return connected
+
+
+class TestOverCarrier(ScaledBusContract):
+    @pytest.fixture(params=[GOOD, Habits()], ids=["good", "hostile"])
+    def carrier(self, request: pytest.FixtureRequest) -> Iterator[Carrier]:
+        carrier = Carrier(request.param)
+        yield carrier
+        carrier.close()

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { SHORT = 0, KILL = -1 }; /* other faults are an errno */
@@ -79,6 +80,27 @@ WRITING(pwrite, (int fd, const void *data, size_t count, off_t at), (fd, data, c
 WRITING(pwrite64, (int fd, const void *data, size_t count, off64_t at), (fd, data, count, at), (fd, data, count / 2, at), fd, count)
 WRITING(sendfile, (int fd, int from, off_t *at, size_t count), (fd, from, at, count), (fd, from, at, count / 2), fd, count)
 WRITING(sendfile64, (int fd, int from, off64_t *at, size_t count), (fd, from, at, count), (fd, from, at, count / 2), fd, count)
+
+/* Writes, and flushes what it wrote: two calls in one. */
+#define WRITING_THROUGH(name, offset)                                                          \
+    ssize_t name(int fd, const struct iovec *data, int count, offset at, int flags) {          \
+        REAL(ssize_t, #name, (int, const struct iovec *, int, offset, int));                   \
+        if (!armed || !is_file(fd)) return real(fd, data, count, at, flags);                   \
+        note("write", fd);                                                                     \
+        if (calls + 1 == due && data->iov_len > 1 && fault != EIO) {                           \
+            struct iovec half = {data->iov_base, data->iov_len / 2};                           \
+            ssize_t done = real(fd, &half, 1, at, flags);                                      \
+            return is_due() ? failed() : done;                                                 \
+        }                                                                                      \
+        if (is_due()) return failed();                                                         \
+        ssize_t done = real(fd, data, count, at, flags);                                       \
+        if (done < 0 || !(flags & RWF_DSYNC)) return done;                                     \
+        note("sync", fd);                                                                      \
+        return is_due() ? failed() : done;                                                     \
+    }
+
+WRITING_THROUGH(pwritev2, off_t)
+WRITING_THROUGH(pwritev64v2, off64_t)
 
 #define FAILING(name, label, args, call, fd)               \
     int name args {                                        \

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from onseju.app import admin_key
 from onseju.contract.command_runs import CommandRun
 from onseju.exchange.applier import Applier
 from onseju.identity.master import FILE_NAME, SigningMaster
 from onseju.identity.records import DatabaseUnusableError, NameTakenError, User
 from onseju.identity.store import Store
 from onseju.journal.segments import SegmentJournal
+from onseju.nodes.starting import admin_key
 from onseju.projections import projector as projector_module
 from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.rebuild import catch_up, differences, project

@@ -17,7 +17,7 @@ import pytest
 
 from onseju.journal.segments import SegmentJournal
 from onseju.projections.projector import Projector
-from onseju.projections.rebuild import _remove, catch_up, differences, project
+from onseju.projections.rebuild import catch_up, differences, project, remove
 from tests.unit.exchange.checkpoints import day_records, write_day
 
 KILLS = int(os.environ.get("ONSEJU_KILL_ROUNDS", "10"))
@@ -110,7 +110,7 @@ def test_a_killed_projector_doubles_and_loses_nothing(day: Day, tmp_path: Path) 
         reached = position
         if reached == journal.last_event_seq:
             assert list(differences(tables, whole)) == []
-            _remove(tables)
+            remove(tables)
             reached = 0
     print(f"{kills} kills of the projector")
     catch_up(journal, tables)

@@ -31,13 +31,13 @@ from onseju.gateway.problems import language_of
 from onseju.identity.service import IdentityService
 from onseju.market.market import Market
 from onseju.market.queues import QueuePositions
+from onseju.nodes.http import WebSocket
 from onseju.push import events, sse, websocket
 from onseju.push.cursors import position_of
 from onseju.push.messages import MAX_MESSAGE_BYTES
 from onseju.push.protocols import HttpProtocol
 from onseju.push.ring import AccountRing
 from onseju.push.streams import Streams
-from onseju.serve import _WebSocket
 from onseju.settings import Settings
 from tests.unit.push.harness import Keys, MemoryJournal, block, listed
 
@@ -54,7 +54,7 @@ echo = Operations("echo")
 @echo.add("GET", "/v1/echo/{symbol}", summary="What a query says", scope="read", limit="query", responses={200: None})
 async def read_query(request: Request) -> Response:
     """Everything that reads of the API understand in a query."""
-    reads.min_seq(request)
+    await reads.min_seq(request)
     found = [
         reads.limit_asked(request),
         reads.number_asked(request, "order_id", None, 1, 2**53),
@@ -221,7 +221,7 @@ class Stage:
             interface="asgi3",
             loop="none",
             http=HttpProtocol,
-            ws=_WebSocket,
+            ws=WebSocket,
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,
             ws_ping_interval=None,

@@ -88,7 +88,7 @@ async def live(data_dir: Path) -> LivedDay:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             serving = asyncio.create_task(server.serve(sockets=[listening]))
-            bots = BotProcess(url, SEED, venue.bot_keys)
+            bots = BotProcess(url, SEED, venue.serving.bot_keys)
             await bots.start()
             try:
                 async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as public:

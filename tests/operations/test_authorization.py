@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from websockets.sync.client import connect
 
-from onseju.app import OPERATIONS
 from onseju.gateway.openapi import document
 from onseju.gateway.operations import PUBLIC, Operations
 from onseju.gateway.routing import WEBSOCKET
 from onseju.kis.simulator import WEBSOCKET_PATHS
+from onseju.nodes.gateway_part import OPERATIONS
 from tests.engines import EngineName
 from tests.journey.hostile import CALM, SYMBOL, base_price
 from tests.serverprocess import ServerProcess

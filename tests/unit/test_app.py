@@ -10,11 +10,12 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
-from onseju.app import CannotStartError, Venue, admin_key
+from onseju.app import Venue
 from onseju.bus.port import StoppedError
 from onseju.contract.commands import Halt, Request
 from onseju.contract.words import Phase, Rule
 from onseju.exchange.clock import FastClock
+from onseju.nodes.starting import CannotStartError, admin_key
 from onseju.settings import Settings
 
 DAY_US = 24 * 3600 * 1_000_000
@@ -81,7 +82,7 @@ def test_an_admin_key_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 def test_damaged_databases_are_said_with_what_to_do(tmp_path: Path) -> None:
     start(tmp_path)
     good = {name: (tmp_path / name).read_bytes() for name in ("identity.db", "projections.db")}
-    for name, advice in (("identity.db", "from a backup"), ("projections.db", "move the file away")):
+    for name, advice in (("identity.db", "from a backup"), ("projections.db", "move the file or the schema away")):
         (tmp_path / name).write_bytes(b"no database at all" * 500)
         with pytest.raises(CannotStartError, match=advice) as found:
             start(tmp_path)

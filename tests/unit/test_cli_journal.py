@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from typer.testing import CliRunner
 
 from onseju.cli import app
 from onseju.journal import snapshots
+from onseju.journal.postgres import PostgresJournal
 from onseju.journal.segments import SegmentJournal
-from tests.contract.samples import blocks, records
+from tests.contract.samples import block, blocks, record, records
+from tests.servers import NewDatabase
 from tests.unit.exchange.checkpoints import day_records, write_day
 
 runner = CliRunner()
@@ -94,3 +97,23 @@ def test_no_journal_is_said(tmp_path: Path) -> None:
     told = runner.invoke(app, ["journal", "dump", str(tmp_path)])
     assert told.exit_code == 1
     assert "There is no journal in" in told.output
+
+
+def test_a_journal_in_a_database_is_checked_and_printed(new_database: NewDatabase) -> None:
+    url = new_database()
+    with contextlib.closing(PostgresJournal.lead(url, venue=3)) as opened:
+        opened.append([record(seq, venue=3) for seq in range(1, 31)])
+        opened.append_events([block(seq, venue=3) for seq in range(1, 21)])
+        told = runner.invoke(app, ["journal", "verify", url, "--venue", "3"])
+        assert told.exit_code == 0, told.output
+        assert (
+            f"whole: 30 commands (1 to 30), events of 20 of them, 0 snapshots; journal {opened.journal_id}"
+            in told.output
+        )
+    told = runner.invoke(app, ["journal", "dump", url, "--venue", "3", "--from", "20", "--to", "21", "--events"])
+    lines = [json.loads(line) for line in told.output.splitlines()]
+    assert [line.get("seq") for line in lines if "command" in line] == [20, 21]
+    assert lines[0]["origin"] == [1, 2, 20]
+    told = runner.invoke(app, ["journal", "verify", url])
+    assert told.exit_code == 1
+    assert "no journal of venue 1" in told.output

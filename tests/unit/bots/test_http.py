@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import msgspec
 import pytest
 
+from onseju.bots import client as client_module
 from onseju.bots import http
 from onseju.bots.client import Client, KeyRefusedError, Refused
 from onseju.bots.http import Connection, UnavailableError
@@ -173,3 +175,51 @@ def test_refusals_by_the_exchange_are_answers() -> None:
     assert seen == [Refused(409, "order_done"), {"order_id": 9}, Refused(422, "insufficient_cash")]
     assert script.requests[0].startswith(b"PATCH /v1/orders/5 HTTP/1.1\r\n")
     assert b'"limit_price":100' in script.requests[1]
+
+
+def ok(status: int, content: object) -> bytes:
+    body = msgspec.json.encode(content)
+    return f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def waiting(cid: str) -> dict[str, object]:
+    return {"pending": {"client_order_id": cid, "status": "pending", "order_id": None}}
+
+
+def test_what_is_pending_is_sent_again_under_its_id() -> None:
+    taken = [{"order": {"order_id": number}} for number in (1, 2, 3)]
+    answers = [
+        ok(200, {"results": [waiting("gw-a"), taken[1], waiting("gw-c")]}),
+        ok(200, {"results": [waiting("gw-a"), taken[2]]}),
+        ok(200, {"results": [taken[0]]}),
+    ]
+
+    async def act(url: str, _script: Script) -> list[object]:
+        client = Client(url, "KEY.SECRET")
+        results: list[object] = [*await client.place([Place("005930", BUY, qty, 100) for qty in (1, 2, 3)])]
+        await client.close()
+        return results
+
+    results, script = play(answers, act)
+    assert results == [{"order_id": 1}, {"order_id": 2}, {"order_id": 3}]
+    sent = [msgspec.json.decode(request.partition(b"\r\n\r\n")[2])["orders"] for request in script.requests]
+    assert [[(one["qty"], one.get("client_order_id")) for one in orders] for orders in sent] == [
+        [(1, None), (2, None), (3, None)],
+        [(1, "gw-a"), (3, "gw-c")],
+        [(1, "gw-a")],
+    ]
+
+
+def test_what_stays_pending_is_no_outcome() -> None:
+    async def act(url: str, _script: Script) -> int:
+        client = Client(url, "KEY.SECRET")
+        with pytest.raises(UnavailableError, match="1 orders have no outcome yet"):
+            await client.place([Place("005930", BUY, 1, 100)])
+        with pytest.raises(UnavailableError, match="no outcome yet"):
+            await client.move(5, 100)
+        await client.close()
+        return client_module.REPEATS
+
+    answers = [ok(200, {"results": [waiting("gw-a")]})] * (1 + client_module.REPEATS)
+    repeats, script = play([*answers, ok(202, {"client_order_id": None, "status": "pending", "order_id": None})], act)
+    assert len(script.requests) == repeats + 2

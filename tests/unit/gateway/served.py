@@ -56,6 +56,10 @@ class Bus:
         return len(self.blocks)
 
     @property
+    def last_event_seq(self) -> int:
+        return len(self.blocks)
+
+    @property
     def last_deed(self) -> int:
         """The last command that changed something: a host's deed is followed by its note for the audit trail."""
         return next(block.seq for block in reversed(self.blocks) if block.command_kind != CommandKind.NOTE_ADMIN)
@@ -146,7 +150,10 @@ class Served:
 class Venue:
     """A gateway on a real identity database and the real engine."""
 
-    def __init__(self, directory: Path, **settings: Any) -> None:
+    def __init__(
+        self, directory: Path, *, database: str | None = None, bus: Bus | None = None, **settings: Any
+    ) -> None:
+        """`database`: identity's, where it is shared with other gateways; `bus`: their exchange."""
         values: dict[str, Any] = {
             "admin_key": SecretStr(ADMIN_KEY),
             "data_dir": directory,
@@ -155,10 +162,13 @@ class Venue:
             "starting_shares": 3,
         }
         self.settings = Settings(**(values | settings))
-        self.identity = IdentityService.open(directory / "identity.db", hasher=QUICK)
-        self.bus = Bus()
-        for request in packs.commands("krx", 20261123) + instruments.list_commands("krx"):
-            self.bus.apply(request)
+        self.identity = IdentityService.open(
+            database or directory / "identity.db", hasher=QUICK, signing=directory / "signing.key"
+        )
+        self.bus = bus or Bus()
+        if bus is None:
+            for request in packs.commands("krx", 20261123) + instruments.list_commands("krx"):
+                self.bus.apply(request)
         self.gateway = Gateway(
             settings=self.settings,
             commands=self.bus,

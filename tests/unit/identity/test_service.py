@@ -1,4 +1,4 @@
-"""Identity on a real SQLite file: what survives a restart, who gets in, who does not."""
+"""Identity on a real SQLite file and a real PostgreSQL: what survives a restart, who gets in, who does not."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from onseju.identity.postgres import PostgresDatabase
 from onseju.identity.records import (
     InvalidNameError,
     InvalidPasswordError,
@@ -24,6 +25,7 @@ from onseju.identity.records import (
 from onseju.identity.service import IdentityService
 from onseju.identity.store import MAX_KEYS_PER_USER, MAX_SESSIONS_PER_USER, Store
 from onseju.identity.tokens import csrf_token
+from tests.unit.identity.places import Place
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse 말"
@@ -41,8 +43,8 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def opened(path: Path, clock: Clock | None = None, hours: int = 1) -> AsyncIterator[IdentityService]:
-    service = IdentityService.open(path / "identity.db", clock=clock or Clock(), hasher=QUICK, session_hours=hours)
+async def opened(place: Place, clock: Clock | None = None, hours: int = 1) -> AsyncIterator[IdentityService]:
+    service = place.open(clock=clock or Clock(), hasher=QUICK, session_hours=hours)
     try:
         yield service
     finally:
@@ -53,9 +55,9 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(test())
 
 
-def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
+def test_users_sessions_and_keys_survive_a_restart(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             first = await identity.sign_up("김철수", PASSWORD)
             second = await identity.sign_up("trader-2", PASSWORD)
             await identity.create_user("no-password", "bot")
@@ -66,7 +68,7 @@ def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
             key = await identity.create_key(first.user_id, "bot", ["read"])
         assert (first.account_id, second.account_id) == (1, 2)
         assert (len(first.owner), first.owner == second.owner) == (16, False)
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             again = await identity.user_by_name("김철수")
             assert again is not None
             assert again.account_ready
@@ -89,9 +91,9 @@ def test_users_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
     run(test)
 
 
-def test_of_many_who_want_one_name_exactly_one_gets_it(tmp_path: Path) -> None:
+def test_of_many_who_want_one_name_exactly_one_gets_it(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             names = ["Dragon", "dragon", "DRAGON", "dRagon"] * 5
             results = await asyncio.gather(
                 *(identity.sign_up(name, PASSWORD) for name in names), return_exceptions=True
@@ -104,9 +106,9 @@ def test_of_many_who_want_one_name_exactly_one_gets_it(tmp_path: Path) -> None:
     run(test)
 
 
-def test_concurrent_sign_ups_get_account_numbers_of_their_own(tmp_path: Path) -> None:
+def test_concurrent_sign_ups_get_account_numbers_of_their_own(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             users = await asyncio.gather(*(identity.sign_up(f"user-{number}", PASSWORD) for number in range(20)))
             assert sorted(user.account_id for user in users) == list(range(1, 21))
             assert [user.user_id for user in await identity.list_users(9, 3)] == [8, 7, 6]
@@ -115,9 +117,9 @@ def test_concurrent_sign_ups_get_account_numbers_of_their_own(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["", "a", "a" * 33, "a b", "<script>", "a\x00b", "naïve", "аdmin", "김", "a/b", "a\n"])
-def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
+def test_names_that_cannot_be(place: Place, name: str) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             with pytest.raises(InvalidNameError):
                 await identity.sign_up(name, PASSWORD)
             assert await identity.list_users() == []
@@ -126,9 +128,9 @@ def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "short77", "a" * 257, "가" * 86])
-def test_passwords_that_cannot_be(tmp_path: Path, password: str) -> None:
+def test_passwords_that_cannot_be(place: Place, password: str) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             with pytest.raises(InvalidPasswordError):
                 await identity.sign_up("kim", password)
             assert await identity.list_users() == []
@@ -136,9 +138,9 @@ def test_passwords_that_cannot_be(tmp_path: Path, password: str) -> None:
     run(test)
 
 
-def test_a_name_or_password_typed_in_parts_is_the_same(tmp_path: Path) -> None:
+def test_a_name_or_password_typed_in_parts_is_the_same(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             composed, parts = "\uac00\ub098\ub2e4\ub77c", "\u1100\u1161\u1102\u1161\u1103\u1161\u1105\u1161"
             user = await identity.sign_up(parts, composed * 3)
             assert user.name == composed
@@ -147,9 +149,9 @@ def test_a_name_or_password_typed_in_parts_is_the_same(tmp_path: Path) -> None:
     run(test)
 
 
-def test_wrong_passwords_and_unknown_names(tmp_path: Path) -> None:
+def test_wrong_passwords_and_unknown_names(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             await identity.sign_up("kim", PASSWORD)
             await identity.create_user("no-password", "bot")
             for name, password in [
@@ -169,7 +171,7 @@ def test_wrong_passwords_and_unknown_names(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_name_that_nobody_has_costs_a_log_in_as_much_work(tmp_path: Path) -> None:
+def test_a_name_that_nobody_has_costs_a_log_in_as_much_work(place: Place) -> None:
     class Counting(PasswordHasher):
         checked = 0
 
@@ -179,7 +181,7 @@ def test_a_name_that_nobody_has_costs_a_log_in_as_much_work(tmp_path: Path) -> N
 
     async def test() -> None:
         hasher = Counting(time_cost=1, memory_cost=8, parallelism=1)
-        identity = IdentityService.open(tmp_path / "identity.db", hasher=hasher)
+        identity = place.open(hasher=hasher)
         await identity.sign_up("trader", PASSWORD)
         await identity.create_user("no-password", "bot")
         for checks, name in enumerate(("trader", "nobody", "no-password"), 1):
@@ -191,10 +193,10 @@ def test_a_name_that_nobody_has_costs_a_log_in_as_much_work(tmp_path: Path) -> N
     run(test)
 
 
-def test_a_session_ends_by_time_and_by_logging_out(tmp_path: Path) -> None:
+def test_a_session_ends_by_time_and_by_logging_out(place: Place) -> None:
     async def test() -> None:
         clock = Clock()
-        async with opened(tmp_path, clock, hours=2) as identity:
+        async with opened(place, clock, hours=2) as identity:
             await identity.sign_up("kim", PASSWORD)
             log_in = await identity.log_in("kim", PASSWORD)
             assert log_in.csrf_token == csrf_token(log_in.token)
@@ -215,26 +217,26 @@ def test_a_session_ends_by_time_and_by_logging_out(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_user_has_a_bounded_number_of_sessions(tmp_path: Path) -> None:
+def test_a_user_has_a_bounded_number_of_sessions(place: Place) -> None:
     async def test() -> None:
         clock = Clock()
-        async with opened(tmp_path, clock) as identity:
+        async with opened(place, clock) as identity:
             await identity.sign_up("kim", PASSWORD)
             tokens = []
             for _ in range(MAX_SESSIONS_PER_USER + 2):
                 clock.now += 1
                 tokens.append((await identity.log_in("kim", PASSWORD)).token)
             assert await identity.session(tokens[0]) is None
-        async with opened(tmp_path, clock) as identity:
+        async with opened(place, clock) as identity:
             alive = [await identity.session(token) is not None for token in tokens]
             assert alive == [False, False] + [True] * MAX_SESSIONS_PER_USER
 
     run(test)
 
 
-def test_keys_are_revoked_at_once(tmp_path: Path) -> None:
+def test_keys_are_revoked_at_once(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             lee = await identity.sign_up("lee", PASSWORD)
             key = await identity.create_key(kim.user_id, "bot", ["trade", "read"])
@@ -257,9 +259,9 @@ def test_keys_are_revoked_at_once(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_key_can_do_no_more_than_its_user(tmp_path: Path) -> None:
+def test_a_key_can_do_no_more_than_its_user(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             root = await identity.create_user("root", "admin", PASSWORD)
             for scopes in ([], ["admin"], ["read", "fly"]):
@@ -276,9 +278,9 @@ def test_a_key_can_do_no_more_than_its_user(tmp_path: Path) -> None:
     run(test)
 
 
-def test_keys_are_bounded_and_replaced_by_name(tmp_path: Path) -> None:
+def test_keys_are_bounded_and_replaced_by_name(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             first = await identity.create_key(kim.user_id, "bot", ["read"], replace=True)
             assert await identity.key(first) is not None
@@ -293,9 +295,9 @@ def test_keys_are_bounded_and_replaced_by_name(tmp_path: Path) -> None:
     run(test)
 
 
-def test_ensure_user_makes_one_and_keeps_it(tmp_path: Path) -> None:
+def test_ensure_user_makes_one_and_keeps_it(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             users = await asyncio.gather(*(identity.ensure_user("bot-1", "bot") for _ in range(5)))
             assert len({user.user_id for user in users}) == 1
             assert (await identity.ensure_user("BOT-1", "user", PASSWORD)).kind == "bot"
@@ -305,9 +307,9 @@ def test_ensure_user_makes_one_and_keeps_it(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_taken_account_number_is_given_up_for_another(tmp_path: Path) -> None:
+def test_a_taken_account_number_is_given_up_for_another(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             await identity.sign_up("lee", PASSWORD)
             log_in = await identity.log_in("kim", PASSWORD)
@@ -325,9 +327,9 @@ def test_a_taken_account_number_is_given_up_for_another(tmp_path: Path) -> None:
     run(test)
 
 
-def test_another_password_ends_the_sessions(tmp_path: Path) -> None:
+def test_another_password_ends_the_sessions(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             log_in = await identity.log_in("kim", PASSWORD)
             assert await identity.session(log_in.token) is not None
@@ -335,22 +337,25 @@ def test_another_password_ends_the_sessions(tmp_path: Path) -> None:
             assert await identity.session(log_in.token) is None
             with pytest.raises(WrongPasswordError):
                 await identity.log_in("kim", PASSWORD)
-            assert (await identity.log_in("kim", "another password")).user == kim
+            assert (await identity.log_in("kim", "another password")).user.user_id == kim.user_id
 
     run(test)
 
 
-def test_an_old_hash_is_renewed_at_log_in(tmp_path: Path) -> None:
+def test_an_old_hash_is_renewed_at_log_in(place: Place) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(place) as identity:
             await identity.sign_up("kim", PASSWORD)
         stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-        identity = IdentityService.open(tmp_path / "identity.db", hasher=stronger)
+        identity = place.open(hasher=stronger)
         await identity.log_in("kim", PASSWORD)
         await identity.close()
         await identity.close()
-        with contextlib.closing(sqlite3.connect(tmp_path / "identity.db")) as database:
-            (stored,) = database.execute("SELECT password_hash FROM users").fetchone()
+        store = Store(place.database if isinstance(place.database, Path) else PostgresDatabase(place.database))
+        found = store.user_by_name("kim")
+        store.close()
+        assert found is not None
+        stored = found[1] or ""
         assert stored.startswith("$argon2id$v=19$m=16,t=2,p=1$")
 
     run(test)
@@ -358,7 +363,7 @@ def test_an_old_hash_is_renewed_at_log_in(tmp_path: Path) -> None:
 
 def test_no_secret_stands_in_the_file_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     async def test() -> None:
-        async with opened(tmp_path) as identity:
+        async with opened(Place(tmp_path, tmp_path / "identity.db")) as identity:
             kim = await identity.sign_up("kim", PASSWORD)
             token = (await identity.log_in("kim", PASSWORD)).token
             key = await identity.create_key(kim.user_id, "bot", ["read"])

@@ -24,6 +24,8 @@ from tests.contract.samples import block, blocks, record, records
 class FailingFiles(Files):
     """Fails the operation named in `broken`, and counts all."""
 
+    at_once = False
+
     def __init__(self) -> None:
         super().__init__(durable=True)
         self.broken = ""
@@ -347,17 +349,30 @@ def test_a_half_read_iterator_can_be_left(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_commands_are_on_the_disk_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_commands_are_on_the_disk_before_append_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    if at_once and not Files.at_once:
+        pytest.skip("this system does not write and flush in one call")
+    monkeypatch.setattr(Files, "at_once", at_once)
     flushed: list[tuple[str, int]] = []
 
     def note(flush: Callable[[int], None]) -> Callable[[int], None]:
         def noting(descriptor: int) -> None:
+            flush(descriptor)
             path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
             flushed.append((os.path.relpath(path, tmp_path), os.fstat(descriptor).st_size))
-            flush(descriptor)
 
         return noting
 
+    def write_through(descriptor: int, data: list[bytes], offset: int, flags: int, pwritev=os.pwritev) -> int:
+        assert flags == os.RWF_DSYNC
+        written: list[int] = []
+        note(lambda it: written.append(pwritev(it, data, offset, flags)))(descriptor)
+        return written[0]
+
+    monkeypatch.setattr(os, "pwritev", write_through)
     monkeypatch.setattr(os, "fdatasync", note(os.fdatasync))
     monkeypatch.setattr(os, "fsync", note(os.fsync))
     journal = SegmentJournal.open(tmp_path)
@@ -378,8 +393,59 @@ def test_commands_are_on_the_disk_before_append_returns(tmp_path: Path, monkeypa
     assert flushed == [], "a venue to be thrown away"
 
 
+@pytest.mark.skipif(not Files.at_once, reason="this system does not write and flush in one call")
+def test_what_is_written_and_flushed_at_once_may_be_taken_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = SegmentJournal.open(tmp_path)
+    pieces: list[int] = []
+
+    def in_pieces(descriptor: int, data: list[bytes], offset: int, flags: int, pwritev=os.pwritev) -> int:
+        pieces.append(len(data[0]))
+        return int(pwritev(descriptor, [data[0][: len(data[0]) // 2 + 1]], offset, flags))
+
+    monkeypatch.setattr(os, "pwritev", in_pieces)
+    journal.append(records(1, 20))
+    journal.close()
+    assert len(pieces) > 2
+    assert list(SegmentJournal.open_for_reading(tmp_path).read()) == records(1, 20)
+
+
+@pytest.mark.skipif(not Files.at_once, reason="this system does not write and flush in one call")
+@pytest.mark.parametrize("taken", ["nothing", "half", "all"])
+def test_no_room_for_a_flush_is_no_full_disk_to_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    journal = SegmentJournal.open(tmp_path)
+    journal.append(records(1, 2))
+    (segment,) = (tmp_path / "commands").iterdir()
+    size = segment.stat().st_size
+
+    def full(descriptor: int, data: list[bytes], offset: int, flags: int) -> int:
+        os.write(descriptor, {"nothing": b"", "half": data[0][: len(data[0]) // 2], "all": data[0]}[taken])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwritev", full)
+        with pytest.raises(JournalError) as raised:
+            journal.append(records(3, 4))
+    if taken == "all":
+        assert not isinstance(raised.value, JournalFullError)
+        with pytest.raises(JournalError, match="Nothing can be written"):
+            journal.append(records(3, 4))
+        journal.close()
+        return
+    assert isinstance(raised.value, JournalFullError)
+    assert segment.stat().st_size == size, "what was half written is gone"
+    journal.append(records(3, 4))
+    journal.close()
+    assert list(SegmentJournal.open_for_reading(tmp_path).read()) == records(1, 4)
+
+
 class SmallDisk(Files):
     """A disk with so many bytes; what is reserved counts. Whether it can reserve at all is said by `reserves`."""
+
+    at_once = False
 
     def __init__(self, size: int, *, reserves: bool) -> None:
         super().__init__()

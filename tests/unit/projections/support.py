@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
@@ -30,7 +30,8 @@ from onseju.contract.words import OrderType, Side, TimeInForce, Via
 from onseju.exchange.applier import Applier
 from onseju.matching.engine import SEMANTICS_VERSION
 from onseju.projections import tables
-from onseju.projections.database import writer_engine
+from onseju.projections.database import reader_engine, writer_engine
+from onseju.projections.places import Database, PostgresTables, place_of
 from onseju.rules import instruments, packs
 from tests.engines import make_engine
 
@@ -140,16 +141,40 @@ class MemoryJournal:
         self.blocks.clear()
 
 
-def contents(database: Path) -> dict[str, list[tuple[object, ...]]]:
+def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables, in the order of their keys. No projector may have the file open."""
-    engine = writer_engine(database)
+    with connected(database) as connection:
+        return {
+            table.name: [
+                tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in tables.metadata.sorted_tables
+        }
+
+
+@contextmanager
+def connected(database: Database) -> Iterator[sa.Connection]:
+    """A connection that reads, in a transaction."""
+    place = place_of(database)
+    engine = reader_engine(place) if isinstance(place, PostgresTables) else writer_engine(place)
     try:
         with engine.begin() as connection:
-            return {
-                table.name: [
-                    tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
-                ]
-                for table in tables.metadata.sorted_tables
-            }
+            yield connection
     finally:
         engine.dispose()
+
+
+@contextmanager
+def maintaining(database: Database) -> Iterator[sa.Engine]:
+    """The engine of a writer, for a while."""
+    engine = writer_engine(database)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def change(database: Database, statement: str) -> int:
+    """Change rows behind the projector's back; how many."""
+    with maintaining(database) as engine, engine.begin() as connection:
+        return connection.exec_driver_sql(statement).rowcount

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -22,26 +19,17 @@ from onseju.contract.words import AccountKind, OrderStatus, OrderType, Phase, Ru
 from onseju.projections import tables as t
 from onseju.projections.database import writer_engine
 from onseju.projections.migrate import MIGRATIONS
+from onseju.projections.places import Place
 from onseju.projections.projector import Projector
 from onseju.projections.queries import Queries
 from onseju.projections.rows import start_of_day
 from tests.properties.busy_day import BusyDay
 from tests.properties.driver import DAY
 from tests.unit.market.live import SYMBOL, LiveMarket
-from tests.unit.projections.support import MemoryJournal, contents
+from tests.unit.projections.conftest import NewTables
+from tests.unit.projections.support import MemoryJournal, connected, contents
 
 BUY, SELL = Side.BUY, Side.SELL
-
-
-@contextmanager
-def closing_engine(database: Path) -> Iterator[sa.Connection]:
-    """A connection of its own."""
-    engine = writer_engine(database)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 class Kept(LiveMarket):
@@ -56,7 +44,7 @@ class Kept(LiveMarket):
         super().publish()
 
 
-def project(database: Path, blocks: list[EventBlock], max_blocks: int = 1000) -> None:
+def project(database: Place, blocks: list[EventBlock], max_blocks: int = 1000) -> None:
     projector = Projector(MemoryJournal(blocks), database, max_blocks=max_blocks)
     projector.catch_up()
     projector.stop()
@@ -83,22 +71,23 @@ def live() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def database(live: Kept, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("days") / "p.db"
-    project(path, live.blocks)
-    return path
+def database(live: Kept, new_tables: NewTables) -> Place:
+    place = new_tables()
+    project(place, live.blocks)
+    return place
 
 
-def test_rebuilt_in_pieces_they_are_the_same(live: Kept, database: Path, tmp_path: Path) -> None:
+def test_rebuilt_in_pieces_they_are_the_same(live: Kept, database: Place, new_tables: NewTables) -> None:
     """The trading day lasts from one transaction to the next, and over a restart."""
+    pieces = new_tables()
     for end in (len(live.blocks) // 3, len(live.blocks) // 2, len(live.blocks)):
-        project(tmp_path / "p.db", live.blocks[:end], max_blocks=7)
-    assert contents(tmp_path / "p.db") == contents(database)
+        project(pieces, live.blocks[:end], max_blocks=7)
+    assert contents(pieces) == contents(database)
 
 
-def test_orders_balances_and_positions_are_the_engines(live: Kept, database: Path) -> None:
+def test_orders_balances_and_positions_are_the_engines(live: Kept, database: Place) -> None:
     state = live.engine.state
-    with closing_engine(database) as connection:
+    with connected(database) as connection:
         rows = {row.order_id: row for row in connection.execute(sa.select(t.orders))}
         balances = {row.account: row for row in connection.execute(sa.select(t.balances))}
         positions = {(row.account, row.instrument): row for row in connection.execute(sa.select(t.positions))}
@@ -133,7 +122,7 @@ def test_orders_balances_and_positions_are_the_engines(live: Kept, database: Pat
     assert reasons >= {Reason.NONE, Reason.DAY_ENDED}
 
 
-def test_each_trading_day_has_its_candle_and_it_agrees_with_its_trades(live: Kept, database: Path) -> None:
+def test_each_trading_day_has_its_candle_and_it_agrees_with_its_trades(live: Kept, database: Place) -> None:
     expected: dict[int, list[Trade]] = defaultdict(list)
     trading_day = DAY
     for block in live.blocks:
@@ -167,7 +156,8 @@ def test_each_trading_day_has_its_candle_and_it_agrees_with_its_trades(live: Kep
     assert live.instrument.day_turnover == (last.turnover if last else 0)
 
 
-def test_the_view_tells_why_an_order_ended(tmp_path: Path) -> None:
+def test_the_view_tells_why_an_order_ended(new_tables: NewTables) -> None:
+    place = new_tables()
     live = Kept()
     ioc = live.order(BUY, 3, 98_000, time_in_force=TimeInForce.IOC)
     midpoint_side = live.order(BUY, 1, 98_000), live.order(SELL, 1, 99_000, account=3)
@@ -175,8 +165,8 @@ def test_the_view_tells_why_an_order_ended(tmp_path: Path) -> None:
     conditional = live.order(BUY, 2, 97_000, type_=OrderType.CONDITIONAL_LIMIT)
     live.phase(Phase.CLOSING_AUCTION)
     live.do(RollDay(trading_day=DAY + 1))
-    project(tmp_path / "p.db", live.blocks)
-    queries = Queries(tmp_path / "p.db")
+    project(place, live.blocks)
+    queries = Queries(place)
     try:
         orders = {order.order_id: order for order in asyncio.run(queries.ask(queries.orders, 2)).orders}
     finally:
@@ -191,9 +181,9 @@ def test_the_view_tells_why_an_order_ended(tmp_path: Path) -> None:
     assert all(order.reject_reason is None for order in orders.values())
 
 
-def test_tables_of_the_first_form_are_filled_again(live: Kept, database: Path, tmp_path: Path) -> None:
+def test_tables_of_the_first_form_are_filled_again(live: Kept, database: Place, new_tables: NewTables) -> None:
     """They do not know the trading day: what they hold cannot be gone on with."""
-    old = tmp_path / "p.db"
+    old = new_tables()
     engine = writer_engine(old)
     with engine.begin() as connection:
         config = Config()

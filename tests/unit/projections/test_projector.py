@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import sqlite3
 import subprocess
@@ -26,9 +27,11 @@ from onseju.journal.segments import SegmentJournal
 from onseju.projections import tables
 from onseju.projections.database import reader_engine, writer_engine
 from onseju.projections.migrate import migrate
+from onseju.projections.places import Place
 from onseju.projections.projector import ProjectionError, Projector
 from onseju.projections.writer import EXPANDED_ROWS, ROWS_A_STATEMENT, PositionLostError, Writer
-from tests.unit.projections.support import MemoryJournal, blocks_of, contents, records
+from tests.unit.projections.conftest import NewTables
+from tests.unit.projections.support import MemoryJournal, blocks_of, change, connected, contents, records
 
 SEED, COUNT = 3, 700
 BURST = 3000
@@ -39,7 +42,7 @@ def blocks(count: int = COUNT) -> tuple[EventBlock, ...]:
     return tuple(blocks_of(records(SEED, count)))
 
 
-def project(database: Path, journal: MemoryJournal, **bounds: int) -> None:
+def project(database: Place, journal: MemoryJournal, **bounds: int) -> None:
     projector = Projector(journal, database, **bounds)
     projector.catch_up()
     assert projector.position == journal.last_event_seq
@@ -47,9 +50,9 @@ def project(database: Path, journal: MemoryJournal, **bounds: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+def whole(new_tables: NewTables) -> dict[str, list[tuple[object, ...]]]:
     """All rows, written one command a transaction."""
-    database = tmp_path_factory.mktemp("whole") / "p.db"
+    database = new_tables()
     project(database, MemoryJournal(blocks()), max_blocks=1)
     rows = contents(database)
     assert all(rows[table.name] for table in tables.metadata.sorted_tables)
@@ -74,25 +77,25 @@ def eventually(condition: Any, seconds: float = 10) -> None:
 
 @pytest.mark.parametrize("bounds", [{"max_blocks": 7}, {"max_blocks": 64}, {"max_events": 50}, {}])
 def test_a_batch_writes_what_single_commands_write(
-    tmp_path: Path, whole: dict[str, list[tuple[object, ...]]], bounds: dict[str, int]
+    database: Place, whole: dict[str, list[tuple[object, ...]]], bounds: dict[str, int]
 ) -> None:
-    project(tmp_path / "p.db", MemoryJournal(blocks()), **bounds)
-    assert contents(tmp_path / "p.db") == whole
+    project(database, MemoryJournal(blocks()), **bounds)
+    assert contents(database) == whole
 
 
-def test_restarts_at_any_point_change_nothing(tmp_path: Path, whole: dict[str, list[tuple[object, ...]]]) -> None:
+def test_restarts_at_any_point_change_nothing(database: Place, whole: dict[str, list[tuple[object, ...]]]) -> None:
     draw = random.Random(1)
     journal, given = MemoryJournal(), 0
     while given < len(blocks()):
         more = draw.randint(1, 60)
         journal.append_events(blocks()[given : given + more])
         given += more
-        project(tmp_path / "p.db", journal, max_blocks=draw.randint(1, 40))
-    assert contents(tmp_path / "p.db") == whole
+        project(database, journal, max_blocks=draw.randint(1, 40))
+    assert contents(database) == whole
 
 
 def test_a_failure_before_the_commit_writes_nothing_and_is_told(
-    tmp_path: Path,
+    database: Place,
     whole: dict[str, list[tuple[object, ...]]],
     monkeypatch: pytest.MonkeyPatch,
     started: list[Projector],
@@ -109,32 +112,34 @@ def test_a_failure_before_the_commit_writes_nothing_and_is_told(
     journal = MemoryJournal(blocks())
     with monkeypatch.context() as patched:
         patched.setattr(Writer, "write", failing)
-        projector = Projector(journal, tmp_path / "p.db", max_blocks=50)
+        projector = Projector(journal, database, max_blocks=50)
         started.append(projector)
         projector.start()
         eventually(lambda: projector.failed is not None)
         assert isinstance(projector.failed, OSError)
         assert projector.position == 200
         projector.stop()
-    with sqlite3.connect(tmp_path / "p.db") as connection:
-        assert connection.execute("SELECT seq FROM progress").fetchone() == (200,)
-    connection.close()
-    project(tmp_path / "p.db", journal)
-    assert contents(tmp_path / "p.db") == whole
+    with connected(database) as connection:
+        assert connection.scalar(sa.select(tables.progress.c.seq)) == 200
+    project(database, journal)
+    assert contents(database) == whole
 
 
-def test_kill_9_in_a_burst_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    database, draw = tmp_path / "p.db", random.Random(9)
+def test_kill_9_in_a_burst_loses_and_doubles_nothing(database: Place, new_tables: NewTables) -> None:
+    fresh = new_tables()
+    draw = random.Random(9)
     kills, finished = 0, False
+    burst = BURST if isinstance(database, Path) else BURST // 3
+    argument = str(database) if isinstance(database, Path) else json.dumps(database)
     while not finished:
-        arguments = [str(database), str(SEED), str(BURST), "20"]
+        arguments = [argument, str(SEED), str(burst), "20"]
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.unit.projections.burst", *arguments], stdout=subprocess.PIPE, text=True
         )
         assert child.stdout is not None
         with child.stdout:
             first = int(child.stdout.readline().split()[0])
-            until = first + draw.randint(200, 1000)
+            until = first + draw.randint(burst // 15, burst // 3)
             for line in child.stdout:
                 finished = line == "done\n"
                 if not finished and int(line.split()[0]) >= until:
@@ -143,16 +148,16 @@ def test_kill_9_in_a_burst_loses_and_doubles_nothing(tmp_path: Path) -> None:
                     break
         child.wait()
     assert kills >= 2
-    everything = MemoryJournal(blocks(BURST))
-    project(tmp_path / "fresh.db", everything)
-    assert contents(database) == contents(tmp_path / "fresh.db")
+    everything = MemoryJournal(blocks(burst))
+    project(fresh, everything)
+    assert contents(database) == contents(fresh)
 
 
 def test_it_follows_a_real_event_log(
-    tmp_path: Path, whole: dict[str, list[tuple[object, ...]]], started: list[Projector]
+    database: Place, tmp_path: Path, whole: dict[str, list[tuple[object, ...]]], started: list[Projector]
 ) -> None:
     journal = SegmentJournal.open(tmp_path / "journal", fsync=False)
-    projector = Projector(journal, tmp_path / "p.db")
+    projector = Projector(journal, database)
     started.append(projector)
     projector.catch_up()
     projector.start()
@@ -165,29 +170,30 @@ def test_it_follows_a_real_event_log(
     eventually(lambda: projector.position == journal.last_event_seq)
     projector.stop()
     journal.close()
-    rows, want = contents(tmp_path / "p.db"), dict(whole)
+    rows, want = contents(database), dict(whole)
     assert rows.pop("progress") == [(journal.journal_id, len(blocks()), 20261124)]
     want.pop("progress")
     assert rows == want
 
 
-def test_tables_of_another_journal_are_rebuilt(tmp_path: Path, whole: dict[str, list[tuple[object, ...]]]) -> None:
-    project(tmp_path / "p.db", MemoryJournal(blocks_of(records(8, 100)), "other"))
-    project(tmp_path / "p.db", MemoryJournal(blocks()))
-    assert contents(tmp_path / "p.db") == whole
+def test_tables_of_another_journal_are_rebuilt(database: Place, whole: dict[str, list[tuple[object, ...]]]) -> None:
+    project(database, MemoryJournal(blocks_of(records(8, 100)), "other"))
+    project(database, MemoryJournal(blocks()))
+    assert contents(database) == whole
 
 
-def test_tables_ahead_of_the_event_log_are_rebuilt(tmp_path: Path) -> None:
-    project(tmp_path / "p.db", MemoryJournal(blocks()))
+def test_tables_ahead_of_the_event_log_are_rebuilt(database: Place, new_tables: NewTables) -> None:
+    fresh = new_tables()
+    project(database, MemoryJournal(blocks()))
     shorter = MemoryJournal(blocks()[:300])
-    project(tmp_path / "p.db", shorter)
-    project(tmp_path / "fresh.db", shorter)
-    assert contents(tmp_path / "p.db") == contents(tmp_path / "fresh.db")
+    project(database, shorter)
+    project(fresh, shorter)
+    assert contents(database) == contents(fresh)
 
 
-def test_catching_up_tells_its_progress(tmp_path: Path) -> None:
+def test_catching_up_tells_its_progress(database: Place) -> None:
     told: list[tuple[int, int]] = []
-    projector = Projector(MemoryJournal(blocks()), tmp_path / "p.db", max_blocks=100)
+    projector = Projector(MemoryJournal(blocks()), database, max_blocks=100)
     projector.catch_up(lambda done, end: told.append((done, end)))
     projector.stop()
     assert told[0] == (0, len(blocks()))
@@ -208,14 +214,14 @@ def test_a_long_statements_text_is_the_one_that_is_compiled(name: str) -> None:
 
 
 def test_it_follows_again_by_itself_when_what_failed_works_again(
-    tmp_path: Path,
+    database: Place,
     whole: dict[str, list[tuple[object, ...]]],
     monkeypatch: pytest.MonkeyPatch,
     started: list[Projector],
 ) -> None:
     """The disk fails, then the next tries fail as well, then it works: nothing is missing and nothing is doubled."""
     journal = MemoryJournal(blocks()[:300])
-    projector = Projector(journal, tmp_path / "p.db", max_blocks=50, gather_s=0, first_retry_s=0.01)
+    projector = Projector(journal, database, max_blocks=50, gather_s=0, first_retry_s=0.01)
     started.append(projector)
     projector.catch_up()
     write = Writer.write
@@ -235,7 +241,7 @@ def test_it_follows_again_by_itself_when_what_failed_works_again(
     eventually(lambda: projector.failed is None)
     eventually(lambda: projector.position == journal.last_event_seq)
     projector.stop()
-    assert contents(tmp_path / "p.db") == whole
+    assert contents(database) == whole
 
 
 def test_on_a_full_disk_reads_go_on_and_it_tries_again(
@@ -315,12 +321,12 @@ def test_a_position_that_somebody_changed_is_found_out(tmp_path: Path, started: 
         projector.catch_up()
 
 
-def test_a_gap_in_the_event_log_is_refused(tmp_path: Path, started: list[Projector]) -> None:
+def test_a_gap_in_the_event_log_is_refused(database: Place, started: list[Projector]) -> None:
     class Gap(MemoryJournal):
         def read_events(self, after_seq: int = 0) -> Iterator[EventBlock]:
             return iter(self.blocks[after_seq + 1 :])
 
-    projector = Projector(Gap(blocks()), tmp_path / "p.db")
+    projector = Projector(Gap(blocks()), database)
     started.append(projector)
     with pytest.raises(ProjectionError, match="command 2, after 0"):
         projector.catch_up()
@@ -332,13 +338,11 @@ def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
         Projector(MemoryJournal(blocks()), tmp_path / "p.db").catch_up()
 
 
-def test_tables_of_a_later_release_are_left_alone(tmp_path: Path) -> None:
-    project(tmp_path / "p.db", MemoryJournal(blocks()[:100]))
-    with sqlite3.connect(tmp_path / "p.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'later'")
-    connection.close()
+def test_tables_of_a_later_release_are_left_alone(database: Place) -> None:
+    project(database, MemoryJournal(blocks()[:100]))
+    assert change(database, "UPDATE alembic_version SET version_num = 'later'") == 1
     with pytest.raises(ProjectionError, match="later"):
-        Projector(MemoryJournal(blocks()), tmp_path / "p.db").catch_up()
+        Projector(MemoryJournal(blocks()), database).catch_up()
 
 
 def test_it_runs_once_and_stops_often(tmp_path: Path, started: list[Projector]) -> None:
@@ -381,10 +385,10 @@ def created_sql() -> dict[str, str]:
     return made
 
 
-def test_readers_cannot_write(tmp_path: Path) -> None:
-    project(tmp_path / "p.db", MemoryJournal(blocks()[:10]))
-    engine = reader_engine(tmp_path / "p.db")
-    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
+def test_readers_cannot_write(database: Place) -> None:
+    project(database, MemoryJournal(blocks()[:10]))
+    engine = reader_engine(database)
+    with engine.connect() as connection, pytest.raises(sa.exc.DatabaseError, match=r"read-?only"):
         connection.execute(sa.delete(tables.progress))
     engine.dispose()
 

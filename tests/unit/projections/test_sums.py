@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from onseju.contract.commands import DepositCash, NewOrder, NoteAdmin, Request, WithdrawCash, encode_command, sequence
 from onseju.contract.journal_records import JournalRecord
 from onseju.contract.words import OrderType, Side, Via
 from onseju.matching.engine import SEMANTICS_VERSION
+from onseju.projections.places import Place
 from onseju.projections.projector import Projector
 from onseju.projections.queries import Queries
 from onseju.projections.sums import Sums
-from tests.unit.projections.support import ACCOUNTS, FIRST_TS, MemoryJournal, blocks_of, records
+from tests.unit.projections.support import ACCOUNTS, FIRST_TS, MemoryJournal, blocks_of, change, records
 
 
-def project(database: Path, more: list[Request], max_blocks: int) -> None:
+def project(database: Place, more: list[Request], max_blocks: int) -> None:
     made = records(5, 600)
     for request in more:
         seq = len(made) + 1
@@ -28,7 +26,7 @@ def project(database: Path, more: list[Request], max_blocks: int) -> None:
     projector.stop()
 
 
-def sums(database: Path) -> Sums:
+def sums(database: Place) -> Sums:
     queries = Queries(database)
     try:
         return queries.sums()
@@ -37,11 +35,11 @@ def sums(database: Path) -> Sums:
 
 
 @pytest.mark.parametrize("max_blocks", [1, 7, 2000])
-def test_they_hold(tmp_path: Path, max_blocks: int) -> None:
+def test_they_hold(database: Place, max_blocks: int) -> None:
     doors = [DepositCash(account=1, amount=7), DepositCash(account=1, amount=11), WithdrawCash(account=2, amount=5)]
     doors += [NewOrder(account=1, instrument=1, qty=0, side=Side.BUY, order_type=OrderType.MARKET)]
-    project(tmp_path / "p.db", [Request(command) for command in doors], max_blocks)
-    found = sums(tmp_path / "p.db")
+    project(database, [Request(command) for command in doors], max_blocks)
+    found = sums(database)
     assert found.cash_held == found.cash_paid_in == len(ACCOUNTS) * 500_000_000 + 7 + 11 - 5
     assert found.orders_accepted == found.orders_open + found.orders_done > 300
     assert found.orders_rejected == 1
@@ -52,8 +50,7 @@ def test_they_hold(tmp_path: Path, max_blocks: int) -> None:
         assert one.reserved == one.offered
 
 
-def test_open_orders_and_their_reservations(tmp_path: Path) -> None:
-    database = tmp_path / "p.db"
+def test_open_orders_and_their_reservations(database: Place) -> None:
     made = tuple(blocks_of(records(5, 600)[:-1]))  # the day has not ended: orders are open
     projector = Projector(MemoryJournal(made), database)
     projector.catch_up()
@@ -77,14 +74,10 @@ def test_open_orders_and_their_reservations(tmp_path: Path) -> None:
         "UPDATE orders SET done = 0 WHERE order_id = (SELECT min(order_id) FROM orders WHERE done = 1 AND status <> 5)",
     ],
 )
-def test_harm_shows(tmp_path: Path, harm: str) -> None:
-    database = tmp_path / "p.db"
+def test_harm_shows(database: Place, harm: str) -> None:
     project(database, [], 2000)
     good = sums(database)
-    connection = sqlite3.connect(database)
-    with connection:
-        assert connection.execute(harm).rowcount == 1
-    connection.close()
+    assert change(database, harm) == 1
     bad = sums(database)
     assert (good.orders_open, good.overdrawn, good.reserved_without_order) == (0, 0, 0)
     assert bad != good
@@ -98,11 +91,11 @@ def test_harm_shows(tmp_path: Path, harm: str) -> None:
     assert any(wrong)
 
 
-def test_what_hosts_did_is_a_list(tmp_path: Path) -> None:
+def test_what_hosts_did_is_a_list(database: Place) -> None:
     note = NoteAdmin(actor=3, account=1, instrument=2, about_seq=9, via=Via.KEY)
     more = [Request(note, "deposit cash=5"), Request(NoteAdmin(via=Via.BOOTSTRAP), "set_password")]
-    project(tmp_path / "p.db", more, 2000)
-    queries = Queries(tmp_path / "p.db")
+    project(database, more, 2000)
+    queries = Queries(database)
     try:
         page = queries.deeds(limit=1)
         (last,) = page.deeds

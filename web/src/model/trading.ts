@@ -14,6 +14,8 @@ export type Outcome =
 
 export type Progress = "sending" | "confirming";
 
+/** The gateway has handed the request on, and waits for its outcome no longer. A repeat under its id brings that. */
+const PENDING = 202;
 /** Milliseconds before each repeat; the last one is kept. */
 const RETRY_MS = [300, 700, 1500, 3000, 5000] as const;
 /** Repeats before it is said that the server cannot be reached. The order may have been entered: its id tells. */
@@ -54,7 +56,15 @@ export class Trading {
 
   async enter(order: Omit<NewOrder, "client_order_id">, told: (progress: Progress) => void): Promise<Outcome> {
     const request = { ...order, client_order_id: newRequestId() };
-    return this.#settle(() => this.#exchange.newOrder(request), told);
+    // the stream may know it before an answer does
+    const forget = this.#orders.changed.on(({ order: heard }) => {
+      if (heard.client_order_id === request.client_order_id) this.hurry();
+    });
+    try {
+      return await this.#settle(() => this.#exchange.newOrder(request), told);
+    } finally {
+      forget();
+    }
   }
 
   async correct(
@@ -117,6 +127,7 @@ export class Trading {
       const began = performance.now();
       try {
         const answer = await send();
+        if (answer.status === PENDING) throw new NoAnswer("no outcome yet");
         this.roundTrip.set(performance.now() - began);
         return answer;
       } catch (error) {

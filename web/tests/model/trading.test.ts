@@ -11,6 +11,8 @@ const problem = (status: number, code: string, more: object = {}, headers: Recor
   return () => Response.json({ code, status, detail: code, ...more }, { status, headers });
 };
 const lost: Reply = () => new TypeError("connection reset");
+const pending: Reply = () =>
+  Response.json({ client_order_id: "web-1", status: "pending", order_id: null }, { status: 202 });
 const NEW = { symbol: "005930", side: "buy", type: "limit", qty: 100, limit_price: 71300 } as const;
 
 let replies: Reply[];
@@ -108,6 +110,28 @@ describe("an order", () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(calls).toHaveLength(1);
     trading.hurry();
+    expect(await outcome).toMatchObject({ ok: true });
+    expect(calls).toHaveLength(2);
+  });
+
+  it("whose outcome the gateway does not know yet is asked for again under the same id", async () => {
+    replies = [pending, pending, entered];
+    expect(await trading.enter(NEW, told)).toMatchObject({ ok: true });
+    expect(new Set(calls.map(({ body }) => body?.["client_order_id"])).size).toBe(1);
+    expect(progress).toEqual(["sending", "confirming", "confirming"]);
+  });
+
+  it("that is pending is settled as soon as the stream tells of it", async () => {
+    release = () => undefined; // waits do not end by themselves
+    replies = [pending, entered];
+    const outcome = trading.enter(NEW, told);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(progress).toEqual(["sending", "confirming"]);
+    orders.takeOrder(order({ order_id: 900, client_order_id: "another's" }));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(calls).toHaveLength(1);
+    const id = calls[0]?.body?.["client_order_id"] as string;
+    orders.takeOrder(order({ seq: 50, client_order_id: id }));
     expect(await outcome).toMatchObject({ ok: true });
     expect(calls).toHaveLength(2);
   });
