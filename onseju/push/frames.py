@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from onseju.contract.envelope import Envelope, encode_envelope
-from onseju.contract.events import ACCOUNT_OFFSET, EVENT_BYTES, KIND_OFFSET, EventKind, decode_event
+from onseju.contract.events import (
+    ACCOUNT_OFFSET,
+    EVENT_BYTES,
+    INSTRUMENT_OFFSET,
+    KIND_OFFSET,
+    EventKind,
+    decode_event,
+)
 from onseju.contract.ids import Position
 from onseju.contract.journal_records import EventBlock, read_annotations
+from onseju.contract.reasons import CODES
 from onseju.contract.views import SymbolOf, stream_view
+from onseju.matching.compiled import CORE
 
 CHANNEL = "account"
 
@@ -33,11 +42,25 @@ STREAMED = frozenset(
 _NOBODY = bytes(4)
 
 
+class Quick(Protocol):
+    """The compiled core's way to write a frame."""
+
+    def write(self, event: bytes, text: str, symbol: str, before: Position | None) -> tuple[bytes, int] | None:
+        """The frame, and where its JSON begins; None where the plain way must write it."""
+        ...
+
+
 class Codec(NamedTuple):
-    """What a frame's bytes depend on beside the event itself. Neither ever changes for a journal."""
+    """What a frame's bytes depend on beside the event itself. None of it ever changes for a journal."""
 
     journal_id: str
     symbol_of: SymbolOf
+    quick: Quick | None = None
+
+
+def quick_frames(journal_id: str) -> Quick | None:
+    """The core's way, where it is there."""
+    return None if CORE is None else CORE.StreamFrames(journal_id, CODES)
 
 
 class Frame:
@@ -76,6 +99,23 @@ class Frame:
         """Make the bytes, if they are not made yet."""
         if not self._event:
             return
+        if not self._write_quickly():
+            self._write_plainly()
+        self._event, self._text = b"", ""
+
+    def _write_quickly(self) -> bool:
+        codec, event = self._codec, self._event
+        if codec.quick is None:
+            return False
+        instrument = int.from_bytes(event[INSTRUMENT_OFFSET : INSTRUMENT_OFFSET + 4], "little")
+        symbol = codec.symbol_of(instrument) if instrument else ""
+        made = codec.quick.write(event, self._text, symbol, self.prev)
+        if made is None:
+            return False
+        self._sse, self._json_start = made
+        return True
+
+    def _write_plainly(self) -> None:
         event = decode_event(self._event)
         view = stream_view(event, read_annotations(self._text), self._codec.symbol_of)
         if view is None:
@@ -95,7 +135,6 @@ class Frame:
         )
         self._sse = sse_bytes(event_id, type_, body)
         self._json_start = len(self._sse) - len(body) - 2
-        self._event, self._text = b"", ""
 
 
 def sse_bytes(event_id: str, type_: str, body: bytes) -> bytes:

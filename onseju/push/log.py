@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from onseju.contract.ids import Position
-from onseju.journal.port import Journal
+from onseju.journal.port import EventLog
 from onseju.push.frames import Codec, Frame, events_of
 
 STRIDE = 4096
@@ -59,7 +59,7 @@ class LogPage(NamedTuple):
 
 
 def read_log(
-    journal: Journal,
+    journal: EventLog,
     codec: Codec,
     windows: array[int],
     account: int,
@@ -103,7 +103,7 @@ def read_log(
     return LogPage(frames, Cursor(max(through, after), last))
 
 
-def _is_event_of(journal: Journal, account: int, position: Position) -> bool:
+def _is_event_of(journal: EventLog, account: int, position: Position) -> bool:
     if position.seq < 1:
         return False
     block = next(iter(journal.read_events(position.seq - 1)), None)

@@ -17,9 +17,9 @@ from onseju.contract.events import EVENT_BYTES
 from onseju.contract.ids import BEFORE_ALL, Position, parse_event_id
 from onseju.contract.journal_records import EventBlock
 from onseju.contract.views import SymbolOf, timestamp
-from onseju.journal.port import Journal, JournalGoneError
+from onseju.journal.port import EventLog, JournalGoneError
 from onseju.push.chains import Chain, Chains, Core, CoreChains, PlainChains
-from onseju.push.frames import CHANNEL, Codec, Frame, sse_bytes
+from onseju.push.frames import CHANNEL, Codec, Frame, quick_frames, sse_bytes
 from onseju.push.log import Cursor, LogPage, read_log
 
 Waker = Callable[[], None]
@@ -53,12 +53,12 @@ class AccountRing:
     """The last `capacity_events` account events of the venue.
 
     `oldest` tells the number of the oldest command whose events the log still has. `core` makes the compiled core's chains of
-    so many events; without it they are plain.
+    so many events, and has the core write the frames; without it both are plain.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        journal: EventLog,
         symbol_of: SymbolOf,
         capacity_events: int,
         oldest: Callable[[], int] = lambda: 1,
@@ -66,11 +66,12 @@ class AccountRing:
     ) -> None:
         self._journal = journal
         self.oldest = oldest
-        self._codec = Codec(journal.journal_id, symbol_of)
         self._chains: Chains
         if core is None:
+            self._codec = Codec(journal.journal_id, symbol_of)
             self._chains = PlainChains(self._codec, capacity_events)
         else:
+            self._codec = Codec(journal.journal_id, symbol_of, quick_frames(journal.journal_id))
             self._chains = CoreChains(self._codec, core(capacity_events))
         self._wakers: dict[int, set[Waker]] = {}
         self._threads: ThreadPoolExecutor | None = None

@@ -188,7 +188,7 @@ class SocketOrders:
         if isinstance(answer.body, Problem):
             self._refuse(own, answer.body, seq=answer.seq, replayed=answer.replayed)
             return
-        told = Answer(id=own, status=answer.status, seq=answer.seq, body=answer.body, replayed=answer.replayed)
+        told = Answer(id=own, status=answer.status, seq=answer.seq or None, body=answer.body, replayed=answer.replayed)
         self._answer(encode_answer(told))
 
     def _trader(self) -> Principal:

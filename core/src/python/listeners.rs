@@ -9,10 +9,12 @@ use pyo3::types::PyBytes;
 
 use crate::events::EVENT_BYTES;
 use crate::server::account_chains::{AccountChains, Span};
+use crate::server::entry::EventBytes;
 use crate::server::event_view::{EventView, Position};
 use crate::server::market_digest::{LevelNow, digest};
 use crate::server::queue_places::{Entry, Level, Place, QueuePlaces};
 use crate::server::queue_turns::{Turn, Turns};
+use crate::server::stream_frames::StreamFrames;
 
 /// The number of its first event held, of the next one, the last event, and the last that was let go.
 type SpanView = (u64, u64, Position, Position);
@@ -91,6 +93,37 @@ impl PyAccountChains {
 
     fn take_up(&mut self, account: u32, end: u64, last: Position, checkpoints: Vec<u64>) {
         self.0.take_up(account, end, last, checkpoints);
+    }
+}
+
+/// Writes the frames of one journal's streams: the twin of `onseju.push.frames.Frame`.
+#[pyclass(name = "StreamFrames", module = "onseju.matching._core")]
+struct PyStreamFrames {
+    frames: StreamFrames,
+    out: Vec<u8>,
+}
+
+#[pymethods]
+impl PyStreamFrames {
+    #[new]
+    fn new(journal_id: String, reasons: Vec<String>) -> Self {
+        Self { frames: StreamFrames::new(journal_id, reasons), out: Vec::new() }
+    }
+
+    /// An event's frame, and where its JSON begins; None for what is left to the plain form.
+    fn write<'py>(
+        &mut self,
+        py: Python<'py>,
+        event: &[u8],
+        text: &str,
+        symbol: &str,
+        before: Option<Position>,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, usize)>> {
+        let event = <&EventBytes>::try_from(event)
+            .map_err(|_| PyValueError::new_err(format!("{} bytes are no event", event.len())))?;
+        self.out.clear();
+        let start = self.frames.write(&mut self.out, event, text, symbol, before);
+        Ok(start.map(|start| (PyBytes::new(py, &self.out), start)))
     }
 }
 
@@ -221,5 +254,6 @@ fn market_digest<'py>(py: Python<'py>, payload: &[u8], tape: usize) -> DigestVie
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyAccountChains>()?;
     module.add_class::<PyQueuePlaces>()?;
+    module.add_class::<PyStreamFrames>()?;
     module.add_function(wrap_pyfunction!(market_digest, module)?)
 }

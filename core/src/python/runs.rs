@@ -54,6 +54,15 @@ thread_local! {
     static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Less than this is framed with the interpreter's lock held: it takes some 0.1 ms, and to get the lock back from a busy
+/// thread as much as the interpreter's switch interval.
+const ALONE_BYTES: usize = 64 << 10;
+
+/// Work on so many bytes, beside the interpreter's other threads where they are many.
+fn at_work<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < ALONE_BYTES { work() } else { py.detach(work) }
+}
+
 type Framed<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
 fn framed<'py>(py: Python<'py>, frames: Option<Frames>) -> PyResult<Framed<'py>> {
@@ -95,7 +104,7 @@ fn py_frame_commands<'py>(
     chain: Chain,
 ) -> PyResult<Framed<'py>> {
     let texts = Texts::of(texts)?;
-    let frames = py.detach(|| frame_commands(ROOM.take(), &head, commands, &texts.all(), chain));
+    let frames = at_work(py, commands.len(), || frame_commands(ROOM.take(), &head, commands, &texts.all(), chain));
     framed(py, frames)
 }
 
@@ -114,7 +123,7 @@ fn py_frame_blocks<'py>(
     chain: Chain,
 ) -> PyResult<Framed<'py>> {
     let texts = Texts::of(texts)?;
-    let frames = py.detach(|| {
+    let frames = at_work(py, events.len(), || {
         let timestamps: Vec<i64> = u64s(timestamps).into_iter().map(|number| number as i64).collect();
         let blocks = Blocks { first_seq, kinds, timestamps: &timestamps, events, ends: &u64s(ends) };
         frame_blocks(ROOM.take(), &head, &blocks, &texts.all(), chain)

@@ -16,4 +16,5 @@ pub mod event_view;
 pub mod market_digest;
 pub mod queue_places;
 pub mod queue_turns;
+pub mod stream_frames;
 pub mod table_rows;

@@ -74,19 +74,44 @@ pub(crate) fn order(
         return None;
     }
     let id = client_id(text, number)?;
-    let symbol = words.symbols.get(u32_at(order, 24) as usize)?;
     // Of a fill behind the order's own last event, the sums count.
     let (sums, status) = match filled {
         Some(fill) => ([i64_at(fill, 64), i64_at(fill, 72), i64_at(fill, 80), i64_at(fill, 88)], fill[122]),
         None => ([i64_at(order, 72), i64_at(order, 80), i64_at(order, 88), i64_at(order, 96)], order[123]),
     };
-    let [leaves, done, canceled, amount] = sums;
+    put_order(out, order, sums, status, id, words.symbols.get(u32_at(order, 24) as usize)?, &words.reasons, clock)?;
+    put(out, ",\"fills\":[");
+    let mut is_first = true;
+    for fill in events.iter().filter(|event| event[KIND] == FILLED && i64_at(*event, 32) == number) {
+        if !is_first {
+            out.push(b',');
+        }
+        is_first = false;
+        put_fill(out, fill, id, words.symbols.get(u32_at(fill, 24) as usize)?, clock)?;
+    }
+    put(out, "]}");
+    Some(())
+}
+
+/// An order's fields, of `order_id` to `ts`, without the end of its object. `sums` are its open, filled and canceled shares
+/// and the amount filled; `symbol` is JSON.
+#[allow(clippy::too_many_arguments)] // what an order is told of is all of it
+pub(crate) fn put_order(
+    out: &mut Vec<u8>,
+    order: &EventBytes,
+    sums: [i64; 4],
+    status: u8,
+    id: Option<&str>,
+    symbol: &str,
+    reasons: &[String],
+    clock: &mut Clock,
+) -> Option<()> {
     let reason = u16::from_le_bytes([order[REASON], order[REASON + 1]]);
-    let reason = words.reasons.get(usize::from(reason))?;
-    let end =
-        if (status == CANCELED || status == EXPIRED) && !reason.is_empty() { Some(reason.as_str()) } else { None };
+    let reason = Some(reasons.get(usize::from(reason))?.as_str()).filter(|reason| !reason.is_empty());
+    let refusal = if status == REFUSED { Some(reason?) } else { None };
+    let end = reason.filter(|_| status == CANCELED || status == EXPIRED);
     out.extend_from_slice(b"{\"order_id\":");
-    put_number(out, number);
+    put_number(out, i64_at(order, 32));
     put(out, ",\"client_order_id\":");
     put_word(out, id);
     put(out, ",\"parent_order_id\":");
@@ -104,25 +129,23 @@ pub(crate) fn order(
     put_unless_zero(out, i64_at(order, 56));
     put(out, ",\"stop_price\":");
     put_unless_zero(out, i64_at(order, 64));
-    put_sums(out, [leaves, done, canceled, amount]);
+    put_sums(out, sums);
     put_named(out, ",\"status\":\"", word(&STATUSES, status)?);
-    put(out, ",\"reject_reason\":null,\"end_reason\":");
+    put(out, ",\"reject_reason\":");
+    put_word(out, refusal);
+    put(out, ",\"end_reason\":");
     put_word(out, end);
-    put_place(out, order, clock)?;
-    put(out, ",\"fills\":[");
-    let mut is_first = true;
-    for fill in events.iter().filter(|event| event[KIND] == FILLED && i64_at(*event, 32) == number) {
-        if !is_first {
-            out.push(b',');
-        }
-        is_first = false;
-        put_fill(out, fill, id, words, clock)?;
-    }
-    put(out, "]}");
-    Some(())
+    put_place(out, order, clock)
 }
 
-fn put_fill(out: &mut Vec<u8>, fill: &EventBytes, id: Option<&str>, words: &Words, clock: &mut Clock) -> Option<()> {
+/// A fill with the order as it stood after it; `symbol` is JSON.
+pub(crate) fn put_fill(
+    out: &mut Vec<u8>,
+    fill: &EventBytes,
+    id: Option<&str>,
+    symbol: &str,
+    clock: &mut Clock,
+) -> Option<()> {
     let (price, qty) = (i64_at(fill, 48), i64_at(fill, 56));
     put(out, "{\"trade_id\":");
     put_number(out, i64_at(fill, 40));
@@ -133,7 +156,7 @@ fn put_fill(out: &mut Vec<u8>, fill: &EventBytes, id: Option<&str>, words: &Word
     put(out, ",\"account_id\":");
     put_number(out, u32_at(fill, 20).into());
     put(out, ",\"symbol\":");
-    put(out, words.symbols.get(u32_at(fill, 24) as usize)?);
+    put(out, symbol);
     put_named(out, ",\"side\":\"", word(&SIDES, fill[120])?);
     put(out, ",\"price\":");
     put_number(out, price);
@@ -168,7 +191,7 @@ fn put_sums(out: &mut Vec<u8>, [leaves, done, canceled, amount]: [i64; 4]) {
 }
 
 /// `seq` and `ts`.
-fn put_place(out: &mut Vec<u8>, event: &EventBytes, clock: &mut Clock) -> Option<()> {
+pub(crate) fn put_place(out: &mut Vec<u8>, event: &EventBytes, clock: &mut Clock) -> Option<()> {
     put(out, ",\"seq\":");
     put_number(out, i64_at(event, 0));
     put(out, ",\"ts\":\"");
@@ -178,7 +201,7 @@ fn put_place(out: &mut Vec<u8>, event: &EventBytes, clock: &mut Clock) -> Option
 }
 
 /// `amount / qty` with at most 4 decimals, cut off; null without quantity.
-fn put_average(out: &mut Vec<u8>, amount: i64, qty: i64) {
+pub(crate) fn put_average(out: &mut Vec<u8>, amount: i64, qty: i64) {
     if qty == 0 {
         return put(out, "null");
     }
@@ -197,7 +220,7 @@ fn put_average(out: &mut Vec<u8>, amount: i64, qty: i64) {
 }
 
 /// RFC 3339 in UTC with six decimals.
-fn put_time(out: &mut Vec<u8>, ts: i64, clock: &mut Clock) -> Option<()> {
+pub(crate) fn put_time(out: &mut Vec<u8>, ts: i64, clock: &mut Clock) -> Option<()> {
     let (day, us) = (ts.div_euclid(DAY_US), ts.rem_euclid(DAY_US));
     if clock.date.is_empty() || clock.day != day {
         *clock = Clock { day, date: date(day)? };
@@ -243,22 +266,26 @@ fn date(day: i64) -> Option<String> {
 
 /// The client's own id of an order by the block's text (a line for each order: id, tab, text). None where it holds what
 /// JSON would escape: then the plain form answers.
-fn client_id(text: &str, number: i64) -> Option<Option<&str>> {
+pub(crate) fn client_id(text: &str, number: i64) -> Option<Option<&str>> {
     for line in text.split('\n') {
         let Some((order, id)) = line.split_once('\t') else { continue };
         if order.parse() == Ok(number) {
-            let is_plain = id.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
-            return is_plain.then_some(Some(id));
+            return is_plain(id).then_some(Some(id));
         }
     }
     Some(None)
+}
+
+/// Whether JSON has the text as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
 fn word<'a>(words: &[&'a str], number: u8) -> Option<&'a str> {
     words.get(usize::from(number)).copied().filter(|word| !word.is_empty())
 }
 
-fn put(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
@@ -268,7 +295,7 @@ fn put_named(out: &mut Vec<u8>, name: &str, word: &str) {
     out.push(b'"');
 }
 
-fn put_word(out: &mut Vec<u8>, word: Option<&str>) {
+pub(crate) fn put_word(out: &mut Vec<u8>, word: Option<&str>) {
     match word {
         None => put(out, "null"),
         Some(word) => put_named(out, "\"", word),
@@ -279,7 +306,7 @@ fn put_unless_zero(out: &mut Vec<u8>, number: i64) {
     if number == 0 { put(out, "null") } else { put_number(out, number) }
 }
 
-fn put_number(out: &mut Vec<u8>, number: i64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, number: i64) {
     if (0..10).contains(&number) {
         out.push(b'0' + number as u8);
     } else {
