@@ -81,6 +81,16 @@ def test_each_of_the_phones_tabs(busy: TradingPage) -> None:
     assert found == {}
 
 
+@pytest.mark.parametrize(("height", "rows"), [(560, 14), (640, 14), (900, 20)])
+def test_the_phones_ladder_however_many_rows_it_has_room_for(busy: TradingPage, height: int, rows: int) -> None:
+    page = busy.page
+    page.set_viewport_size({"width": 360, "height": height})
+    bar = page.get_by_role("navigation", name=busy.words["phone.title"])
+    bar.get_by_role("button", name=busy.words["phone.order"]).click()
+    expect(page.get_by_role("table", name=busy.words["ladder.title"]).get_by_role("row")).to_have_count(rows)
+    assert violations(page) == []
+
+
 def test_every_list_and_everything_that_opens(busy: TradingPage) -> None:
     page, words = busy.page, busy.words
     banner = page.get_by_role("banner")
